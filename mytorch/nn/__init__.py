@@ -1,0 +1,15 @@
+"""Layers, activations and losses that record what they compute."""
+
+from mytorch.nn.modules.activation import GELU, Identity, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from mytorch.nn.modules.dropout import Dropout
+from mytorch.nn.modules.embedding import Embedding
+from mytorch.nn.modules.linear import Linear
+from mytorch.nn.modules.loss import MSELoss, SoftmaxCrossEntropy
+from mytorch.nn.modules.module import Module, Parameter
+from mytorch.nn.modules.normalization import BatchNorm1d, LayerNorm
+from mytorch.nn.modules.sequential import Sequential
+
+__all__ = [
+    "BatchNorm1d", "Dropout", "Embedding", "GELU", "Identity", "LayerNorm", "LeakyReLU", "Linear", "MSELoss", "Module",
+    "Parameter", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "SoftmaxCrossEntropy", "Softplus", "Tanh",
+]  # fmt: skip

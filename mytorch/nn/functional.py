@@ -1,0 +1,314 @@
+"""One backward function per primitive: ``f(grad_output, *inputs)`` returns the gradient of each input.
+
+With L the scalar at the end, ``grad_output`` is dL/d(output) and has the output's shape. What is returned has the shape of
+its input, summed over every axis along which NumPy broadcast it, and its dtype (float64 for integers). One input gives an
+array, several give a tuple. No function changes its arguments.
+
+Two marks tell the engine about a rule. ``reads_inputs``: it needs the inputs' values, so they must not be overwritten.
+``selective``: it takes ``needs``, one boolean per input, and skips the work for inputs whose gradient nobody reads. A third,
+``makes_view``, is for operations that only look at the same memory in another way.
+
+Rules that take settings (an axis, an index) are recorded with ``functools.partial(sum_backward, axis=0)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mytorch.nn.nonlinear import (
+    SoftmaxCrossEntropy_backward,
+    gelu_backward,
+    leaky_relu_backward,
+    log_softmax_backward,
+    sigmoid_backward,
+    silu_backward,
+    softmax_backward,
+    softplus_backward,
+    tanh_backward,
+)
+from mytorch.nn.rules import fit, fit_dtype, makes_view, reads_inputs, selective, unbroadcast
+
+__all__ = [
+    "SoftmaxCrossEntropy_backward", "abs_backward", "add_backward", "concatenate_backward", "div_backward",
+    "dropout_backward", "embedding_backward", "exp_backward", "gelu_backward", "getitem_backward", "identity_backward", "leaky_relu_backward",
+    "linear_backward", "log_backward", "log_softmax_backward", "matmul_backward", "max_backward", "mean_backward",
+    "mse_backward", "mul_backward", "neg_backward", "normalize_backward", "outer_backward", "power_backward", "reshape_backward",
+    "sigmoid_backward", "silu_backward", "softmax_backward", "softplus_backward", "sqrt_backward", "sub_backward",
+    "sum_backward", "tanh_backward", "transpose_backward", "unbroadcast",
+]  # fmt: skip
+
+Array = np.ndarray
+Two = tuple[Any, Any]
+
+
+# Arithmetic
+
+
+@makes_view
+def identity_backward(grad_output: Array, a: Array) -> Array:
+    """y = a."""
+    return fit(grad_output, a)
+
+
+def neg_backward(grad_output: Array, a: Array) -> Array:
+    """y = -a."""
+    return fit(-grad_output, a)
+
+
+def add_backward(grad_output: Array, a: Array, b: Array) -> Two:
+    """y = a + b: both get the gradient as it came."""
+    return fit(grad_output, a), fit(grad_output, b)
+
+
+def sub_backward(grad_output: Array, a: Array, b: Array) -> Two:
+    """y = a - b."""
+    return fit(grad_output, a), fit(-grad_output, b)
+
+
+@selective
+@reads_inputs
+def mul_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] = (True, True)) -> Two:
+    """y = a * b, element by element: dy/da = b, dy/db = a."""
+    return fit(grad_output * b, a) if needs[0] else None, fit(grad_output * a, b) if needs[1] else None
+
+
+@selective
+@reads_inputs
+def div_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] = (True, True)) -> Two:
+    """y = a / b: dy/da = 1 / b, dy/db = -a / b**2.
+
+    The second is computed as -(a / b) / b, which stays finite where b**2 would overflow or vanish.
+    """
+    return (
+        fit(grad_output / b, a) if needs[0] else None,
+        fit(-grad_output * (a / b) / b, b) if needs[1] else None,
+    )
+
+
+@selective
+@reads_inputs
+def power_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] = (True, True)) -> Two:
+    """y = a ** b: dy/da = b * a**(b - 1), dy/db = log(a) * a**b.
+
+    dy/da is 0 where b is 0, also at a = 0. dy/db is 0 at a = 0 and NaN for negative a, where a ** b is no real function
+    of b.
+    """
+    a_float, b_float = _as_float(a), _as_float(b)
+    grad_a = grad_b = None
+    if needs[0]:
+        constant = b_float == 0
+        grad_a = fit(grad_output * b_float * a_float ** np.where(constant, 1.0, b_float - 1).astype(b_float.dtype), a)
+    if needs[1]:
+        with np.errstate(invalid="ignore"):
+            grad_b = fit(grad_output * a_float**b_float * np.log(np.where(a_float == 0, 1, a_float)), b)
+    return grad_a, grad_b
+
+
+@reads_inputs
+def sqrt_backward(grad_output: Array, a: Array) -> Array:
+    """y = sqrt(a): dy/da = 1 / (2 sqrt(a)), infinite at 0."""
+    return fit(grad_output / (2 * np.sqrt(a)), a)
+
+
+@reads_inputs
+def exp_backward(grad_output: Array, a: Array) -> Array:
+    """y = exp(a) is its own derivative."""
+    return fit(grad_output * np.exp(a), a)
+
+
+@reads_inputs
+def log_backward(grad_output: Array, a: Array) -> Array:
+    """y = ln(a): dy/da = 1 / a."""
+    return fit(grad_output / a, a)
+
+
+@reads_inputs
+def abs_backward(grad_output: Array, a: Array) -> Array:
+    """y = abs(a): dy/da = sign(a), 0 at 0."""
+    return fit(grad_output * np.sign(a), a)
+
+
+def max_backward(grad_output: Array, a: Array, b: Array | None = None) -> Any:
+    """y = maximum(a, 0), which is ReLU, or y = maximum(a, b): the gradient goes where the maximum came from.
+
+    At a tie it goes to b, so that ReLU's derivative at 0 is 0. ReLU's output has the same sign pattern as its input,
+    so ReLU may work in place. With one input an array is returned, with two a tuple.
+    """
+    if b is None:
+        return fit(grad_output * (a > 0), a)
+    from_a = a > b
+    return fit(grad_output * from_a, a), fit(grad_output * ~from_a, b)
+
+
+# Products
+
+
+@selective
+@reads_inputs
+def matmul_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] = (True, True)) -> Two:
+    """y = a @ b: dL/da = g @ b.T and dL/db = a.T @ g, for every shape that NumPy's matmul takes.
+
+    A 1-d factor counts as a row on the left and as a column on the right; leading axes are batches and broadcast.
+    """
+    rows = a[np.newaxis, :] if a.ndim == 1 else a
+    columns = b[:, np.newaxis] if b.ndim == 1 else b
+    g = grad_output
+    if b.ndim == 1:
+        g = g[..., np.newaxis]
+    if a.ndim == 1:
+        g = g[..., np.newaxis, :]
+    grad_a = fit(unbroadcast(g @ np.swapaxes(columns, -1, -2), rows.shape).reshape(a.shape), a) if needs[0] else None
+    if not needs[1]:
+        return grad_a, None
+    if columns.ndim == 2 and rows.ndim > 2:
+        # One matrix for the whole batch: one large product instead of a product per matrix and a sum.
+        rows, g = rows.reshape(-1, rows.shape[-1]), g.reshape(-1, g.shape[-1])
+    grad_b = unbroadcast(np.swapaxes(rows, -1, -2) @ g, columns.shape)
+    return grad_a, fit(grad_b.reshape(b.shape), b)
+
+
+@selective
+@reads_inputs
+def outer_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] = (True, True)) -> Two:
+    """y = outer(a, b), y[i, j] = a[i] * b[j]; like NumPy's outer it flattens what it is given."""
+    return (
+        fit((grad_output @ b.ravel()).reshape(a.shape), a) if needs[0] else None,
+        fit((a.ravel() @ grad_output).reshape(b.shape), b) if needs[1] else None,
+    )
+
+
+@selective
+@reads_inputs
+def linear_backward(
+    grad_output: Array, x: Array, W: Array, b: Array, needs: Sequence[bool] = (True, True, True)
+) -> tuple[Any, Any, Any]:
+    """y = x @ W.T + b.T with x (..., in), W (out, in), b (out, 1): a matmul and an add in one operation."""
+    rows, g = x, grad_output
+    if x.ndim != 2:
+        rows, g = x.reshape(-1, x.shape[-1]), g.reshape(-1, g.shape[-1])
+    grad_x = fit(grad_output @ W, x) if needs[0] else None
+    # A single row's outer product is no work for a matrix product.
+    grad_W = np.multiply(g.T, rows) if len(rows) == 1 else g.T @ rows
+    grad_b = g.T if len(rows) == 1 else np.add.reduce(g, axis=0).reshape(b.shape)
+    return grad_x, fit(grad_W, W), fit(grad_b, b)
+
+
+# Reductions
+
+
+def sum_backward(grad_output: Array, a: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """y = a.sum(axis, keepdims): every entry of a counted once, so each gets its sum's gradient."""
+    return _spread(grad_output, a, axis, keepdims).astype(fit_dtype(grad_output, a))
+
+
+def mean_backward(grad_output: Array, a: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    """y = a.mean(axis, keepdims): the sum's rule divided by how many entries a mean is taken over."""
+    spread = _spread(grad_output, a, axis, keepdims)
+    return (spread / (a.size / max(grad_output.size, 1))).astype(fit_dtype(grad_output, a), copy=False)
+
+
+# Shape
+
+
+@makes_view
+def reshape_backward(grad_output: Array, a: Array) -> Array:
+    """y = a.reshape(...), also ravel, squeeze and expand_dims: the gradient takes the old shape again."""
+    return fit(grad_output.reshape(a.shape), a)
+
+
+@makes_view
+def transpose_backward(grad_output: Array, a: Array, axes: Sequence[int] | None = None) -> Array:
+    """y = a.transpose(axes), by default all axes reversed: undone by the inverse permutation."""
+    if axes is None:
+        return fit(np.transpose(grad_output), a)
+    return fit(np.transpose(grad_output, np.argsort([axis % a.ndim for axis in axes])), a)
+
+
+@makes_view
+def getitem_backward(grad_output: Array, a: Array, index: Any) -> Array:
+    """y = a[index] for slices, integers, index arrays and boolean masks; an entry taken twice gets both gradients."""
+    grad = np.zeros(a.shape, fit_dtype(grad_output, a))
+    np.add.at(grad, index, grad_output) if _is_advanced(index) else grad.__setitem__(index, grad_output)
+    return grad
+
+
+def concatenate_backward(grad_output: Array, *arrays: Array, axis: int | None = 0) -> Any:
+    """y = concatenate(arrays, axis): each array gets its own piece back. One array alone gives one array."""
+    lengths = [array.size if axis is None else array.shape[axis] for array in arrays]
+    pieces = np.split(grad_output, np.cumsum(lengths)[:-1], axis=axis or 0)
+    grads = tuple(fit(piece.reshape(array.shape), array) for piece, array in zip(pieces, arrays))
+    return grads if len(grads) > 1 else grads[0]
+
+
+def embedding_backward(grad_output: Array, W: Array, indices: Array) -> Two:
+    """y = W[indices], a lookup of rows: each row sums the gradients of all places that looked it up."""
+    return getitem_backward(grad_output, W, indices), None
+
+
+# Layers
+
+
+def dropout_backward(grad_output: Array, x: Array, scale: Array | None = None) -> Array:
+    """y = x * scale with a constant scale, 0 for what was left out; None means that nothing was."""
+    return fit(grad_output if scale is None else grad_output * scale, x)
+
+
+@selective
+@reads_inputs
+def mse_backward(grad_output: Array, y: Array, y_hat: Array, needs: Sequence[bool] = (True, True)) -> Two:
+    """L = mean((y - y_hat)**2) over all entries: dL/dy = 2 (y - y_hat) / size, dL/dy_hat its opposite."""
+    grad = (_as_float(y) - y_hat) * (np.asarray(grad_output).reshape(-1)[0] * (2 / max(y.size, 1)))
+    return fit(grad, y) if needs[0] else None, fit(-grad, y_hat) if needs[1] else None
+
+
+@reads_inputs
+def normalize_backward(
+    grad_output: Array,
+    x: Array,
+    gamma: Array,
+    beta: Array,
+    axes: tuple[int, ...],
+    shape: tuple[int, ...],
+    mean: Array,
+    inverse_std: Array,
+    fixed: bool = False,
+) -> tuple[Any, Any, Any]:
+    """y = gamma * x_hat + beta with x_hat = (x - mean) * inverse_std, mean and variance taken over ``axes`` of x.
+
+    shape: the shape in which gamma and beta broadcast with x. mean, inverse_std: as the forward pass used them, in a
+    shape that broadcasts with x. fixed: they were constants (evaluation), not computed from x.
+
+    Derived as in Ioffe and Szegedy, "Batch Normalization" (2015), section 3: with g = grad_output * gamma, dL/dx is
+    inverse_std * (g - mean(g) - x_hat * mean(g * x_hat)).
+    """
+    x_hat = (x - mean) * inverse_std
+    g = grad_output * gamma.reshape(shape)
+    if fixed:
+        grad_x = g * inverse_std
+    else:
+        means = g.mean(axis=axes, keepdims=True), (g * x_hat).mean(axis=axes, keepdims=True)
+        grad_x = inverse_std * (g - means[0] - x_hat * means[1])
+    grad_gamma = unbroadcast(grad_output * x_hat, shape).reshape(gamma.shape)
+    grad_beta = unbroadcast(grad_output, shape).reshape(beta.shape)
+    return fit(grad_x, x), fit(grad_gamma, gamma), fit(grad_beta, beta)
+
+
+def _spread(grad_output: Array, a: Array, axis: Any, keepdims: bool) -> Array:
+    """A reduction's gradient in the shape that was reduced, as a read-only view."""
+    if axis is not None and not keepdims:
+        grad_output = np.expand_dims(grad_output, axis)
+    return np.broadcast_to(grad_output, a.shape)
+
+
+def _as_float(a: Any) -> Array:
+    a = np.asarray(a)
+    return a if a.dtype.kind in "fc" else a.astype(np.float64)
+
+
+def _is_advanced(index: Any) -> bool:
+    """Whether an index can take an entry twice, so that the gradients of one entry have to be summed."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(isinstance(part, (np.ndarray, list)) for part in parts)

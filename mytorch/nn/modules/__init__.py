@@ -1,0 +1,1 @@
+"""The layers, activations and losses, one kind per file."""

@@ -1,0 +1,65 @@
+"""Losses: called with (y, y_hat), the truth and the prediction; mean over the batch, as an array of shape (1,)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from mytorch.nn.functional import SoftmaxCrossEntropy_backward, mse_backward
+from mytorch.nn.modules.module import Module
+from mytorch.nn.nonlinear import as_float, softmax_cross_entropy
+
+
+class Loss(Module):
+    """A loss keeps its last value in ``loss_val``, the very array that it recorded."""
+
+    def __init__(self, autograd_engine: Any) -> None:
+        super().__init__(autograd_engine)
+        self.loss_val: np.ndarray | None = None
+
+    def backward(self) -> None:
+        """Walk the list back from the last loss value."""
+        if self.loss_val is None:
+            raise RuntimeError(f"{type(self).__name__}: there is no loss value yet. Call the loss with (y, y_hat) first.")
+        self.autograd_engine.backward(self.loss_val)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class MSELoss(Loss):
+    """The mean of (y - y_hat)**2 over all entries; y and y_hat are arrays of one shape."""
+
+    def forward(self, y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
+        """Returns shape (1,). Raises ValueError where the shapes differ, which NumPy would broadcast without a word."""
+        if y.shape != y_hat.shape:
+            raise ValueError(f"MSELoss compares arrays of one shape; y has {y.shape} and y_hat {y_hat.shape}.")
+        difference = as_float(y - y_hat)
+        total = np.add.reduce(np.square(difference), axis=None, keepdims=True).reshape(1)
+        self.loss_val = loss_val = total / max(difference.size, 1)
+        self.autograd_engine.add_operation([y, y_hat], loss_val, [None, None], mse_backward)
+        return loss_val
+
+
+class SoftmaxCrossEntropy(Loss):
+    """The mean over the batch of -ln(softmax(y_hat)) at the true class.
+
+    y: one-hot (or any weights) in the shape of y_hat, or the classes' indices as integers, one axis fewer.
+    y_hat: scores (..., classes), before any softmax.
+
+    If y is the engine's last output and y_hat was recorded nowhere, y is the prediction: the two were given in the other
+    order, which some course material does.
+    """
+
+    def forward(self, y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
+        """Returns shape (1,). Raises ValueError for shapes that don't belong together and classes out of range."""
+        operations = self.autograd_engine.operation_list
+        if operations and y is operations[-1].output and not any(y_hat is other.output for other in operations):
+            y, y_hat = y_hat, y
+        loss_val, probabilities = softmax_cross_entropy(y_hat, y)
+        self.loss_val = loss_val
+        rule = partial(SoftmaxCrossEntropy_backward, probabilities=probabilities)
+        self.autograd_engine.add_operation([y_hat, y], loss_val, [None, None], rule)
+        return loss_val

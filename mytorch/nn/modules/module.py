@@ -1,0 +1,127 @@
+"""Module and Parameter: what layers have in common, and how an optimiser finds their arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+
+class Parameter:
+    """Where a layer keeps a trainable array, its gradient and, for some, its momentum.
+
+    It looks the arrays up by name each time, so a layer whose ``W`` was bound to another array is still trained.
+    """
+
+    __slots__ = ("owner", "name", "_gradient", "_momentum")
+
+    def __init__(self, owner: Any, name: str) -> None:
+        self.owner = owner
+        self.name = name
+        self._gradient = f"d{name}"
+        self._momentum = f"momentum_{name}" if hasattr(owner, f"momentum_{name}") else None
+
+    @property
+    def value(self) -> np.ndarray:
+        """The trainable array."""
+        return getattr(self.owner, self.name)
+
+    @property
+    def gradient(self) -> np.ndarray:
+        """The array into which backward adds its gradient."""
+        return getattr(self.owner, self._gradient)
+
+    @property
+    def momentum(self) -> np.ndarray | None:
+        """The layer's own momentum array, if it has one."""
+        return None if self._momentum is None else getattr(self.owner, self._momentum)
+
+    def __repr__(self) -> str:
+        return f"Parameter({type(self.owner).__name__}.{self.name}, shape {self.value.shape})"
+
+
+class Module:
+    """A function with parameters and a state of its own.
+
+    A subclass defines ``forward``; ``parameter_names`` lists its trainable arrays (``W`` has its gradient in ``dW``),
+    ``buffer_names`` what else belongs into a saved state. Modules held as attributes, or in a list, are its children.
+    """
+
+    parameter_names: tuple[str, ...] = ()
+    buffer_names: tuple[str, ...] = ()
+
+    def __init__(self, autograd_engine: Any = None) -> None:
+        self.autograd_engine = autograd_engine
+        self.training = True
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """Compute the output and record what was done."""
+        raise NotImplementedError(f"{type(self).__name__} defines no forward")
+
+    def __call__(self, *args: Any) -> np.ndarray:
+        return self.forward(*args)
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """The modules that this one holds, with their names."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+            elif isinstance(value, (list, tuple)):
+                yield from ((f"{name}.{i}", item) for i, item in enumerate(value) if isinstance(item, Module))
+
+    def modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module and all below it, each once, with dotted names."""
+        seen: set[int] = set()
+        waiting: list[tuple[str, Module]] = [(prefix, self)]
+        while waiting:
+            name, module = waiting.pop()
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            yield name, module
+            below = [(f"{name}.{child}" if name else child, inner) for child, inner in module.children()]
+            waiting.extend(reversed(below))
+
+    def parameters(self) -> list[Parameter]:
+        """Every trainable array, in the order of the layers."""
+        return [Parameter(module, name) for _, module in self.modules() for name in module.parameter_names]
+
+    def zero_grad(self) -> None:
+        """Fill the gradients with zeros, in place: whoever holds a gradient array keeps holding the right one."""
+        for parameter in self.parameters():
+            parameter.gradient.fill(0)
+
+    def train(self) -> None:
+        """Switch to training (dropout drops, batch norm uses the batch)."""
+        for _, module in self.modules():
+            module.training = True
+
+    def eval(self) -> None:
+        """Switch to evaluation."""
+        for _, module in self.modules():
+            module.training = False
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Copies of the parameters and buffers, by dotted name."""
+        return {name: np.copy(getattr(module, attribute)) for name, module, attribute in self._state()}
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+        """Copy a saved state into this module's arrays, in place.
+
+        Raises ValueError, before anything is changed, if names or shapes differ.
+        """
+        places = {name: getattr(module, attribute) for name, module, attribute in self._state()}
+        if places.keys() != state.keys():
+            missing, extra = sorted(places.keys() - state.keys()), sorted(state.keys() - places.keys())
+            raise ValueError(f"This state is of another network: missing {missing or 'nothing'}, unknown {extra or 'nothing'}.")
+        for name, array in places.items():
+            if array.shape != np.shape(state[name]):
+                raise ValueError(f"This state is of another network: {name} has shape {np.shape(state[name])}, here {array.shape}.")
+        for name, array in places.items():
+            array[...] = state[name]
+
+    def _state(self) -> Iterator[tuple[str, Module, str]]:
+        for name, module in self.modules():
+            for attribute in (*module.parameter_names, *module.buffer_names):
+                yield f"{name}.{attribute}" if name else attribute, module, attribute

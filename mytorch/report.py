@@ -1,0 +1,58 @@
+"""How a list of operations is shown to people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from mytorch.autograd_engine import Operation
+
+LONGEST = 40
+
+
+def describe_rule(rule: Callable[..., Any]) -> str:
+    """``matmul`` for ``matmul_backward``; the class's or function's own name for anything else."""
+    while isinstance(rule, partial):
+        rule = rule.func
+    name = getattr(rule, "__name__", type(rule).__name__)
+    return name.removesuffix("_backward")
+
+
+def operations_as_table(operations: Sequence[Operation], locate: Callable[[np.ndarray], Any]) -> str:
+    """The list as a table: number, operation, shapes, which gradients are updated, who produced each input.
+
+    A long list is shown by its beginning and its end.
+    """
+    if not operations:
+        return "Autograd: no operations recorded"
+    producer: dict[Any, str] = {}
+    rows = [("#", "operation", "inputs", "from", "output", "updates")]
+    for number, operation in enumerate(operations):
+        come_from = [producer.get(locate(a), "given") if isinstance(a, np.ndarray) else "constant" for a in operation.inputs]
+        rows.append(
+            (
+                str(number),
+                operation.name,
+                "  ".join(_shape(a) for a in operation.inputs) or "-",
+                "  ".join(come_from) or "-",
+                "  ".join(_shape(a) for a in operation.outputs),
+                "  ".join(f"input {i}" for i, slot in enumerate(operation.gradients_to_update) if slot is not None) or "-",
+            )
+        )
+        producer.update({locate(output): f"#{number}" for output in operation.outputs})
+    count = len(operations)
+    shown = rows if count <= LONGEST else rows[: LONGEST // 2 + 1] + rows[-LONGEST // 2 :]
+    widths = [max(len(row[column]) for row in shown) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in shown]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    if shown is not rows:
+        lines.insert(LONGEST // 2 + 2, f"... {count - LONGEST} more operations ...")
+    return f"Autograd: {count} operation{'s' if count > 1 else ''}\n" + "\n".join(lines)
+
+
+def _shape(value: Any) -> str:
+    return str(value.shape).replace(" ", "") if isinstance(value, np.ndarray) else repr(value)[:20]

@@ -1,0 +1,101 @@
+"""GradientBuffer: from an array to its gradient, found by where the array lies in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import numpy as np
+
+Location = Hashable
+
+
+class GradientBuffer:
+    """The gradients of arrays that have no place of their own for them.
+
+    ``memory`` maps a location to a gradient, or to ``None`` while the spot is still empty: no zeros are allocated only
+    to be added to. The buffer holds every array that has a spot, so its memory cannot be given to another array, which
+    would then inherit the gradient.
+    """
+
+    def __init__(self) -> None:
+        self.memory: dict[Location, np.ndarray | None] = {}
+        self._held: dict[Location, np.ndarray] = {}
+
+    @staticmethod
+    def get_memory_loc(np_array: np.ndarray) -> Location:
+        """Where an array lies: a key that two arrays share if and only if they are the same variable.
+
+        Address alone is not enough: ``W``, ``W.T``, ``W.reshape(-1)`` and ``W[:2]`` begin at one address. So a view is
+        known by its address and its layout (shape, strides, dtype). An array that owns its memory is known by the
+        address of the array object itself: as long as it lives, nothing else can own that memory, and asking NumPy for
+        the address of the data takes longer than a small matrix product. A view that shows all of its owner in the
+        owner's layout, as ``x[:]`` does, is the same variable as its owner.
+        """
+        base = np_array.base
+        if base is None:
+            return id(np_array)
+        while isinstance(base, np.ndarray) and base.base is not None:
+            base = base.base
+        layout = _layout(np_array)
+        if isinstance(base, np.ndarray) and base.shape == np_array.shape and layout == _layout(base):
+            return id(base)
+        return layout
+
+    def is_in_memory(self, np_array: np.ndarray) -> bool:
+        """Whether this array has a spot, empty or not."""
+        return self.get_memory_loc(np_array) in self.memory
+
+    def add_spot(self, np_array: np.ndarray) -> None:
+        """Give the array a spot; one that it already has keeps its gradient."""
+        location = self.get_memory_loc(np_array)
+        if location not in self.memory:
+            self.memory[location] = None
+            self._held[location] = np_array
+
+    def update_param(self, np_array: np.ndarray, gradient: np.ndarray) -> None:
+        """Add a contribution to the array's gradient. The first one is kept as it is, the others are summed."""
+        so_far = self.memory[self._location(np_array)]
+        self.set_param(np_array, gradient if so_far is None else so_far + gradient)
+
+    def get_param(self, np_array: np.ndarray) -> np.ndarray:
+        """The gradient of the array, in its shape; zeros where nothing has arrived.
+
+        Raises KeyError for an array that has no spot: most often it is a copy of the one that was recorded.
+        """
+        gradient = self.memory[self._location(np_array)]
+        return np.zeros(np_array.shape, gradient_dtype(np_array)) if gradient is None else gradient
+
+    def set_param(self, np_array: np.ndarray, gradient: np.ndarray) -> None:
+        """Replace the array's gradient. Raises ValueError if the gradient has another shape than the array."""
+        location = self._location(np_array)
+        gradient = np.asarray(gradient)
+        if gradient.shape != np_array.shape:
+            raise ValueError(
+                f"A gradient of shape {gradient.shape} was given for an array of shape {np_array.shape}. "
+                "A gradient has the shape of its array."
+            )
+        self.memory[location] = gradient
+
+    def clear(self) -> None:
+        """Forget every gradient and let go of the arrays."""
+        self.memory.clear()
+        self._held.clear()
+
+    def _location(self, np_array: np.ndarray) -> Location:
+        location = self.get_memory_loc(np_array)
+        if location not in self.memory:
+            raise KeyError(
+                f"This array of shape {np_array.shape} has no spot in the gradient buffer. Ask for the very array that "
+                "was recorded (a copy is another variable), or call add_spot first."
+            )
+        return location
+
+
+def gradient_dtype(array: np.ndarray) -> np.dtype:
+    """The dtype of an array's gradient: its own, or float64 for integers and booleans."""
+    dtype = array.dtype
+    return dtype if dtype.kind in "fc" else np.dtype(np.float64)
+
+
+def _layout(array: np.ndarray) -> Location:
+    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
