@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,7 +55,12 @@ class Watch:
             seen.append((f"input {index}", array, print_of))
             self._used.add(locate(array))
             origin, original = self._output_values.get(_values_fingerprint(array), (None, None))
-            if origin is not None and locate(array) not in self._output_of and not _is_plain(array) and original is not array:
+            if (
+                origin is not None
+                and locate(array) not in self._output_of
+                and not _is_plain(array)
+                and original is not array
+            ):
                 warnings.warn(
                     f"Operation {number} ({operation.name}): input {index} has the values of the output of operation "
                     f"{origin} ({self._operations[origin].name}) but is another array, so no gradient passes from one to "
@@ -66,7 +72,11 @@ class Watch:
             bad = _first_not_finite(output)
             if bad is not None:
                 came_with = [i for i, a in enumerate(operation.inputs) if _first_not_finite(a) is not None]
-                origin_text = f"It came in with input {came_with[0]}." if came_with else "Its inputs are all finite, so it arises here."
+                origin_text = (
+                    f"It came in with input {came_with[0]}."
+                    if came_with
+                    else "Its inputs are all finite, so it arises here."
+                )
                 raise DebugError(
                     f"Operation {number} ({operation.name}): output {position} is {output[bad]} at index {bad}. {origin_text}"
                 )
@@ -96,7 +106,11 @@ class Watch:
         if not is_output and self._operations:
             self._used.update(locate(output) for output in self._operations[-1].outputs)
             last = self._operations[-1].outputs[-1]
-            if np.size(divergence) == last.size and np.array_equal(np.ravel(divergence), last.ravel()) and not _is_plain(last):
+            if (
+                np.size(divergence) == last.size
+                and np.array_equal(np.ravel(divergence), last.ravel())
+                and not _is_plain(last)
+            ):
                 warnings.warn(
                     f"backward was given the values of the output of operation {len(self._operations) - 1} "
                     f"({self._operations[-1].name}) but not that array, so they are taken for the gradient to start from. "
@@ -113,7 +127,7 @@ class Watch:
                     stacklevel=3,
                 )
 
-    def after_rule(self, number: int, operation: Operation, gradients: list[np.ndarray | None]) -> None:
+    def after_rule(self, number: int, operation: Operation, gradients: Sequence[Any]) -> None:
         """Look at what a backward function returned, and at what it may have changed."""
         for index, gradient in enumerate(gradients):
             bad = None if gradient is None else _first_not_finite(gradient)

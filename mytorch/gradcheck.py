@@ -90,7 +90,9 @@ class _Check:
         self.engine.zero_grad()
         return float(np.vdot(self.direction, self.forward()))
 
-    def _recorded_gradients(self, output: np.ndarray, operations: list[Operation], variables: _Variables) -> dict[int, np.ndarray]:
+    def _recorded_gradients(
+        self, output: np.ndarray, operations: list[Operation], variables: _Variables
+    ) -> dict[int, np.ndarray]:
         for operation in operations:
             for slot in operation.gradients_to_update:
                 if slot is not None:
@@ -116,7 +118,9 @@ class _Check:
 
     def _entries(self, array: np.ndarray, max_entries: int) -> Sequence[tuple[int, ...]]:
         count = min(array.size, max_entries)
-        chosen = np.arange(array.size) if count == array.size else self.generator.choice(array.size, count, replace=False)
+        chosen = (
+            np.arange(array.size) if count == array.size else self.generator.choice(array.size, count, replace=False)
+        )
         return [tuple(int(i) for i in np.unravel_index(flat, array.shape)) for flat in chosen]
 
     def _difference(self, array: np.ndarray, producer: tuple[int, int] | None, index: tuple[int, ...]) -> float:
@@ -124,7 +128,9 @@ class _Check:
         above, below = (self._value_with(array, producer, index, sign * step) for sign in (1, -1))
         return (above - below) / (2 * step)
 
-    def _value_with(self, array: np.ndarray, producer: tuple[int, int] | None, index: tuple[int, ...], change: float) -> float:
+    def _value_with(
+        self, array: np.ndarray, producer: tuple[int, int] | None, index: tuple[int, ...], change: float
+    ) -> float:
         """The value of forward with one entry changed: of a leaf beforehand, of an intermediate array once recorded."""
         if producer is None:
             before = array[index]
@@ -148,7 +154,7 @@ class _Check:
         try:
             return self._value()
         finally:
-            del self.engine.add_operation  # type: ignore[method-assign]
+            del self.engine.add_operation
 
     @staticmethod
     def _require_float64(operations: list[Operation]) -> None:

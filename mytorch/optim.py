@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from mytorch.nn.modules.module import Parameter
 
-# Entries per slice of a large array. An update passes over its arrays several times; slice by slice, all passes but
-# the first find their data in the second-level cache.
-BLOCK = 1 << 15
+# Entries per block of a large array. An update passes over its arrays several times; block by block, all passes but the
+# first find their data in the cache.
+BLOCK = 1 << 17
 
 
 class Optimizer:
@@ -33,21 +33,26 @@ class Optimizer:
         self.weight_decay = weight_decay
         self.steps = 0
         self.state = {name: [np.zeros_like(p.value) for p in self.parameters] for name in self.state_names}
-        self._scratch: dict[Any, np.ndarray] = {}
+        # Each parameter's arrays cut into blocks, kept as long as the layer keeps its arrays.
+        self._plans: list[Any] = [None] * len(self.parameters)
 
     def step(self) -> None:
         """Update every parameter from its gradient, once."""
         self.steps += 1
         for index, parameter in enumerate(self.parameters):
-            arrays = [parameter.value, parameter.gradient, *self._state_of(index)]
-            scratch = self._scratch_for(arrays[0])
-            for pieces in _in_blocks(arrays):
-                self._update(*pieces, scratch[: pieces[0].size].reshape(pieces[0].shape))
+            owner, plan = parameter.owner, self._plans[index]
+            value, gradient = getattr(owner, parameter.name), getattr(owner, parameter.gradient_name)
+            momentum = None if parameter.momentum_name is None else getattr(owner, parameter.momentum_name)
+            if plan is None or plan[0] is not value or plan[1] is not gradient or plan[2] is not momentum:
+                pieces = _in_blocks([value, gradient, *self._state_of(index)])
+                plan = self._plans[index] = value, gradient, momentum, pieces, Constants(value.dtype)
+            for piece in plan[3]:
+                self._update(plan[4], *piece)
 
     def zero_grad(self) -> None:
         """Fill every gradient with zeros, in place."""
         for parameter in self.parameters:
-            parameter.gradient.fill(0)
+            getattr(parameter.owner, parameter.gradient_name).fill(0)
 
     def state_dict(self) -> dict[str, Any]:
         """What a run needs to go on exactly where it stopped: plain numbers and copies of the state arrays."""
@@ -69,8 +74,8 @@ class Optimizer:
     def _state_of(self, index: int) -> list[np.ndarray]:
         return [arrays[index] for arrays in self.state.values()]
 
-    def _update(self, *arrays: np.ndarray) -> None:
-        """Update one slice, in place: value, gradient, the state arrays, scratch memory of the same shape."""
+    def _update(self, constants: Constants, *arrays: np.ndarray) -> None:
+        """Update one block, in place: value, gradient, the state arrays, scratch memory of the same shape."""
         raise NotImplementedError
 
     def _decayed(self, value: np.ndarray, gradient: np.ndarray, scratch: np.ndarray) -> np.ndarray:
@@ -81,12 +86,19 @@ class Optimizer:
         scratch += gradient
         return scratch
 
-    def _scratch_for(self, array: np.ndarray) -> np.ndarray:
-        size = min(array.size, BLOCK) if array.flags.c_contiguous else array.size
-        scratch = self._scratch.get(array.dtype)
-        if scratch is None or scratch.size < size:
-            scratch = self._scratch[array.dtype] = np.empty(size, array.dtype)
-        return scratch
+
+class Constants(dict):
+    """Numbers as 0-d arrays of one dtype: NumPy takes half as long to use one as to convert a Python float each time."""
+
+    def __init__(self, dtype: np.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+
+    def __missing__(self, number: float) -> np.ndarray:
+        if len(self) > 8:
+            self.clear()
+        array = self[number] = np.array(number, self.dtype)
+        return array
 
 
 class SGD(Optimizer):
@@ -118,19 +130,21 @@ class SGD(Optimizer):
         own = self.parameters[index].momentum
         return [self.state["velocity"][index] if own is None else own]
 
-    def _update(self, *arrays: np.ndarray) -> None:
+    def _update(self, constants: Constants, *arrays: np.ndarray) -> None:
         value, gradient, velocity, scratch = arrays
+        if self.weight_decay:
+            gradient = self._decayed(value, gradient, scratch)
         if not self.momentum:
-            np.multiply(self._decayed(value, gradient, scratch), self.lr, out=scratch)
+            np.multiply(gradient, constants[self.lr], scratch)
         else:
-            velocity *= self.momentum
-            velocity += self._decayed(value, gradient, scratch)
+            np.multiply(velocity, constants[self.momentum], velocity)
+            np.add(velocity, gradient, velocity)
             if self.nesterov:
-                np.add(self._decayed(value, gradient, scratch), self.momentum * velocity, out=scratch)
+                np.add(gradient, self.momentum * velocity, scratch)
                 scratch *= self.lr
             else:
-                np.multiply(velocity, self.lr, out=scratch)
-        value -= scratch
+                np.multiply(velocity, constants[self.lr], scratch)
+        np.subtract(value, scratch, value)
 
 
 class Adam(Optimizer):
@@ -157,7 +171,7 @@ class Adam(Optimizer):
         self.betas = betas
         self.eps = eps
 
-    def _update(self, *arrays: np.ndarray) -> None:
+    def _update(self, constants: Constants, *arrays: np.ndarray) -> None:
         value, gradient, m, v, scratch = arrays
         beta1, beta2 = self.betas
         gradient = self._decayed(value, gradient, scratch)
@@ -256,7 +270,9 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     # hypot does not overflow where the squares would, and each array's norm is scaled by its largest entry.
     norm = math.hypot(*map(_norm, gradients)) if gradients else 0.0
     if not math.isfinite(norm):
-        raise ValueError(f"The gradients' norm is {norm}: some gradient is not finite. Autograd(debug=True) names the operation.")
+        raise ValueError(
+            f"The gradients' norm is {norm}: some gradient is not finite. Autograd(debug=True) names the operation."
+        )
     if norm > max_norm:
         for gradient in gradients:
             gradient *= max_norm / norm
@@ -270,15 +286,15 @@ def _norm(array: np.ndarray) -> float:
     return largest * math.sqrt(float(np.sum(np.square(array / largest), dtype=np.float64)))
 
 
-def _in_blocks(arrays: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
-    """The arrays, slice by slice. Large ones that lie flat in memory are cut; others come whole."""
+def _in_blocks(arrays: list[np.ndarray]) -> list[list[np.ndarray]]:
+    """The arrays and one more as scratch memory, in blocks. Large ones that lie flat in memory are cut; others stay whole."""
     size = arrays[0].size
     if size <= BLOCK or not all(array.flags.c_contiguous for array in arrays):
-        yield arrays
-        return
+        return [[*arrays, np.empty_like(arrays[0])]]
     flat = [array.reshape(-1) for array in arrays]
-    for begin in range(0, size, BLOCK):
-        yield [array[begin : begin + BLOCK] for array in flat]
+    scratch = np.empty(BLOCK, arrays[0].dtype)
+    pieces = [[array[begin : begin + BLOCK] for array in flat] for begin in range(0, size, BLOCK)]
+    return [[*piece, scratch[: piece[0].size]] for piece in pieces]
 
 
 def _require(holds: bool, name: str, value: float, range_in_words: str) -> None:

@@ -32,7 +32,9 @@ def operations_as_table(operations: Sequence[Operation], locate: Callable[[np.nd
     producer: dict[Any, str] = {}
     rows = [("#", "operation", "inputs", "from", "output", "updates")]
     for number, operation in enumerate(operations):
-        come_from = [producer.get(locate(a), "given") if isinstance(a, np.ndarray) else "constant" for a in operation.inputs]
+        come_from = [
+            producer.get(locate(a), "given") if isinstance(a, np.ndarray) else "constant" for a in operation.inputs
+        ]
         rows.append(
             (
                 str(number),
@@ -40,7 +42,8 @@ def operations_as_table(operations: Sequence[Operation], locate: Callable[[np.nd
                 "  ".join(_shape(a) for a in operation.inputs) or "-",
                 "  ".join(come_from) or "-",
                 "  ".join(_shape(a) for a in operation.outputs),
-                "  ".join(f"input {i}" for i, slot in enumerate(operation.gradients_to_update) if slot is not None) or "-",
+                "  ".join(f"input {i}" for i, slot in enumerate(operation.gradients_to_update) if slot is not None)
+                or "-",
             )
         )
         producer.update({locate(output): f"#{number}" for output in operation.outputs})

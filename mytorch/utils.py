@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +14,13 @@ class GradientBuffer:
     """The gradients of arrays that have no place of their own for them.
 
     ``memory`` maps a location to a gradient, or to ``None`` while the spot is still empty: no zeros are allocated only
-    to be added to. The buffer holds every array that has a spot, so its memory cannot be given to another array, which
-    would then inherit the gradient.
+    to be added to. ``held`` keeps every array that has a spot, so its memory cannot be given to another array, which would
+    then inherit the gradient.
     """
 
     def __init__(self) -> None:
         self.memory: dict[Location, np.ndarray | None] = {}
-        self._held: dict[Location, np.ndarray] = {}
+        self.held: dict[Location, np.ndarray] = {}
 
     @staticmethod
     def get_memory_loc(np_array: np.ndarray) -> Location:
@@ -31,11 +32,9 @@ class GradientBuffer:
         the address of the data takes longer than a small matrix product. A view that shows all of its owner in the
         owner's layout, as ``x[:]`` does, is the same variable as its owner.
         """
-        base = np_array.base
-        if base is None:
+        if np_array.base is None:
             return id(np_array)
-        while isinstance(base, np.ndarray) and base.base is not None:
-            base = base.base
+        base = owner(np_array)
         layout = _layout(np_array)
         if isinstance(base, np.ndarray) and base.shape == np_array.shape and layout == _layout(base):
             return id(base)
@@ -47,10 +46,23 @@ class GradientBuffer:
 
     def add_spot(self, np_array: np.ndarray) -> None:
         """Give the array a spot; one that it already has keeps its gradient."""
-        location = self.get_memory_loc(np_array)
-        if location not in self.memory:
-            self.memory[location] = None
-            self._held[location] = np_array
+        self.add_spots((np_array,))
+
+    def add_spots(self, values: Iterable[Any]) -> None:
+        """Give a spot to each array among these values."""
+        memory, held = self.memory, self.held
+        for array in values:
+            if isinstance(array, np.ndarray):
+                location = id(array) if array.base is None else self.get_memory_loc(array)
+                if location not in memory:
+                    memory[location] = None
+                    held[location] = array
+
+    def replace(self, gradients: dict[Location, np.ndarray]) -> None:
+        """Give every spot its gradient from a finished walk, and empty those that got none."""
+        memory = self.memory
+        for location in memory:
+            memory[location] = gradients.get(location)
 
     def update_param(self, np_array: np.ndarray, gradient: np.ndarray) -> None:
         """Add a contribution to the array's gradient. The first one is kept as it is, the others are summed."""
@@ -79,7 +91,7 @@ class GradientBuffer:
     def clear(self) -> None:
         """Forget every gradient and let go of the arrays."""
         self.memory.clear()
-        self._held.clear()
+        self.held.clear()
 
     def _location(self, np_array: np.ndarray) -> Location:
         location = self.get_memory_loc(np_array)
@@ -95,6 +107,13 @@ def gradient_dtype(array: np.ndarray) -> np.dtype:
     """The dtype of an array's gradient: its own, or float64 for integers and booleans."""
     dtype = array.dtype
     return dtype if dtype.kind in "fc" else np.dtype(np.float64)
+
+
+def owner(array: np.ndarray) -> Any:
+    """The object whose memory an array shows: itself, another array, or what NumPy was given (bytes, a file)."""
+    while isinstance(array, np.ndarray) and array.base is not None:
+        array = array.base
+    return array
 
 
 def _layout(array: np.ndarray) -> Location:

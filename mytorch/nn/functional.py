@@ -4,15 +4,16 @@ With L the scalar at the end, ``grad_output`` is dL/d(output) and has the output
 its input, summed over every axis along which NumPy broadcast it, and its dtype (float64 for integers). One input gives an
 array, several give a tuple. No function changes its arguments.
 
-Two marks tell the engine about a rule. ``reads_inputs``: it needs the inputs' values, so they must not be overwritten.
-``selective``: it takes ``needs``, one boolean per input, and skips the work for inputs whose gradient nobody reads. A third,
-``makes_view``, is for operations that only look at the same memory in another way.
+Marks tell the engine about a rule. ``reads_inputs``: it needs the inputs' values, so they must not be overwritten.
+``selective``: it takes ``needs``, one boolean per input, and skips the work for inputs whose gradient nobody reads. The
+others are explained where they are defined, in ``mytorch.nn.rules``.
 
 Rules that take settings (an axis, an index) are recorded with ``functools.partial(sum_backward, axis=0)``.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,7 +30,7 @@ from mytorch.nn.nonlinear import (
     softplus_backward,
     tanh_backward,
 )
-from mytorch.nn.rules import fit, fit_dtype, makes_view, reads_inputs, selective, unbroadcast
+from mytorch.nn.rules import fit, fit_dtype, makes_view, reads_inputs, selective, unbroadcast, writes_into
 
 __all__ = [
     "SoftmaxCrossEntropy_backward", "abs_backward", "add_backward", "concatenate_backward", "div_backward",
@@ -110,13 +111,13 @@ def power_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool]
 @reads_inputs
 def sqrt_backward(grad_output: Array, a: Array) -> Array:
     """y = sqrt(a): dy/da = 1 / (2 sqrt(a)), infinite at 0."""
-    return fit(grad_output / (2 * np.sqrt(a)), a)
+    return fit(grad_output / (2 * np.sqrt(_as_float(a))), a)
 
 
 @reads_inputs
 def exp_backward(grad_output: Array, a: Array) -> Array:
     """y = exp(a) is its own derivative."""
-    return fit(grad_output * np.exp(a), a)
+    return fit(grad_output * np.exp(_as_float(a)), a)
 
 
 @reads_inputs
@@ -128,7 +129,7 @@ def log_backward(grad_output: Array, a: Array) -> Array:
 @reads_inputs
 def abs_backward(grad_output: Array, a: Array) -> Array:
     """y = abs(a): dy/da = sign(a), 0 at 0."""
-    return fit(grad_output * np.sign(a), a)
+    return fit(grad_output * np.sign(_as_float(a)), a)
 
 
 def max_backward(grad_output: Array, a: Array, b: Array | None = None) -> Any:
@@ -165,7 +166,8 @@ def matmul_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool
         return grad_a, None
     if columns.ndim == 2 and rows.ndim > 2:
         # One matrix for the whole batch: one large product instead of a product per matrix and a sum.
-        rows, g = rows.reshape(-1, rows.shape[-1]), g.reshape(-1, g.shape[-1])
+        samples = math.prod(rows.shape[:-1])  # not -1, which an empty last axis leaves undecided
+        rows, g = rows.reshape(samples, rows.shape[-1]), g.reshape(samples, g.shape[-1])
     grad_b = unbroadcast(np.swapaxes(rows, -1, -2) @ g, columns.shape)
     return grad_a, fit(grad_b.reshape(b.shape), b)
 
@@ -181,19 +183,29 @@ def outer_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool]
 
 
 @selective
+@writes_into
 @reads_inputs
 def linear_backward(
-    grad_output: Array, x: Array, W: Array, b: Array, needs: Sequence[bool] = (True, True, True)
+    grad_output: Array,
+    x: Array,
+    W: Array,
+    b: Array,
+    needs: Sequence[bool] = (True, True, True),
+    out: Sequence[Array | None] = (None, None, None),
 ) -> tuple[Any, Any, Any]:
     """y = x @ W.T + b.T with x (..., in), W (out, in), b (out, 1): a matmul and an add in one operation."""
     rows, g = x, grad_output
     if x.ndim != 2:
         rows, g = x.reshape(-1, x.shape[-1]), g.reshape(-1, g.shape[-1])
-    grad_x = fit(grad_output @ W, x) if needs[0] else None
-    # A single row's outer product is no work for a matrix product.
-    grad_W = np.multiply(g.T, rows) if len(rows) == 1 else g.T @ rows
-    grad_b = g.T if len(rows) == 1 else np.add.reduce(g, axis=0).reshape(b.shape)
-    return grad_x, fit(grad_W, W), fit(grad_b, b)
+    grad_x = fit(np.dot(grad_output, W), x) if needs[0] else None
+    place = None if out[1] is None or g.dtype != W.dtype or rows.dtype != W.dtype else out[1]
+    if len(rows) > 1:
+        ones = np.empty((len(rows), 1), g.dtype)
+        ones.fill(1)
+        return grad_x, fit(np.dot(g.T, rows, place), W), fit(np.dot(g.T, ones), b)
+    # A single row is no work for a matrix product; einsum writes a large one in one sweep.
+    grad_W = np.dot(g.T, rows) if W.size < 1 << 14 else np.einsum("i,j->ij", g[0], rows[0], out=place)
+    return grad_x, fit(grad_W, W), fit(g.T, b)
 
 
 # Reductions
@@ -311,4 +323,4 @@ def _as_float(a: Any) -> Array:
 def _is_advanced(index: Any) -> bool:
     """Whether an index can take an entry twice, so that the gradients of one entry have to be summed."""
     parts = index if isinstance(index, tuple) else (index,)
-    return any(isinstance(part, (np.ndarray, list)) for part in parts)
+    return not all(part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer)) for part in parts)

@@ -140,17 +140,19 @@ def softmax_cross_entropy(pred: Array, ground_truth: Array) -> tuple[Array, Arra
     scores = as_float(pred)
     if scores.size == 0:
         return np.zeros(1, scores.dtype), scores.copy()
-    shifted = scores - np.maximum.reduce(scores, axis=-1, keepdims=True)
-    probabilities = np.exp(shifted)
-    total = np.add.reduce(probabilities, axis=-1, keepdims=True)
+    rows = _class_rows(scores)
+    rows = rows - np.maximum.reduce(rows, axis=0)
+    probabilities = np.exp(rows)
+    total = np.add.reduce(probabilities, axis=0)
     probabilities /= total
-    log_total = np.log(total)
     if ground_truth.shape == scores.shape:
-        losses = ground_truth * (log_total - shifted)
+        losses = (_class_rows(ground_truth) * (np.log(total) - rows)).ravel()
     else:
-        losses = log_total.ravel() - shifted.reshape(-1, shifted.shape[-1])[_true_classes(ground_truth, scores)]
-    loss = np.add.reduce(losses, axis=None).reshape(1) / (log_total.size)
-    return loss.astype(scores.dtype, copy=False), probabilities
+        losses = np.log(total)
+        losses -= rows[_class_indices(ground_truth, scores), np.arange(total.size)]
+    loss = np.add.reduce(losses, keepdims=True)
+    loss /= total.size
+    return loss.astype(scores.dtype, copy=False), probabilities.T.reshape(scores.shape)
 
 
 @reads_inputs
@@ -164,30 +166,41 @@ def SoftmaxCrossEntropy_backward(
     """
     if probabilities is None:
         probabilities = softmax(pred)
+    samples, classes = math.prod(pred.shape[:-1]), pred.shape[-1]
+    scale = np.asarray(grad_output) / max(samples, 1)
     if ground_truth.shape == pred.shape:
-        grad = probabilities * np.add.reduce(ground_truth, axis=-1, keepdims=True) - ground_truth
+        grad = (probabilities * np.add.reduce(ground_truth, axis=-1, keepdims=True) - ground_truth) * scale
     else:
-        grad = probabilities.copy()
-        if grad.size:
-            grad.reshape(-1, grad.shape[-1])[_true_classes(ground_truth, pred)] -= 1
-    samples = max(math.prod(pred.shape[:-1]), 1)
-    return fit(grad * (np.asarray(grad_output, grad.dtype).reshape(-1) / samples), pred), None
+        grad = np.multiply(probabilities, scale, order="C")
+        grad.reshape(-1)[np.arange(0, samples * classes, classes) + _class_indices(ground_truth, pred)] -= scale
+    return fit(grad, pred), None
 
 
-def _true_classes(classes: Array, pred: Array) -> tuple[Array, Array]:
-    """The index of each sample's true class in the scores, flattened to (samples, classes)."""
+def _class_rows(array: Array) -> Array:
+    """(..., classes) as (classes, samples).
+
+    Copied where there are more samples than classes: NumPy reduces and broadcasts along long rows many times faster.
+    """
+    if array.ndim != 2:
+        array = array.reshape(-1, array.shape[-1])
+    return array.T.copy() if array.shape[0] > array.shape[1] else array.T
+
+
+def _class_indices(ground_truth: Array, pred: Array) -> Array:
+    """One class index per sample, as a flat array; ValueError for what cannot be that."""
     count = pred.shape[-1]
-    if classes.shape != pred.shape[:-1]:
+    if ground_truth.shape != pred.shape[:-1]:
         raise ValueError(
-            f"The scores have shape {pred.shape} and the ground truth {classes.shape}. Give one-hot targets of the "
+            f"The scores have shape {pred.shape} and the ground truth {ground_truth.shape}. Give one-hot targets of the "
             f"scores' shape, or class indices of shape {pred.shape[:-1]}."
         )
-    if classes.dtype.kind not in "iu":
-        raise ValueError(f"Class indices are integers; the ground truth has dtype {classes.dtype}.")
-    flat = classes.ravel()
-    if (lowest := np.minimum.reduce(flat)) < 0 or (highest := np.maximum.reduce(flat)) >= count:
+    if ground_truth.dtype.kind not in "iu":
+        raise ValueError(f"Class indices are integers; the ground truth has dtype {ground_truth.dtype}.")
+    indices = ground_truth.ravel()
+    # Seen as unsigned, a negative index is a huge one: one pass finds both.
+    if indices.size and np.maximum.reduce(indices.view(f"u{indices.itemsize}")) >= count:
+        wrong = indices.min() if indices.min() < 0 else indices.max()
         raise ValueError(
-            f"The ground truth names class {lowest if lowest < 0 else highest}, but the scores are for {count} classes, "
-            f"0 to {count - 1}."
+            f"The ground truth names class {wrong}, but the scores are for {count} classes, 0 to {count - 1}."
         )
-    return np.arange(flat.size), flat
+    return indices

@@ -16,6 +16,12 @@ def selective(rule: Rule) -> Rule:
     return rule
 
 
+def writes_into(rule: Rule) -> Rule:
+    """Mark a rule that takes ``out``, an array or None per input, and writes that input's gradient there and returns it."""
+    rule.writes_into = True  # type: ignore[attr-defined]
+    return rule
+
+
 def reads_inputs(rule: Rule) -> Rule:
     """Mark a rule that needs the values of its inputs, which therefore must not be overwritten."""
     rule.reads_inputs = True  # type: ignore[attr-defined]

@@ -30,7 +30,9 @@ class Embedding(Module):
         if indices.dtype.kind not in "iu":
             raise TypeError(f"An Embedding is looked up by integers; the indices have dtype {indices.dtype}.")
         if indices.size and (indices.min() < 0 or indices.max() >= len(self.W)):
-            raise IndexError(f"The indices run from {indices.min()} to {indices.max()}; the table has rows 0 to {len(self.W) - 1}.")
+            raise IndexError(
+                f"The indices run from {indices.min()} to {indices.max()}; the table has rows 0 to {len(self.W) - 1}."
+            )
         y = np.asarray(self.W[indices])
         self.autograd_engine.add_operation([self.W, indices], y, [self.dW, None], embedding_backward)
         return y

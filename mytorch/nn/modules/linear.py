@@ -26,7 +26,9 @@ class Linear(Module):
     ) -> None:
         super().__init__(autograd_engine)
         if in_features < 1 or out_features < 1:
-            raise ValueError(f"A Linear layer has at least one input and one output, not {in_features} and {out_features}.")
+            raise ValueError(
+                f"A Linear layer has at least one input and one output, not {in_features} and {out_features}."
+            )
         self.in_features, self.out_features = in_features, out_features
         bound = 1 / np.sqrt(in_features)
         generator = np.random.default_rng(rng)
@@ -43,8 +45,14 @@ class Linear(Module):
                 f"Linear({W.shape[1]}, {W.shape[0]}) was given an input of shape {x.shape}; its last axis should have "
                 f"{W.shape[1]} entries."
             )
-        y = x @ W.T
-        y += b[:, 0]
+        if x.ndim == 2 and 1 < len(x) <= 256 and W.size >= 1 << 16:
+            # The same numbers, the other way round: BLAS would otherwise copy all of W to read it transposed.
+            y = np.dot(W, x.T)
+            y += b
+            y = y.T
+        else:
+            y = np.dot(x, W.T)
+            y += b[:, 0]
         self.autograd_engine.add_operation([x, W, b], y, [None, self.dW, self.db], linear_backward)
         return y
 

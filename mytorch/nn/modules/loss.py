@@ -22,7 +22,9 @@ class Loss(Module):
     def backward(self) -> None:
         """Walk the list back from the last loss value."""
         if self.loss_val is None:
-            raise RuntimeError(f"{type(self).__name__}: there is no loss value yet. Call the loss with (y, y_hat) first.")
+            raise RuntimeError(
+                f"{type(self).__name__}: there is no loss value yet. Call the loss with (y, y_hat) first."
+            )
         self.autograd_engine.backward(self.loss_val)
 
     def __repr__(self) -> str:

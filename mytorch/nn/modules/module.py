@@ -14,13 +14,13 @@ class Parameter:
     It looks the arrays up by name each time, so a layer whose ``W`` was bound to another array is still trained.
     """
 
-    __slots__ = ("owner", "name", "_gradient", "_momentum")
+    __slots__ = ("gradient_name", "momentum_name", "name", "owner")
 
     def __init__(self, owner: Any, name: str) -> None:
         self.owner = owner
         self.name = name
-        self._gradient = f"d{name}"
-        self._momentum = f"momentum_{name}" if hasattr(owner, f"momentum_{name}") else None
+        self.gradient_name = f"d{name}"
+        self.momentum_name = f"momentum_{name}" if hasattr(owner, f"momentum_{name}") else None
 
     @property
     def value(self) -> np.ndarray:
@@ -30,12 +30,12 @@ class Parameter:
     @property
     def gradient(self) -> np.ndarray:
         """The array into which backward adds its gradient."""
-        return getattr(self.owner, self._gradient)
+        return getattr(self.owner, self.gradient_name)
 
     @property
     def momentum(self) -> np.ndarray | None:
         """The layer's own momentum array, if it has one."""
-        return None if self._momentum is None else getattr(self.owner, self._momentum)
+        return None if self.momentum_name is None else getattr(self.owner, self.momentum_name)
 
     def __repr__(self) -> str:
         return f"Parameter({type(self.owner).__name__}.{self.name}, shape {self.value.shape})"
@@ -55,7 +55,7 @@ class Module:
         self.autograd_engine = autograd_engine
         self.training = True
 
-    def forward(self, x: np.ndarray) -> np.ndarray:
+    def forward(self, *args: Any, **kwargs: Any) -> np.ndarray:
         """Compute the output and record what was done."""
         raise NotImplementedError(f"{type(self).__name__} defines no forward")
 
@@ -114,10 +114,14 @@ class Module:
         places = {name: getattr(module, attribute) for name, module, attribute in self._state()}
         if places.keys() != state.keys():
             missing, extra = sorted(places.keys() - state.keys()), sorted(state.keys() - places.keys())
-            raise ValueError(f"This state is of another network: missing {missing or 'nothing'}, unknown {extra or 'nothing'}.")
+            raise ValueError(
+                f"This state is of another network: missing {missing or 'nothing'}, unknown {extra or 'nothing'}."
+            )
         for name, array in places.items():
             if array.shape != np.shape(state[name]):
-                raise ValueError(f"This state is of another network: {name} has shape {np.shape(state[name])}, here {array.shape}.")
+                raise ValueError(
+                    f"This state is of another network: {name} has shape {np.shape(state[name])}, here {array.shape}."
+                )
         for name, array in places.items():
             array[...] = state[name]
 

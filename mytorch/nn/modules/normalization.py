@@ -24,7 +24,13 @@ class Normalization(Module):
         self.dgamma, self.dbeta = np.zeros(shape, dtype), np.zeros(shape, dtype)
 
     def _apply(
-        self, x: np.ndarray, axes: tuple[int, ...], shape: tuple[int, ...], mean: np.ndarray, var: np.ndarray, fixed: bool
+        self,
+        x: np.ndarray,
+        axes: tuple[int, ...],
+        shape: tuple[int, ...],
+        mean: np.ndarray,
+        var: np.ndarray,
+        fixed: bool,
     ) -> np.ndarray:
         inverse_std = 1 / np.sqrt(var + self.eps)
         y = self.gamma.reshape(shape) * ((x - mean) * inverse_std) + self.beta.reshape(shape)
@@ -53,10 +59,14 @@ class BatchNorm1d(Normalization):
         """Raises ValueError for another shape, and in training for a batch with a single value per feature."""
         features = self.gamma.size
         if x.ndim not in (2, 3) or x.shape[1] != features:
-            raise ValueError(f"BatchNorm1d({features}) was given shape {x.shape}; it takes (N, {features}) or (N, {features}, L).")
+            raise ValueError(
+                f"BatchNorm1d({features}) was given shape {x.shape}; it takes (N, {features}) or (N, {features}, L)."
+            )
         axes, shape = ((0,), (1, features)) if x.ndim == 2 else ((0, 2), (1, features, 1))
         if not self.training:
-            return self._apply(x, axes, shape, self.running_mean.reshape(shape), self.running_var.reshape(shape), fixed=True)
+            return self._apply(
+                x, axes, shape, self.running_mean.reshape(shape), self.running_var.reshape(shape), fixed=True
+            )
         count = x.size // features
         if count < 2:
             raise ValueError(

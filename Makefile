@@ -1,0 +1,46 @@
+# Every command sets up what it needs in .venv and starts at once the next time.
+#   make train   train a network on handwritten digits and show what it learned
+#   make test    the test suite
+#   make lint    ruff and mypy
+#   make bench   the same training step in other frameworks
+# PYTHON=python3.12 chooses the interpreter; ARGS="--epochs 5" goes to the program.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help train test lint bench clean
+
+help:
+	@sed -n 's/^#  *//p' Makefile
+
+train: $(VENV)/.plots
+	@$(BIN)/python hw_bonus/mlp_runner.py $(ARGS)
+
+test: $(VENV)/.plots $(VENV)/.dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.plots $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(VENV)/.base
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+$(VENV)/.base: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.10 or newer was found. Install one, or name it: make PYTHON=/path/to/python3 ..."; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Python cannot make a virtual environment here; on Debian and Ubuntu: apt install python3-venv"; exit 2; }
+	@echo "Setting up $(VENV) (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.plots $(VENV)/.dev: $(VENV)/.%: $(VENV)/.base
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist results .pytest_cache .mypy_cache .ruff_cache .hypothesis
