@@ -85,13 +85,21 @@ class Autograd:
         """
         if not self.recording:
             return
+        inputs, gradients_to_update = list(inputs), list(gradients_to_update)
         operation = Operation(inputs, output, gradients_to_update, backward_operation)
         # One pass over the inputs, because this runs for every operation of every step: spots are given as long as a
         # glance shows nothing unusual, and where it does, the checks in full decide.
         buffer, data = self.gradient_buffer, self._data
         memory, held = buffer.memory, buffer.held
-        unusual = type(output) is not ndarray or output.base is not None or len(inputs) != len(gradients_to_update)
+        spots_before = len(memory)
         special = False
+        unusual = (
+            type(output) is not ndarray
+            or output.base is not None
+            or id(output) in memory
+            or len(inputs) != len(gradients_to_update)
+            or not callable(backward_operation)
+        )
         if not unusual:
             for array, slot in zip(inputs, gradients_to_update):
                 if type(array) is not ndarray or array is output:
@@ -105,9 +113,12 @@ class Autograd:
                 else:
                     location = buffer.get_memory_loc(array)
                 if slot is None:
-                    special = special or location in data
+                    if location in data:
+                        special = True
+                        continue
                 elif (
                     type(slot) is not ndarray
+                    or slot is array
                     or slot.shape != array.shape
                     or slot.dtype is not array.dtype
                     or slot.dtype.kind != "f"
@@ -115,18 +126,24 @@ class Autograd:
                 ):
                     unusual = True
                     break
-                else:
-                    special = special or slot.size >= LARGE
+                elif slot.size >= LARGE:
+                    special = True
                 if location not in memory:
                     memory[location] = None
                     held[location] = array
         if unusual:
-            checks.refuse_what_loses_gradients(operation, self.operation_list)
-            buffer.add_spots(inputs)
+            buffer.keep_first(spots_before)
+            checks.refuse_what_loses_gradients(operation, self.operation_list, memory)
         if unusual or special:
             operation.settings = settings_for(operation, data)
         if self._watch is not None:
-            self._watch.before_recording(operation)
+            try:
+                self._watch.before_recording(operation)
+            except Exception:
+                buffer.keep_first(spots_before)
+                raise
+        if unusual:
+            buffer.add_spots(a for a in inputs if not isinstance(a, ndarray) or buffer.get_memory_loc(a) not in data)
         self.operation_list.append(operation)
 
     def backward(self, divergence: Any) -> None:
@@ -173,7 +190,8 @@ class Autograd:
     def data(self, array: np.ndarray) -> np.ndarray:
         """Declare that nobody will read this array's gradient, so that operations recorded from now on compute none.
 
-        Returns the same array. It holds until zero_grad(), and saves the first layer of a network a matrix product.
+        Returns the same array, which then has no spot in the buffer unless it had one before. It holds until zero_grad(),
+        and saves the first layer of a network a matrix product.
         """
         if self.recording:
             self._data[self.gradient_buffer.get_memory_loc(array)] = array

@@ -6,23 +6,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mytorch.utils import gradient_dtype, owner
+from mytorch.utils import GradientBuffer, Location, gradient_dtype, owner
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from mytorch.autograd_engine import Operation
 
 ndarray = np.ndarray
+locate = GradientBuffer.get_memory_loc
 
 
-def refuse_what_loses_gradients(operation: Operation, earlier: Sequence[Operation]) -> None:
-    """Raise TypeError or ValueError for a record by which a gradient would be lost, counted twice or wrong."""
+def refuse_what_loses_gradients(operation: Operation, earlier: Sequence[Operation], spots: Container[Location]) -> None:
+    """Raise TypeError or ValueError for a record by which a gradient would be lost, counted twice or wrong.
+
+    earlier: the operations recorded so far. spots: where the arrays lie that they read.
+    """
     name, inputs, slots = operation.name, operation.inputs, operation.gradients_to_update
     if len(inputs) != len(slots):
         raise ValueError(
             f"{name}: {len(inputs)} inputs but {len(slots)} gradients_to_update were given. Give one entry per input, None "
             "where there is no gradient to update."
+        )
+    if not callable(operation.backward_operation):
+        raise TypeError(
+            f"The backward_operation is a {type(operation.backward_operation).__name__}. Give the function that returns the "
+            "gradients of the inputs, such as matmul_backward."
         )
     for output in operation.outputs:
         if not isinstance(output, ndarray):
@@ -33,7 +42,9 @@ def refuse_what_loses_gradients(operation: Operation, earlier: Sequence[Operatio
             )
     for index, (array, slot) in enumerate(zip(inputs, slots)):
         _refuse_input(f"{name}: input {index}", array, slot)
-    _refuse_overwriting(operation, earlier)
+    if len({locate(output) for output in operation.outputs}) < len(operation.outputs):
+        raise ValueError(f"{name}: one array stands twice among the outputs. Give each output an array of its own.")
+    _refuse_overwriting(operation, earlier, spots)
 
 
 def _refuse_input(where: str, array: Any, slot: Any) -> None:
@@ -51,6 +62,10 @@ def _refuse_input(where: str, array: Any, slot: Any) -> None:
         raise TypeError(
             f"{where}: its gradient to update is a {type(slot).__name__}. Give an array that can be added to."
         )
+    if slot is array:
+        raise ValueError(
+            f"{where} was given as its own gradient to update. Give the gradient's array, such as dW for W."
+        )
     if slot.shape != array.shape:
         raise ValueError(
             f"{where} has shape {array.shape}, but its gradient to update has shape {slot.shape}. Record the two in the "
@@ -64,10 +79,11 @@ def _refuse_input(where: str, array: Any, slot: Any) -> None:
         raise ValueError(f"{where}: its gradient to update is read-only. Give an array that can be added to.")
 
 
-def _refuse_overwriting(operation: Operation, earlier: Sequence[Operation]) -> None:
+def _refuse_overwriting(operation: Operation, earlier: Sequence[Operation], spots: Container[Location]) -> None:
     """Refuse an output written over values that a backward function will still read.
 
-    A rule says that itself, by the mark ``reads_inputs``. Operations whose rule needs shapes alone may work in place.
+    A rule says that itself, by the mark ``reads_inputs``; one without marks is tried out. Operations whose rule needs
+    shapes alone may work in place, and views overwrite nothing.
     """
     if _marked(operation, "makes_view"):
         return
@@ -75,17 +91,40 @@ def _refuse_overwriting(operation: Operation, earlier: Sequence[Operation]) -> N
         for index, array in enumerate(operation.inputs):
             if not _overlap(output, array):
                 continue
-            if _marked(operation, "reads_inputs"):
+            in_place = locate(output) == locate(array)
+            if _marked(operation, "reads_inputs") or (in_place and _depends_on_values(operation, index)):
                 raise ValueError(
                     f"{operation.name}: the output was written over input {index}, whose values the backward pass needs. "
                     "Write the result into a new array."
                 )
-            for number, other in enumerate(earlier):
-                if _marked(other, "reads_inputs") and any(_overlap(output, read) for read in other.inputs):
-                    raise ValueError(
-                        f"{operation.name}: the output was written over an array whose values operation {number} "
-                        f"({other.name}) needs for its backward pass. Write the result into a new array."
-                    )
+        if locate(output) not in spots:
+            continue
+        for number, other in enumerate(earlier):
+            if _marked(other, "reads_inputs") and any(_overlap(output, read) for read in other.inputs):
+                raise ValueError(
+                    f"{operation.name}: the output was written over an array whose values operation {number} "
+                    f"({other.name}) needs for its backward pass. Write the result into a new array."
+                )
+
+
+def _depends_on_values(operation: Operation, index: int) -> bool:
+    """Whether a rule gives another gradient for other values of one input, or cannot be tried out."""
+    if _marked(operation, "may_overwrite"):
+        return False
+    grads = [np.ones(output.shape, gradient_dtype(output)) for output in operation.outputs]
+    grad_output = tuple(grads) if isinstance(operation.output, tuple) else grads[0]
+    tries = []
+    for value in (0.25, 0.75):
+        inputs = list(operation.inputs)
+        inputs[index] = np.full(inputs[index].shape, value, gradient_dtype(inputs[index]))
+        try:
+            result = operation.backward_operation(grad_output, *inputs)
+        except Exception:
+            return True
+        tries.append(result if isinstance(result, (tuple, list)) else (result,))
+    return len(tries[0]) != len(tries[1]) or not all(
+        np.array_equal(one, other) for one, other in zip(*tries) if one is not None
+    )
 
 
 def _marked(operation: Operation, mark: str) -> bool:

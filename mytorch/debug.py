@@ -42,6 +42,7 @@ class Watch:
         self._output_of: dict[Any, int] = {}
         self._output_values: dict[bytes, tuple[int, np.ndarray]] = {}
         self._used: set[Any] = set()
+        self._given: list[tuple[np.ndarray, bytes]] = []
 
     def before_recording(self, operation: Operation) -> None:
         """Look at an operation that is about to be appended."""
@@ -53,14 +54,11 @@ class Watch:
                 continue
             print_of = _fingerprint(array)
             seen.append((f"input {index}", array, print_of))
+            # An array that was there before the output is no copy of it: a skip connection, for instance.
+            known = locate(array) in self._used or locate(array) in self._output_of
             self._used.add(locate(array))
             origin, original = self._output_values.get(_values_fingerprint(array), (None, None))
-            if (
-                origin is not None
-                and locate(array) not in self._output_of
-                and not _is_plain(array)
-                and original is not array
-            ):
+            if origin is not None and not known and not _is_plain(array) and original is not array:
                 warnings.warn(
                     f"Operation {number} ({operation.name}): input {index} has the values of the output of operation "
                     f"{origin} ({self._operations[origin].name}) but is another array, so no gradient passes from one to "
@@ -127,6 +125,11 @@ class Watch:
                     stacklevel=3,
                 )
 
+    def before_rule(self, grad_output: Any) -> None:
+        """Remember what a backward function is about to be given."""
+        given = grad_output if isinstance(grad_output, tuple) else (grad_output,)
+        self._given = [(gradient, _fingerprint(gradient)) for gradient in given]
+
     def after_rule(self, number: int, operation: Operation, gradients: Sequence[Any]) -> None:
         """Look at what a backward function returned, and at what it may have changed."""
         for index, gradient in enumerate(gradients):
@@ -136,6 +139,11 @@ class Watch:
                     f"Operation {number} ({operation.name}), walking back: the gradient of input {index} is {gradient[bad]} "
                     f"at index {bad}."
                 )
+        if any(_fingerprint(gradient) != print_of for gradient, print_of in self._given):
+            raise DebugError(
+                f"Operation {number} ({operation.name}), walking back: its backward function changed grad_output, which other "
+                "operations may have been given too. A backward function returns new arrays."
+            )
         for what, array, print_of in self._fingerprints[number]:
             if what.startswith("input") and _fingerprint(array) != print_of:
                 raise DebugError(

@@ -112,7 +112,8 @@ class _Check:
             slots = again.slots[variable]
             if slots:
                 gradients[variable] = sum((slot for slot in slots), np.zeros(array.shape)).copy()
-            if any(slot is None for slot in again.uses[variable]):
+            read_plainly = any(slot is None for slot in again.uses[variable])
+            if read_plainly and self.engine.gradient_buffer.is_in_memory(array):
                 gradients[variable] = gradients.get(variable, 0) + self.engine.gradient_buffer.get_param(array)
         return gradients
 
@@ -142,12 +143,15 @@ class _Check:
         record = self.engine.add_operation
         number, position = producer
         count = 0
+        before: list[tuple[np.ndarray, float]] = []
 
         def record_and_change(inputs: Any, output: Any, gradients_to_update: Any, backward_operation: Any) -> None:
             nonlocal count
             record(inputs, output, gradients_to_update, backward_operation)
             if count == number:
-                (output if isinstance(output, tuple) else (output,))[position][index] += change
+                changed = (output if isinstance(output, tuple) else (output,))[position]
+                before.append((changed, changed[index]))
+                changed[index] += change
             count += 1
 
         self.engine.add_operation = record_and_change  # type: ignore[method-assign]
@@ -187,10 +191,13 @@ class _Variables:
             return known[location]
 
         for number, operation in enumerate(operations):
+            needs = (operation.settings or {}).get("needs")
             for index, (array, slot) in enumerate(zip(operation.inputs, operation.gradients_to_update)):
                 if not isinstance(array, np.ndarray):
                     continue
                 variable = number_of(array, None)
+                if needs is not None and not needs[index]:
+                    continue  # declared to be data, so it gets no gradient
                 self.consumers.setdefault(variable, []).append((number, index))
                 self.uses.setdefault(variable, []).append(slot)
                 slots = self.slots.setdefault(variable, [])

@@ -58,6 +58,12 @@ class GradientBuffer:
                     memory[location] = None
                     held[location] = array
 
+    def keep_first(self, count: int) -> None:
+        """Take back the spots that were given after the first ``count``."""
+        while len(self.memory) > count:
+            location, _ = self.memory.popitem()
+            del self.held[location]
+
     def replace(self, gradients: dict[Location, np.ndarray]) -> None:
         """Give every spot its gradient from a finished walk, and empty those that got none."""
         memory = self.memory
@@ -98,7 +104,7 @@ class GradientBuffer:
         if location not in self.memory:
             raise KeyError(
                 f"This array of shape {np_array.shape} has no spot in the gradient buffer. Ask for the very array that "
-                "was recorded (a copy is another variable), or call add_spot first."
+                "was recorded as an input (a copy is another variable, and what was declared to be data has no gradient)."
             )
         return location
 

@@ -48,6 +48,8 @@ def walk_back(
         if grad_output is None:
             continue
         inputs = operation.inputs
+        if watch is not None:
+            watch.before_rule(grad_output)
         try:
             if operation.settings is None:
                 result = operation.backward_operation(grad_output, *inputs)
@@ -81,7 +83,8 @@ def walk_back(
                 continue
             location = id(array) if array.base is None else locate(array)
             if location in arrived:
-                arrived[location] = arrived[location] + gradient
+                # Where NumPy adds 0-d arrays, it returns a scalar.
+                arrived[location] = np.asarray(arrived[location] + gradient)
             else:
                 arrived[location] = gradient
     passed.update(arrived)
@@ -115,7 +118,10 @@ def settings_for(operation: Operation, data: dict[Location, ndarray]) -> dict[st
         if not all(needs):
             settings["needs"] = needs
     if getattr(operation.backward_operation, "writes_into", False):
-        out = [slot if slot is not None and slot.size >= LARGE else None for slot in slots]
+        out = [
+            slot if slot is not None and slot.size >= LARGE and slot.dtype == a.dtype else None
+            for a, slot in zip(inputs, slots)
+        ]
         if any(slot is not None for slot in out):
             settings["out"] = out
     return settings or None

@@ -10,6 +10,23 @@ from mytorch.nn.modules.normalization import BatchNorm1d, LayerNorm
 from mytorch.nn.modules.sequential import Sequential
 
 __all__ = [
-    "BatchNorm1d", "Dropout", "Embedding", "GELU", "Identity", "LayerNorm", "LeakyReLU", "Linear", "MSELoss", "Module",
-    "Parameter", "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "SoftmaxCrossEntropy", "Softplus", "Tanh",
-]  # fmt: skip
+    "BatchNorm1d",
+    "Dropout",
+    "Embedding",
+    "GELU",
+    "Identity",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "MSELoss",
+    "Module",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "SoftmaxCrossEntropy",
+    "Softplus",
+    "Tanh",
+]

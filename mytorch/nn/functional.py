@@ -30,16 +30,54 @@ from mytorch.nn.nonlinear import (
     softplus_backward,
     tanh_backward,
 )
-from mytorch.nn.rules import fit, fit_dtype, makes_view, reads_inputs, selective, unbroadcast, writes_into
+from mytorch.nn.rules import (
+    fit,
+    fit_dtype,
+    makes_view,
+    may_overwrite,
+    reads_inputs,
+    selective,
+    unbroadcast,
+    writes_into,
+)
 
 __all__ = [
-    "SoftmaxCrossEntropy_backward", "abs_backward", "add_backward", "concatenate_backward", "div_backward",
-    "dropout_backward", "embedding_backward", "exp_backward", "gelu_backward", "getitem_backward", "identity_backward", "leaky_relu_backward",
-    "linear_backward", "log_backward", "log_softmax_backward", "matmul_backward", "max_backward", "mean_backward",
-    "mse_backward", "mul_backward", "neg_backward", "normalize_backward", "outer_backward", "power_backward", "reshape_backward",
-    "sigmoid_backward", "silu_backward", "softmax_backward", "softplus_backward", "sqrt_backward", "sub_backward",
-    "sum_backward", "tanh_backward", "transpose_backward", "unbroadcast",
-]  # fmt: skip
+    "SoftmaxCrossEntropy_backward",
+    "abs_backward",
+    "add_backward",
+    "concatenate_backward",
+    "div_backward",
+    "dropout_backward",
+    "embedding_backward",
+    "exp_backward",
+    "gelu_backward",
+    "getitem_backward",
+    "identity_backward",
+    "leaky_relu_backward",
+    "linear_backward",
+    "log_backward",
+    "log_softmax_backward",
+    "matmul_backward",
+    "max_backward",
+    "mean_backward",
+    "mse_backward",
+    "mul_backward",
+    "neg_backward",
+    "normalize_backward",
+    "outer_backward",
+    "power_backward",
+    "reshape_backward",
+    "sigmoid_backward",
+    "silu_backward",
+    "softmax_backward",
+    "softplus_backward",
+    "sqrt_backward",
+    "sub_backward",
+    "sum_backward",
+    "tanh_backward",
+    "transpose_backward",
+    "unbroadcast",
+]
 
 Array = np.ndarray
 Two = tuple[Any, Any]
@@ -132,6 +170,7 @@ def abs_backward(grad_output: Array, a: Array) -> Array:
     return fit(grad_output * np.sign(_as_float(a)), a)
 
 
+@may_overwrite
 def max_backward(grad_output: Array, a: Array, b: Array | None = None) -> Any:
     """y = maximum(a, 0), which is ReLU, or y = maximum(a, b): the gradient goes where the maximum came from.
 

@@ -198,9 +198,9 @@ def _class_indices(ground_truth: Array, pred: Array) -> Array:
         raise ValueError(f"Class indices are integers; the ground truth has dtype {ground_truth.dtype}.")
     indices = ground_truth.ravel()
     # Seen as unsigned, a negative index is a huge one: one pass finds both.
-    if indices.size and np.maximum.reduce(indices.view(f"u{indices.itemsize}")) >= count:
+    if indices.size and np.maximum.reduce(indices.view(indices.dtype.str.replace("i", "u"))) >= count:
         wrong = indices.min() if indices.min() < 0 else indices.max()
         raise ValueError(
             f"The ground truth names class {wrong}, but the scores are for {count} classes, 0 to {count - 1}."
         )
-    return indices
+    return indices.astype(np.intp, copy=False)

@@ -28,6 +28,12 @@ def reads_inputs(rule: Rule) -> Rule:
     return rule
 
 
+def may_overwrite(rule: Rule) -> Rule:
+    """Mark a rule that reads its input but finds the same in what its operation wrote over it, as ReLU's sign."""
+    rule.may_overwrite = True  # type: ignore[attr-defined]
+    return rule
+
+
 def makes_view(rule: Rule) -> Rule:
     """Mark the rule of an operation whose output may share memory with its input without overwriting it."""
     rule.makes_view = True  # type: ignore[attr-defined]

@@ -25,6 +25,11 @@ class Loss(Module):
             raise RuntimeError(
                 f"{type(self).__name__}: there is no loss value yet. Call the loss with (y, y_hat) first."
             )
+        if not any(operation.output is self.loss_val for operation in reversed(self.autograd_engine.operation_list)):
+            raise RuntimeError(
+                f"{type(self).__name__}: the last loss value is not on the list of operations. It was computed inside "
+                "paused(), or zero_grad() has emptied the list since. Compute the loss again, then walk back."
+            )
         self.autograd_engine.backward(self.loss_val)
 
     def __repr__(self) -> str:
@@ -38,7 +43,7 @@ class MSELoss(Loss):
         """Returns shape (1,). Raises ValueError where the shapes differ, which NumPy would broadcast without a word."""
         if y.shape != y_hat.shape:
             raise ValueError(f"MSELoss compares arrays of one shape; y has {y.shape} and y_hat {y_hat.shape}.")
-        difference = as_float(y - y_hat)
+        difference = as_float(y) - y_hat
         total = np.add.reduce(np.square(difference), axis=None, keepdims=True).reshape(1)
         self.loss_val = loss_val = total / max(difference.size, 1)
         self.autograd_engine.add_operation([y, y_hat], loss_val, [None, None], mse_backward)

@@ -64,9 +64,9 @@ class BatchNorm1d(Normalization):
             )
         axes, shape = ((0,), (1, features)) if x.ndim == 2 else ((0, 2), (1, features, 1))
         if not self.training:
-            return self._apply(
-                x, axes, shape, self.running_mean.reshape(shape), self.running_var.reshape(shape), fixed=True
-            )
+            # A copy, because the running mean may move on before the walk back.
+            mean = self.running_mean.reshape(shape).copy()
+            return self._apply(x, axes, shape, mean, self.running_var.reshape(shape), fixed=True)
         count = x.size // features
         if count < 2:
             raise ValueError(
@@ -85,7 +85,7 @@ class LayerNorm(Normalization):
     def __init__(
         self, normalized_shape: int | tuple[int, ...], autograd_engine: Any, eps: float = 1e-5, dtype: Any = np.float64
     ) -> None:
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        shape = (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else tuple(normalized_shape)
         super().__init__(shape, autograd_engine, eps, dtype)
 
     def forward(self, x: np.ndarray) -> np.ndarray:

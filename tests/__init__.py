@@ -1,0 +1,1 @@
+"""The product's own tests, organised as the code is."""
