@@ -104,7 +104,7 @@ class _Check:
         # A last operation for the direction: whatever forward returned, the walk then starts from one number.
         total = np.array([np.vdot(self.direction, output)])
         direction = self.direction
-        self.engine.add_operation([output], total, [None], lambda g, y: g * direction)
+        self.engine.add_operation([output], total, [None], lambda g, y: g[0] * direction)
         self.engine.backward(total)
         again = _Variables(self.engine.operation_list[:-1])
         gradients: dict[int, np.ndarray] = {}
@@ -134,12 +134,12 @@ class _Check:
     ) -> float:
         """The value of forward with one entry changed: of a leaf beforehand, of an intermediate array once recorded."""
         if producer is None:
-            before = array[index]
-            array[index] = before + change
+            entry = array[index]
+            array[index] = entry + change
             try:
                 return self._value()
             finally:
-                array[index] = before
+                array[index] = entry
         record = self.engine.add_operation
         number, position = producer
         count = 0
@@ -159,6 +159,9 @@ class _Check:
             return self._value()
         finally:
             del self.engine.add_operation
+            # A view's entry lies in the memory of an array that the next call reads again.
+            for changed, value in before:
+                changed[index] = value
 
     @staticmethod
     def _require_float64(operations: list[Operation]) -> None:

@@ -32,7 +32,7 @@ class Optimizer:
         self.lr = lr
         self.weight_decay = weight_decay
         self.steps = 0
-        self.state = {name: [np.zeros_like(p.value) for p in self.parameters] for name in self.state_names}
+        self.state = {name: [self._new_state(p) for p in self.parameters] for name in self.state_names}
         # Each parameter's arrays cut into blocks, kept as long as the layer keeps its arrays.
         self._plans: list[Any] = [None] * len(self.parameters)
 
@@ -70,6 +70,9 @@ class Optimizer:
         for index in range(len(self.parameters)):
             for name, array in zip(self.state_names, self._state_of(index)):
                 array[...] = saved[f"{name}.{index}"]
+
+    def _new_state(self, parameter: Parameter) -> np.ndarray:
+        return np.zeros_like(parameter.value)
 
     def _state_of(self, index: int) -> list[np.ndarray]:
         return [arrays[index] for arrays in self.state.values()]
@@ -125,6 +128,10 @@ class SGD(Optimizer):
             raise ValueError("Nesterov's variant looks ahead along the momentum; give a momentum above 0.")
         self.momentum = momentum
         self.nesterov = nesterov
+
+    def _new_state(self, parameter: Parameter) -> np.ndarray:
+        own = parameter.momentum
+        return np.zeros_like(parameter.value) if own is None else own
 
     def _state_of(self, index: int) -> list[np.ndarray]:
         own = self.parameters[index].momentum

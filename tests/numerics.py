@@ -47,13 +47,19 @@ def read_only(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def vjp_by_complex_step(f: Callable[..., Any], grad_output: np.ndarray, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+def vjp_by_complex_step(
+    f: Callable[..., Any], grad_output: np.ndarray, inputs: Sequence[np.ndarray]
+) -> list[np.ndarray]:
     """sum(grad_output * df/dx) for each entry of each input, from f(x + ih): exact to rounding for analytic f."""
     step = 1e-30
-    return _vjp(f, inputs, np.complex128, 1j * step, lambda value: float(np.sum(grad_output * np.imag(value(1)))) / step)
+    return _vjp(
+        f, inputs, np.complex128, 1j * step, lambda value: float(np.sum(grad_output * np.imag(value(1)))) / step
+    )
 
 
-def vjp_by_differences(f: Callable[..., Any], grad_output: np.ndarray, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+def vjp_by_differences(
+    f: Callable[..., Any], grad_output: np.ndarray, inputs: Sequence[np.ndarray]
+) -> list[np.ndarray]:
     """The same from central differences, for functions that take no complex numbers."""
     step = 1e-5
     return _vjp(
@@ -142,7 +148,9 @@ def _check_in_engine(
         assert_close(slot, 3 + gradient, 1e-15)
 
 
-def check_integers(rule: Callable[..., Any], inputs: Sequence[np.ndarray], output_shape: tuple[int, ...], dtype: Any) -> None:
+def check_integers(
+    rule: Callable[..., Any], inputs: Sequence[np.ndarray], output_shape: tuple[int, ...], dtype: Any
+) -> None:
     """Integer inputs get the gradient that the same values get as float64, in float64."""
     whole = [read_only(array.astype(dtype)) for array in inputs]
     grad_output = read_only(np.random.default_rng(1).standard_normal(output_shape))

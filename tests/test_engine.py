@@ -21,9 +21,7 @@ def test_the_textbook_walk_through(engine, rng):
     x, W, b = rng.standard_normal((1, 3)), rng.standard_normal((3, 2)), rng.standard_normal((1, 2))
     dW, db = np.zeros_like(W), np.zeros_like(b)
     h = x @ W
-    engine.add_operation(
-        inputs=[x, W], output=h, gradients_to_update=[None, dW], backward_operation=F.matmul_backward
-    )
+    engine.add_operation(inputs=[x, W], output=h, gradients_to_update=[None, dW], backward_operation=F.matmul_backward)
     y = h + b
     engine.add_operation(inputs=[h, b], output=y, gradients_to_update=[None, db], backward_operation=F.add_backward)
     divergence = rng.standard_normal((1, 2))
@@ -329,7 +327,7 @@ def test_rule_4_a_failed_walk_leaves_everything_as_it_was(engine, case, size):
 def test_rule_4_several_inputs_need_a_tuple(engine):
     x, y = np.ones(2), np.ones(2)
     record(engine, lambda g, x, y: g, x + y, x, y)
-    with pytest.raises(ValueError, match="one ndarray for 2 inputs.*tuple"):
+    with pytest.raises(ValueError, match=r"one ndarray for 2 inputs.*tuple"):
         engine.backward(1.0)
 
 

@@ -178,7 +178,8 @@ def max_backward(grad_output: Array, a: Array, b: Array | None = None) -> Any:
     so ReLU may work in place. With one input an array is returned, with two a tuple.
     """
     if b is None:
-        return fit(grad_output * (a > 0), a)
+        # NumPy multiplies numbers of one dtype faster than numbers with booleans.
+        return fit((a > 0).astype(grad_output.dtype) * grad_output, a)
     from_a = a > b
     return fit(grad_output * from_a, a), fit(grad_output * ~from_a, b)
 

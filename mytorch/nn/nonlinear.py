@@ -131,49 +131,77 @@ def log_softmax_backward(grad_output: Array, x: Array, axis: int = -1) -> Array:
     return fit(grad_output - softmax(x, axis) * grad_output.sum(axis=axis, keepdims=True), x)
 
 
-def softmax_cross_entropy(pred: Array, ground_truth: Array) -> tuple[Array, Array]:
-    """The mean over the batch of -sum(ground_truth * log_softmax(pred)), and softmax(pred) for the way back.
+def softmax_cross_entropy(pred: Array, ground_truth: Array) -> tuple[Array, Array, Array | None]:
+    """The mean over the batch of -sum(ground_truth * log_softmax(pred)), and what the way back can use of it.
 
     pred: (..., classes) scores. ground_truth: the same shape (one-hot or any weights), or (...) integers that name the
-    class. Returns arrays of shape (1,) and pred.shape. Raises ValueError for other shapes and for classes out of range.
+    class. Returns the loss in shape (1,), softmax(pred) in pred's shape, and for class indices where the true classes stand
+    in pred.ravel(). Raises ValueError for other shapes and for classes out of range.
     """
     scores = as_float(pred)
+    entries = None if ground_truth.shape == scores.shape else true_entries(ground_truth, scores)
     if scores.size == 0:
-        return np.zeros(1, scores.dtype), scores.copy()
+        return np.zeros(1, scores.dtype), scores.copy(), entries
     rows = _class_rows(scores)
-    rows = rows - np.maximum.reduce(rows, axis=0)
-    probabilities = np.exp(rows)
+    largest = np.maximum.reduce(rows, axis=0)
+    shifted = rows - largest
+    probabilities = np.exp(shifted)
     total = np.add.reduce(probabilities, axis=0)
     probabilities /= total
-    if ground_truth.shape == scores.shape:
-        losses = (_class_rows(ground_truth) * (np.log(total) - rows)).ravel()
+    if entries is None:
+        losses = (_class_rows(ground_truth) * (np.log(total) - shifted)).ravel()
     else:
         losses = np.log(total)
-        losses -= rows[_class_indices(ground_truth, scores), np.arange(total.size)]
+        losses -= scores.take(entries) - largest
     loss = np.add.reduce(losses, keepdims=True)
     loss /= total.size
-    return loss.astype(scores.dtype, copy=False), probabilities.T.reshape(scores.shape)
+    return loss.astype(scores.dtype, copy=False), probabilities.T.reshape(scores.shape), entries
 
 
 @reads_inputs
 def SoftmaxCrossEntropy_backward(
-    grad_output: Any, pred: Array, ground_truth: Array, probabilities: Array | None = None
+    grad_output: Any,
+    pred: Array,
+    ground_truth: Array,
+    probabilities: Array | None = None,
+    entries: Array | None = None,
 ) -> tuple[Array, None]:
     """y = softmax cross-entropy, mean over the batch: dL/dpred = (softmax(pred) * sum(truth) - truth) / N * g.
 
     ground_truth: one-hot or weights of pred's shape, for which sum(truth) is 1 as a rule, or class indices.
-    probabilities: softmax(pred), where the forward pass has kept it. Nothing flows to the ground truth.
+    probabilities, entries: from ``softmax_cross_entropy``, where the forward pass has kept them. Nothing flows to the ground
+    truth.
     """
     if probabilities is None:
         probabilities = softmax(pred)
-    samples, classes = math.prod(pred.shape[:-1]), pred.shape[-1]
-    scale = np.asarray(grad_output) / max(samples, 1)
+    scale = np.asarray(grad_output) / max(math.prod(pred.shape[:-1]), 1)
     if ground_truth.shape == pred.shape:
         grad = (probabilities * np.add.reduce(ground_truth, axis=-1, keepdims=True) - ground_truth) * scale
     else:
         grad = np.multiply(probabilities, scale, order="C")
-        grad.reshape(-1)[np.arange(0, samples * classes, classes) + _class_indices(ground_truth, pred)] -= scale
+        grad.reshape(-1)[true_entries(ground_truth, pred) if entries is None else entries] -= scale
     return fit(grad, pred), None
+
+
+def true_entries(ground_truth: Array, pred: Array) -> Array:
+    """Where each sample's true class stands in pred.ravel(); ValueError for what cannot be class indices of pred."""
+    classes = pred.shape[-1]
+    if ground_truth.shape != pred.shape[:-1]:
+        raise ValueError(
+            f"The scores have shape {pred.shape} and the ground truth {ground_truth.shape}. Give one-hot targets of the "
+            f"scores' shape, or class indices of shape {pred.shape[:-1]}."
+        )
+    if ground_truth.dtype.kind not in "iu":
+        raise ValueError(f"Class indices are integers; the ground truth has dtype {ground_truth.dtype}.")
+    indices = ground_truth.ravel()
+    # Seen as unsigned, a negative index is a huge one: one pass finds both.
+    if indices.size and np.maximum.reduce(indices.view(indices.dtype.str.replace("i", "u"))) >= classes:
+        wrong = indices.min() if indices.min() < 0 else indices.max()
+        raise ValueError(
+            f"The ground truth names class {wrong}, but the scores are for {classes} classes, 0 to {classes - 1}."
+        )
+    indices = indices.astype(np.intp, copy=False)  # NumPy would add uint64 and int64 to a float
+    return np.arange(0, indices.size * classes, classes) + indices if classes else indices
 
 
 def _class_rows(array: Array) -> Array:
@@ -184,23 +212,3 @@ def _class_rows(array: Array) -> Array:
     if array.ndim != 2:
         array = array.reshape(-1, array.shape[-1])
     return array.T.copy() if array.shape[0] > array.shape[1] else array.T
-
-
-def _class_indices(ground_truth: Array, pred: Array) -> Array:
-    """One class index per sample, as a flat array; ValueError for what cannot be that."""
-    count = pred.shape[-1]
-    if ground_truth.shape != pred.shape[:-1]:
-        raise ValueError(
-            f"The scores have shape {pred.shape} and the ground truth {ground_truth.shape}. Give one-hot targets of the "
-            f"scores' shape, or class indices of shape {pred.shape[:-1]}."
-        )
-    if ground_truth.dtype.kind not in "iu":
-        raise ValueError(f"Class indices are integers; the ground truth has dtype {ground_truth.dtype}.")
-    indices = ground_truth.ravel()
-    # Seen as unsigned, a negative index is a huge one: one pass finds both.
-    if indices.size and np.maximum.reduce(indices.view(indices.dtype.str.replace("i", "u"))) >= count:
-        wrong = indices.min() if indices.min() < 0 else indices.max()
-        raise ValueError(
-            f"The ground truth names class {wrong}, but the scores are for {count} classes, 0 to {count - 1}."
-        )
-    return indices.astype(np.intp, copy=False)

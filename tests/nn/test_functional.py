@@ -116,7 +116,9 @@ def named(rules: list[Rule]) -> Any:
 @pytest.mark.parametrize(("shape", "layout"), UNARY_SHAPES)
 @named(UNARY)
 def test_of_one_array(rule, shape, layout, rng):
-    check_rule(rule.forward, rule.backward, rule.inputs(rng, shape, layout=layout), analytic=rule.analytic, grad_layout=layout)
+    check_rule(
+        rule.forward, rule.backward, rule.inputs(rng, shape, layout=layout), analytic=rule.analytic, grad_layout=layout
+    )
 
 
 @pytest.mark.parametrize(("left", "right", "layout"), BINARY_SHAPES)

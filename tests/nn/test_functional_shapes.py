@@ -228,7 +228,7 @@ def test_normalize_rule(shape, axes, layout, fixed, rng):
 
     def rule(g, x, gamma, beta):
         mean, inverse_std = (array.astype(x.dtype) for array in statistics(x.astype(np.float64)))
-        settings = dict(axes=axes, shape=wide, mean=mean, inverse_std=inverse_std, fixed=fixed)
+        settings = {"axes": axes, "shape": wide, "mean": mean, "inverse_std": inverse_std, "fixed": fixed}
         return F.normalize_backward(g, x, gamma, beta, **settings)
 
     # The standard deviation's rounding is seen through a difference of means, so one digit less than usual.
@@ -245,7 +245,9 @@ def test_cross_entropy_rule(scores, layout, kind, rng):
     truth = classes if kind == "classes" else weights
 
     def forward(p):
-        return -np.sum(weights * np.log(np.exp(p) / np.sum(np.exp(p), -1, keepdims=True))).reshape(1) / max(classes.size, 1)
+        return -np.sum(weights * np.log(np.exp(p) / np.sum(np.exp(p), -1, keepdims=True))).reshape(1) / max(
+            classes.size, 1
+        )
 
     check_rule(forward, lambda g, p: F.SoftmaxCrossEntropy_backward(g, p, truth)[0], [pred])
     assert F.SoftmaxCrossEntropy_backward(np.ones(1), pred, truth)[1] is None

@@ -45,11 +45,9 @@ class Linear(Module):
                 f"Linear({W.shape[1]}, {W.shape[0]}) was given an input of shape {x.shape}; its last axis should have "
                 f"{W.shape[1]} entries."
             )
-        if x.ndim == 2 and 1 < len(x) <= 256 and W.size >= 1 << 16:
+        if x.ndim == 2 and 1 < len(x) <= 128 and W.size >= 1 << 16:
             # The same numbers, the other way round: BLAS would otherwise copy all of W to read it transposed.
-            y = np.dot(W, x.T)
-            y += b
-            y = y.T
+            y = np.add(np.dot(W, x.T).T, b[:, 0], order="C")
         else:
             y = np.dot(x, W.T)
             y += b[:, 0]

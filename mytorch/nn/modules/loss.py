@@ -65,8 +65,8 @@ class SoftmaxCrossEntropy(Loss):
         operations = self.autograd_engine.operation_list
         if operations and y is operations[-1].output and not any(y_hat is other.output for other in operations):
             y, y_hat = y_hat, y
-        loss_val, probabilities = softmax_cross_entropy(y_hat, y)
+        loss_val, probabilities, entries = softmax_cross_entropy(y_hat, y)
         self.loss_val = loss_val
-        rule = partial(SoftmaxCrossEntropy_backward, probabilities=probabilities)
+        rule = partial(SoftmaxCrossEntropy_backward, probabilities=probabilities, entries=entries)
         self.autograd_engine.add_operation([y_hat, y], loss_val, [None, None], rule)
         return loss_val

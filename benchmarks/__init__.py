@@ -1,0 +1,1 @@
+"""The same work beside other frameworks: ``python -m benchmarks --help``."""

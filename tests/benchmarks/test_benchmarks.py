@@ -1,0 +1,212 @@
+"""The benchmark's own promises: its arithmetic, its refusal of unequal work, its notes on what is not installed."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import numpy as np
+import pytest
+
+from benchmarks import cli, networks, processes
+from benchmarks.comparisons import chain, memory, training_step
+from benchmarks.processes import Missing, WorkerFailed, worker, workers
+from benchmarks.race import Disagreement, check_agreement, race
+from benchmarks.settings import BadRequest, Settings
+from benchmarks.stats import duration, ratio, spread, table
+
+
+def test_a_ratio_is_taken_round_by_round():
+    # The machine was ten times slower in the second round, for both.
+    found = ratio([2.0, 20.0, 4.0], [1.0, 10.0, 1.0])
+    assert found.median == 2.0
+    assert (found.low, found.high) == (2.0, 3.0)
+
+
+def test_rounds_that_do_not_match_are_refused():
+    with pytest.raises(ValueError, match="one by one"):
+        ratio([1.0], [1.0, 2.0])
+
+
+def test_spread_of_one_value_and_of_none():
+    assert spread([3.0]) == (3.0, 3.0, 3.0)
+    with pytest.raises(ValueError, match="at least one value"):
+        spread([])
+
+
+def test_a_table_lines_up():
+    assert table(["net", "ratio"], [["64-32-10", "1.05"], ["a", "12.00"]]) == [
+        "net       ratio",
+        "--------  -----",
+        "64-32-10   1.05",
+        "a         12.00",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(2.5, "2.50 s"), (0.0123, "12.3 ms"), (4.5e-4, "450 µs"), (2.5e-8, "25 ns")]
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_targets_are_those_of_the_issue():
+    target = training_step.target
+    assert target("numpy", "64-32-10", 128, "float32") == 1.15
+    assert target("numpy", "64-32-10", 32, "float32") == 1.4
+    assert target("torch", "64-32-10", 32, "float32") == 0.3
+    assert target("torch", "64-32-10", 128, "float32") == 1.0
+    assert target("autograd", "784-256-128-10", 1, "float32") == 0.5
+    assert target("jax", "64-32-10", 1, "float32") is None
+    assert target("numpy", "64-32-10", 128, "float64") is None
+
+
+def a_result(mytorch: float, numpy: float) -> dict:
+    seconds = {"mytorch": [mytorch] * 3, "numpy": [numpy] * 3}
+    case = {"net": "64-32-10", "batch": 128, "dtype": "float32", "seconds": seconds, "steps": {}}
+    case["ratios"] = training_step.ratios(seconds)
+    return {"versions": {}, "missing": {"jax": "No module named 'jax'"}, "rounds": 3, "cases": [case]}
+
+
+def test_a_missed_target_is_marked_and_named():
+    result = json.loads(json.dumps(a_result(1.3, 1.0)))
+    assert "1.30 ±0.00!" in "\n".join(training_step.lines(result))
+    (line,) = training_step.missed(result)
+    assert line.startswith("64-32-10, batch 128, float32: 1.30 times NumPy by hand")
+
+
+def test_a_target_that_is_reached_is_not_marked():
+    result = a_result(1.0, 1.0)
+    assert not training_step.missed(result)
+    assert "!" not in training_step.lines(result)[2]
+
+
+def test_what_is_not_installed_is_noted():
+    assert "JAX jit is left out: it is not installed (No module named 'jax')." in training_step.lines(a_result(1, 1))
+
+
+@pytest.mark.parametrize("other", [[2.3, 2.2], [2.3, float("nan")], [2.3]])
+def test_losses_that_differ_are_refused(other):
+    with pytest.raises(Disagreement):
+        check_agreement({"numpy": [2.3, 2.1], "mytorch": other}, 1e-4, "a net")
+
+
+def test_nan_does_not_agree_with_nan():
+    with pytest.raises(Disagreement):
+        check_agreement({"numpy": [float("nan")], "mytorch": [float("nan")]}, 1e-4, "a net")
+
+
+def test_losses_that_agree_are_let_pass():
+    check_agreement({"numpy": [2.3, 2.1], "mytorch": [2.3, 2.1 * (1 + 1e-6)]}, 1e-4, "a net")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("batch", [1, 5])
+def test_mytorch_and_numpy_do_the_same_work(dtype, batch):
+    losses = {}
+    for framework in ("numpy", "mytorch"):
+        step = networks.make_step(framework, [6, 5, 4, 3], batch, dtype)
+        losses[framework] = [step() for _ in range(20)]
+    check_agreement(losses, training_step.TOLERANCE[dtype], "a small net")
+
+
+def test_the_agreement_check_sees_a_missing_momentum(monkeypatch):
+    losses = {}
+    for name, momentum in (("with", networks.MOMENTUM), ("without", 0.0)):
+        monkeypatch.setattr(networks, "MOMENTUM", momentum)
+        step = networks.make_step("numpy", [6, 5, 3], 4, "float64")
+        losses[name] = [step() for _ in range(6)]
+    with pytest.raises(Disagreement):
+        check_agreement(losses, training_step.TOLERANCE["float64"], "a small net")
+
+
+@pytest.fixture
+def _stand_in(tmp_path, monkeypatch):
+    """A module that only the workers import."""
+    text = """
+import os
+
+def biased_step(framework, bias):
+    return lambda: 2.0 + bias.get(framework, 0.0)
+
+def own_cores():
+    return sorted(os.sched_getaffinity(0))
+"""
+    (tmp_path / "stand_in.py").write_text(text)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+@pytest.mark.usefixtures("_stand_in")
+def test_a_race_with_real_processes_times_equal_work_and_refuses_unequal():
+    names = ["numpy", "no_such_framework"]
+    with workers(names, "benchmarks.networks:version") as (running, versions, missing):
+        assert versions == {"numpy": np.__version__}
+        assert "no_such_framework" in missing["no_such_framework"]
+        running["again"] = processes.Worker("again", processes.one_core())
+        function = "stand_in:biased_step"
+        settings = {"what": "two", "tolerance": 1e-6, "rounds": 3, "round_seconds": 1e-3, "order": random.Random(0)}
+        found = race(running, function, {"bias": {}}, **settings)
+        assert set(found["seconds"]) == {"numpy", "again"}
+        assert all(len(times) == 3 and min(times) > 0 for times in found["seconds"].values())
+        with pytest.raises(Disagreement, match="don't do the same work"):
+            race(running, function, {"bias": {"again": 0.1}}, **settings)
+        with pytest.raises(Disagreement, match="timed fairly"):
+            race(running, function, {"bias": {}}, least_loss=3.0, **settings)
+        with pytest.raises(WorkerFailed, match="numpy: AttributeError"):
+            running["numpy"].call("benchmarks.networks:nothing_of_that_name")
+        with pytest.raises(Missing):
+            running["numpy"].call("benchmarks.networks:version", framework="no_such_framework")
+
+
+@pytest.mark.usefixtures("_stand_in")
+def test_a_worker_has_one_thread_and_one_core():
+    with worker("numpy") as one:
+        assert one.call("os:getenv", key="OPENBLAS_NUM_THREADS") == "1"
+        if processes.one_core() is not None:
+            assert one.call("stand_in:own_cores") == [processes.one_core()]
+
+
+def test_a_chain_is_measured():
+    times = chain.measure(operations=50, collect=False, times=2)
+    assert set(times) == {"numpy", "forward", "backward", "free", "total"}
+    assert times["total"] == pytest.approx(times["forward"] + times["backward"] + times["free"], rel=0.9)
+
+
+def test_memory_is_measured():
+    assert memory.peak() > 2**20
+    assert memory.resident() > 2**20
+
+
+def test_every_comparison_has_what_the_command_line_needs():
+    assert cli.names() == ["chain", "memory", "training_step"]
+    for module in (chain, memory, training_step):
+        assert module.TITLE
+        assert all(callable(getattr(module, name)) for name in ("check", "run", "lines", "missed"))
+
+
+def test_unknown_choices_are_refused():
+    with pytest.raises(BadRequest, match="There is no net 1-2-3; choose from"):
+        Settings(filters={"net": ["1-2-3"]}).choose("net", training_step.NETS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--fast"], "unrecognized arguments: --fast"),
+        (["--rounds", "0"], "expected a whole number from 1"),
+        (["--only", "speed"], "There is no comparison speed"),
+        (["--net", "2-2"], "There is no net 2-2"),
+        (["--json", "/proc/nothing/here.json"], "cannot be written"),
+        (["--json", "/"], "Is a directory"),
+    ],
+)
+def test_a_bad_request_gets_one_line_and_exit_code_2(arguments, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    try:
+        code = cli.main(arguments)
+    except SystemExit as stop:
+        code = stop.code
+    error = capsys.readouterr().err
+    assert code == 2
+    assert words in error
+    assert len(error.strip().splitlines()) == 1
