@@ -72,6 +72,7 @@ def walk_back(
                 type(gradient) is not ndarray
                 or type(array) is not ndarray
                 or gradient.dtype is not array.dtype
+                or gradient.dtype.kind not in "fc"
                 or gradient.shape != array.shape
             ):
                 gradient = checks.fitting_gradient(gradient, array, number, operation)
