@@ -12,7 +12,7 @@ from mytorch import checks
 from mytorch.debug import Watch
 from mytorch.report import describe_rule, operations_as_table
 from mytorch.utils import GradientBuffer, Location
-from mytorch.walk import LARGE, settings_for, starting_gradients, walk_back
+from mytorch.walk import settings_for, starting_gradients, walk_back
 
 ndarray = np.ndarray
 Arrays = tuple[np.ndarray, ...]
@@ -87,63 +87,21 @@ class Autograd:
             return
         inputs, gradients_to_update = list(inputs), list(gradients_to_update)
         operation = Operation(inputs, output, gradients_to_update, backward_operation)
-        # One pass over the inputs, because this runs for every operation of every step: spots are given as long as a
-        # glance shows nothing unusual, and where it does, the checks in full decide.
-        buffer, data = self.gradient_buffer, self._data
-        memory, held = buffer.memory, buffer.held
-        spots_before = len(memory)
-        special = False
-        unusual = (
-            type(output) is not ndarray
-            or output.base is not None
-            or id(output) in memory
-            or len(inputs) != len(gradients_to_update)
-            or not callable(backward_operation)
-        )
-        if not unusual:
-            for array, slot in zip(inputs, gradients_to_update):
-                if type(array) is not ndarray or array is output:
-                    unusual = True
-                    break
-                if array.base is None:
-                    location: Location = id(array)
-                elif array.base is output:
-                    unusual = True
-                    break
-                else:
-                    location = buffer.get_memory_loc(array)
-                if slot is None:
-                    if location in data:
-                        special = True
-                        continue
-                elif (
-                    type(slot) is not ndarray
-                    or slot is array
-                    or slot.shape != array.shape
-                    or slot.dtype is not array.dtype
-                    or slot.dtype.kind != "f"
-                    or not slot.flags.writeable
-                ):
-                    unusual = True
-                    break
-                elif slot.size >= LARGE:
-                    special = True
-                if location not in memory:
-                    memory[location] = None
-                    held[location] = array
-        if unusual:
-            buffer.keep_first(spots_before)
-            checks.refuse_what_loses_gradients(operation, self.operation_list, memory)
-        if unusual or special:
-            operation.settings = settings_for(operation, data)
-        if self._watch is not None:
-            try:
-                self._watch.before_recording(operation)
-            except Exception:
+        buffer = self.gradient_buffer
+        spots_before = len(buffer.memory)
+        seen = checks.glance(operation, buffer, self._data)
+        try:
+            if seen == checks.UNUSUAL:
                 buffer.keep_first(spots_before)
-                raise
-        if unusual:
-            buffer.add_spots(a for a in inputs if not isinstance(a, ndarray) or buffer.get_memory_loc(a) not in data)
+                checks.refuse_what_loses_gradients(operation, self.operation_list, buffer.memory)
+                buffer.add_spots(array for array in inputs if not self._is_data(array))
+            if seen != checks.PLAIN:
+                operation.settings = settings_for(operation, self._data)
+            if self._watch is not None:
+                self._watch.before_recording(operation)
+        except Exception:
+            buffer.keep_first(spots_before)
+            raise
         self.operation_list.append(operation)
 
     def backward(self, divergence: Any) -> None:
@@ -196,6 +154,9 @@ class Autograd:
         if self.recording:
             self._data[self.gradient_buffer.get_memory_loc(array)] = array
         return array
+
+    def _is_data(self, array: Any) -> bool:
+        return isinstance(array, ndarray) and self.gradient_buffer.get_memory_loc(array) in self._data
 
     def __str__(self) -> str:
         return operations_as_table(self.operation_list, self.gradient_buffer.get_memory_loc)

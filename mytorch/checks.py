@@ -17,6 +17,60 @@ ndarray = np.ndarray
 locate = GradientBuffer.get_memory_loc
 
 
+# What a glance at an operation has shown: nothing to think about; something that its rule can be told (data, a large
+# gradient); something that only the checks in full can judge.
+PLAIN, SPECIAL, UNUSUAL = range(3)
+
+# From this size on, writing a gradient where it belongs beats adding it there, if that place holds only zeros.
+LARGE = 1 << 14
+
+
+def glance(operation: Operation, buffer: GradientBuffer, data: Container[Location]) -> int:
+    """Look at an operation and give its inputs their spots, in one pass, as this runs for every operation of every step.
+
+    Where something is UNUSUAL it stops, and some inputs have no spot yet.
+    """
+    inputs, slots, output = operation.inputs, operation.gradients_to_update, operation.output
+    memory, held = buffer.memory, buffer.held
+    if (
+        type(output) is not ndarray
+        or output.base is not None
+        or id(output) in memory
+        or len(inputs) != len(slots)
+        or not callable(operation.backward_operation)
+    ):
+        return UNUSUAL
+    seen = PLAIN
+    for array, slot in zip(inputs, slots):
+        if type(array) is not ndarray or array is output:
+            return UNUSUAL
+        if array.base is None:
+            location: Location = id(array)
+        elif array.base is output:
+            return UNUSUAL
+        else:
+            location = locate(array)
+        if slot is None:
+            if location in data:
+                seen = SPECIAL
+                continue
+        elif (
+            type(slot) is not ndarray
+            or slot is array
+            or slot.shape != array.shape
+            or slot.dtype is not array.dtype
+            or slot.dtype.kind != "f"
+            or not slot.flags.writeable
+        ):
+            return UNUSUAL
+        elif slot.size >= LARGE:
+            seen = SPECIAL
+        if location not in memory:
+            memory[location] = None
+            held[location] = array
+    return seen
+
+
 def refuse_what_loses_gradients(operation: Operation, earlier: Sequence[Operation], spots: Container[Location]) -> None:
     """Raise TypeError or ValueError for a record by which a gradient would be lost, counted twice or wrong.
 

@@ -18,9 +18,6 @@ ndarray = np.ndarray
 Gradients = dict[Location, np.ndarray]
 locate = GradientBuffer.get_memory_loc
 
-# From this size on, writing a gradient where it belongs beats adding it there, if that place holds only zeros.
-LARGE = 1 << 14
-
 
 def walk_back(
     operations: Sequence[Operation], arrived: Gradients, written: list[ndarray], watch: Watch | None
@@ -120,7 +117,7 @@ def settings_for(operation: Operation, data: dict[Location, ndarray]) -> dict[st
             settings["needs"] = needs
     if getattr(operation.backward_operation, "writes_into", False):
         out = [
-            slot if slot is not None and slot.size >= LARGE and slot.dtype == a.dtype else None
+            slot if slot is not None and slot.size >= checks.LARGE and slot.dtype == a.dtype else None
             for a, slot in zip(inputs, slots)
         ]
         if any(slot is not None for slot in out):

@@ -9,6 +9,7 @@ import pytest
 from mytorch import Autograd, Operation
 from mytorch.nn import Linear
 from mytorch.nn import functional as F
+from tests.numerics import read_only
 
 
 def record(engine, rule, output, *inputs, slots=None):
@@ -103,11 +104,6 @@ def test_rule_1_no_address_is_used_again_while_the_list_stands(engine):
 # 2. What add_operation refuses, and that nothing was recorded then.
 
 
-def read_only(array):
-    array.flags.writeable = False
-    return array
-
-
 REFUSALS = {
     "fewer slots": (lambda x, W: ([x, W], x @ W, [None]), ValueError, "2 inputs but 1 gradients_to_update"),
     "more slots": (lambda x, W: ([x], x * 2, [None, None]), ValueError, "1 inputs but 2 gradients_to_update"),
@@ -120,6 +116,8 @@ REFUSALS = {
     "slot that broadcasts": (lambda x, W: ([x, W], x @ W, [None, np.zeros((3, 1))]), ValueError, "shape"),
     "slot of integers": (lambda x, W: ([x, W], x @ W, [None, np.zeros((3, 2), int)]), TypeError, "int64"),
     "slot is a list": (lambda x, W: ([x, W], x @ W, [None, [0.0]]), TypeError, "list"),
+    "slot is its input": (lambda x, W: ([x, W], x @ W, [None, W]), ValueError, "own gradient to update"),
+    "one array twice as output": (lambda x, W: ([x], (x[0],) * 2, [None]), ValueError, "twice among the outputs"),
     "read-only slot": (lambda x, W: ([x, W], x @ W, [None, read_only(np.zeros((3, 2)))]), ValueError, "read-only"),
     "slot for a number": (lambda x, W: ([x, 2.0], x * 2, [None, np.zeros(())]), TypeError, "float.*gradient to update"),
     "real slot, complex input": (
@@ -138,6 +136,13 @@ def test_rule_2_refusals_record_nothing(case, debug, rng):
     inputs, output, slots = build(rng.standard_normal((4, 3)), rng.standard_normal((3, 2)))
     with pytest.raises(error, match=text.replace("(", r"\(").replace(")", r"\)")):
         engine.add_operation(inputs, output, slots, F.matmul_backward)
+    assert engine.operation_list == []
+    assert engine.gradient_buffer.memory == {}
+
+
+def test_rule_2_a_rule_is_called_so_it_is_callable(engine):
+    with pytest.raises(TypeError, match="backward_operation is a NoneType"):
+        record(engine, None, -np.ones(1), np.ones(1))
     assert engine.operation_list == []
     assert engine.gradient_buffer.memory == {}
 
@@ -344,6 +349,15 @@ def test_rule_5_an_array_used_twice_collects_the_sum(engine):
     record(engine, F.add_backward, cubed + x, cubed, x)
     engine.backward(1.0)
     np.testing.assert_array_equal(engine.gradient_buffer.get_param(x), 3 * x**2 + 1)
+
+
+def test_rule_5_the_gradient_of_a_0d_array_is_an_array(engine):
+    x = np.array(3.0)
+    record(engine, F.mul_backward, np.asarray(x * x), x, x)
+    engine.backward(1.0)
+    gradient = engine.gradient_buffer.get_param(x)
+    assert isinstance(gradient, np.ndarray)
+    assert gradient == 6.0
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (200, 100)])

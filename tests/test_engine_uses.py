@@ -78,6 +78,14 @@ def test_rule_6_overwriting_what_an_earlier_rule_reads_is_refused(engine):
     assert len(engine.operation_list) == 2
 
 
+def test_rule_6_a_rule_of_ones_own_is_taken_to_read_its_inputs(engine):
+    x = np.array([3.0])
+    h = record(engine, lambda g, x: 2 * g, x * 2, x)
+    np.square(h, out=h)
+    with pytest.raises(ValueError, match="written over input 0"):
+        record(engine, lambda g, h: 2 * h * g, h, h)
+
+
 def test_rule_6_a_buffer_written_twice_is_refused(engine):
     x, y, buffer = np.ones(2), np.ones(2), np.empty(2)
     record(engine, F.mul_backward, np.multiply(x, 2, out=buffer), x, 2.0)
