@@ -171,3 +171,15 @@ def test_zero_grad_begins_anew(engine):
     h = record(engine, F.mul_backward, x * 2, x, 2.0)
     engine.backward(h)
     np.testing.assert_array_equal(engine.gradient_buffer.get_param(x), [2, 2, 2])
+
+
+def test_a_rule_that_changes_what_it_was_given(engine):
+    def masks_in_place_backward(grad_output, a):
+        grad_output *= a > 1
+        return grad_output
+
+    _, h = start(engine)
+    y = record(engine, masks_in_place_backward, h + 0, h)
+    record(engine, F.add_backward, y + h, y, h)
+    with pytest.raises(DebugError, match=r"Operation 1 \(masks_in_place\).*changed grad_output"):
+        engine.backward(1.0)

@@ -88,10 +88,20 @@ def test_rule_6_a_rule_of_ones_own_is_taken_to_read_its_inputs(engine):
 
 def test_rule_6_a_buffer_written_twice_is_refused(engine):
     x, y, buffer = np.ones(2), np.ones(2), np.empty(2)
-    record(engine, F.mul_backward, np.multiply(x, 2, out=buffer), x, 2.0)
+    record(engine, F.add_backward, np.add(x, x, out=buffer), x, x)
     record(engine, F.exp_backward, np.exp(buffer), buffer)
     with pytest.raises(ValueError, match=r"operation 1 \(exp\)"):
-        record(engine, F.mul_backward, np.multiply(y, 3, out=buffer), y, 3.0)
+        record(engine, F.add_backward, np.add(y, y, out=buffer), y, y)
+    assert len(engine.operation_list) == 2
+    assert not engine.gradient_buffer.is_in_memory(y)
+
+
+def test_rule_6_overwriting_the_owner_of_an_input_is_refused(engine):
+    x = np.array([1.0, 2.0])
+    first = x[:1]
+    with pytest.raises(ValueError, match="written over input 0"):
+        record(engine, F.exp_backward, np.exp(x, out=x), first)
+    assert engine.operation_list == []
 
 
 # 7. zero_grad and pausing.

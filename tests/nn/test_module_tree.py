@@ -122,6 +122,15 @@ def test_arrays_bound_anew_are_trained(make, engine):
     assert (layer.W < 0).all()
 
 
+def test_a_gradient_bound_anew_is_used(engine):
+    layer = Linear(3, 2, engine, rng=0)
+    optimizer = SGD(layer.parameters(), 0.5)
+    optimizer.step()
+    layer.dW, before = np.ones((2, 3)), layer.W.copy()
+    optimizer.step()
+    np.testing.assert_array_equal(layer.W, before - 0.5)
+
+
 def test_momentum_bound_anew_is_used(engine):
     layer = Linear(3, 2, engine, rng=0)
     optimizer = SGD(layer.parameters(), 0.5, momentum=0.9)

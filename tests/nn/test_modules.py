@@ -112,6 +112,7 @@ def test_linear_begins_the_same_from_the_same_seed(engine):
     [
         (lambda e: nn.Linear(3, 5, e), np.ones((4, 2)), ValueError, r"\(4, 2\).*3 entries"),
         (lambda e: nn.Linear(3, 5, e), np.array(1.0), ValueError, "last axis"),
+        (lambda e: nn.Linear(3, 5, e), [1.0, 2.0, 3.0], TypeError, "given a list"),
         (lambda e: nn.BatchNorm1d(3, e), np.ones((4, 2)), ValueError, r"\(4, 2\)"),
         (lambda e: nn.BatchNorm1d(3, e), np.ones(3), ValueError, r"\(3,\)"),
         (lambda e: nn.BatchNorm1d(3, e), np.ones((1, 3)), ValueError, "at least two values"),
@@ -174,6 +175,18 @@ def test_batch_norm_in_evaluation_keeps_the_mean_that_it_used(engine, rng):
     layer(rng.standard_normal((4, 2)) + 100)
     engine.backward(y)
     assert_close(layer.dgamma, x.sum(0) / np.sqrt(1 + 1e-5), 1e-12)
+
+
+@pytest.mark.parametrize(("shape", "axes"), [((5, 2), (0,)), ((3, 2, 4), (0, 2))])
+def test_batch_norm_moves_its_running_statistics(shape, axes, engine, rng):
+    layer, mean, var = nn.BatchNorm1d(2, engine, momentum=0.3), np.zeros(2), np.ones(2)
+    for _ in range(3):
+        x = 3 + 2 * rng.standard_normal(shape)
+        layer(x)
+        mean = 0.7 * mean + 0.3 * x.mean(axes)
+        var = 0.7 * var + 0.3 * x.var(axes, ddof=1)
+    assert_close(layer.running_mean, mean, 1e-13)
+    assert_close(layer.running_var, var, 1e-13)
 
 
 def test_batch_norm_evaluates_a_single_sample(engine):

@@ -86,6 +86,15 @@ def test_softplus_keeps_its_digits_for_negative_numbers():
     np.testing.assert_allclose(nonlinear.softplus(x), expected, rtol=1e-13)
 
 
+def test_gelu_by_its_formula_far_out():
+    x = np.array([-12.0, -5.0, -3.0, 3.0, 5.0, 12.0])
+    phi = np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+    upper = np.array([0.5 * math.erfc(-v / math.sqrt(2)) for v in x])
+    # 1 + erf(x) loses the digits that erfc keeps: right to rounding of 1, not of the small result.
+    np.testing.assert_allclose(nonlinear.gelu(x), x * upper, rtol=1e-14, atol=2e-15)
+    np.testing.assert_allclose(F.gelu_backward(np.ones(6), x), upper + x * phi, rtol=1e-14, atol=2e-16)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_erf_is_the_standard_librarys(dtype):
     x = np.array([-3.0, -0.5, 0.0, 0.5, 3.0], dtype)

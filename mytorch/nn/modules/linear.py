@@ -40,6 +40,8 @@ class Linear(Module):
     def forward(self, x: np.ndarray) -> np.ndarray:
         """x: (..., in_features). Returns (..., out_features). Raises ValueError for another width."""
         W, b = self.W, self.b
+        if not isinstance(x, np.ndarray):
+            raise TypeError(f"Linear was given a {type(x).__name__}; give it a NumPy array, which can have a gradient.")
         if x.ndim == 0 or x.shape[-1] != W.shape[1]:
             raise ValueError(
                 f"Linear({W.shape[1]}, {W.shape[0]}) was given an input of shape {x.shape}; its last axis should have "
