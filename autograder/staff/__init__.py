@@ -1,0 +1,1 @@
+"""What only staff has: it is no part of a handout."""
