@@ -1,0 +1,1 @@
+"""The autograder: exercises, the checks that mark them, and the runner that students call."""

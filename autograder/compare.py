@@ -1,0 +1,202 @@
+"""Compares what came with what was expected, and finds the misconception behind a difference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograder.helpers import Check, Given, Values
+from autograder.hints import HINTS
+
+RTOL = 1e-6
+# Of the array's largest entry: what rounding in a chain of primitives may leave where terms cancel.
+SCALE_TOL = 1e-9
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a check failed: what was given, expected and what came, and a hint (a key of HINTS and its sentence)."""
+
+    hint: str
+    text: str
+    what: str = ""
+    given: str = ""
+    expected: str = ""
+    got: str = ""
+    where: str = ""
+
+
+def problem(key: str, *, what: str = "", given: str = "", expected: str = "", got: str = "", where: str = "", **numbers: float) -> Problem:
+    """A Problem with the hint's sentence filled in."""
+    text = HINTS[key].format(**numbers) if numbers else HINTS[key]
+    return Problem(key, text, what, given, expected, got, where)
+
+
+def judge(check: Check, given: Given, got: Any) -> Problem | None:
+    """None if everything that the check expects came back, else the first and most telling difference."""
+    expected = check.expect(given)
+    if not isinstance(got, dict):
+        return problem("wrong", got="nothing that can be read")
+    # An input that was changed explains wrong values, so it is looked at first.
+    names = sorted(expected, key=lambda name: not name.endswith("afterwards"))
+    for name in names:
+        found = _kind_of_difference(name, expected[name], got.get(name), check, given, expected, got)
+        if found is not None:
+            key, factor = found
+            # Numbers, not text: the reader compares them entry by entry.
+            return problem(
+                key,
+                what=name,
+                given=describe_given(check, given),
+                expected=show(expected[name]),
+                got=show(got.get(name)) if got.get(name) is not None else "nothing",
+                factor=factor,
+            )
+    return None
+
+
+def _kind_of_difference(
+    name: str, expected: Any, got: Any, check: Check, given: Given, all_expected: Values, all_got: Values
+) -> tuple[str, float] | None:
+    expected = np.asarray(expected)
+    if not isinstance(got, np.ndarray):
+        return _hint_for_phrase(str(got)), 0.0
+    if name.startswith("operation"):
+        if got.shape == expected.shape and bool(np.all(got == expected)):
+            return None
+        return ("not_recorded" if name.startswith("operations") else "record_identity"), 0.0
+    if name.endswith("has a spot"):
+        return None if bool(np.all(got == expected)) else ("spot_missing", 0.0)
+    if name == "loss" and got.size == 1:
+        got = got.reshape(expected.shape)
+    if got.shape != expected.shape:
+        return _hint_for_shape(name, expected, got, given), 0.0
+    if expected.dtype.kind == "f" and got.dtype.kind != "f":
+        return ("integer" if got.dtype.kind in "iub" else "not_array"), 0.0
+    if expected.dtype == np.float32 and got.dtype != np.float32:
+        return "widened", 0.0
+    if close(got, expected):
+        return None
+    if name.endswith("afterwards"):
+        return "in_place", 0.0
+    if not np.isfinite(got).all():
+        return ("overflow" if "SoftmaxCrossEntropy" in check.exercise else "nonfinite"), 0.0
+    if name == "state":
+        return "state", 0.0
+    for key, values in check.suspects(given, all_expected):
+        if name in values and _same(got, values[name]):
+            return key, 0.0
+    return _general(name, expected, got, given, all_expected)
+
+
+def close(got: np.ndarray, expected: np.ndarray) -> bool:
+    """Equal up to rounding, relative to each entry and to the largest."""
+    if expected.size == 0:
+        return True
+    tolerance = 1e-3 if expected.dtype == np.float32 else RTOL
+    scale = float(np.max(np.abs(expected)))
+    with np.errstate(all="ignore"):
+        return bool(np.all(np.abs(got - expected) <= tolerance * np.abs(expected) + SCALE_TOL * scale))
+
+
+def _same(got: np.ndarray, values: Any) -> bool:
+    values = np.asarray(values, dtype=np.float64)
+    if values.shape != got.shape or not np.isfinite(values).all():
+        return False
+    return close(got, values) if values.any() else not got.any()
+
+
+def _general(name: str, expected: np.ndarray, got: np.ndarray, given: Given, all_expected: Values) -> tuple[str, float]:
+    """Misconceptions that can happen anywhere."""
+    if not got.any():
+        return "zero", 0.0
+    if close(got, -expected):
+        return "sign", 0.0
+    if expected.ndim == 2 and expected.shape[0] == expected.shape[1] and close(got, expected.T):
+        return "transposed", 0.0
+    others = [np.asarray(v) for n, v in all_expected.items() if n != name and not n.endswith("afterwards")]
+    if any(other.shape == got.shape and close(got, other) for other in others):
+        return "other_input", 0.0
+    factor = _constant_factor(got, expected)
+    if factor is not None:
+        return _name_factor(factor, name, given), factor
+    if expected.ndim and len(expected) > 1 and close(got[:1], expected[:1]) and not got[1:].any():
+        return "first_row", 0.0
+    return ("derivative" if name.startswith("gradient") else "wrong"), 0.0
+
+
+def _constant_factor(got: np.ndarray, expected: np.ndarray) -> float | None:
+    if got.size < 1 or not expected.any():
+        return None
+    pivot = int(np.argmax(np.abs(expected)))
+    factor = float(got.ravel()[pivot] / expected.ravel()[pivot])
+    return factor if factor and expected.size > 1 and close(got, factor * expected) else None
+
+
+def _name_factor(factor: float, name: str, given: Given) -> str:
+    batch = len(given["x"]) if isinstance(given.get("x"), np.ndarray) and given["x"].ndim else 1
+    if isinstance(given.get("y_hat"), np.ndarray):
+        batch = len(given["y_hat"])
+
+    def near(value: float) -> bool:
+        return abs(factor - value) < 1e-6 * value
+
+    is_loss = "y" in given
+    if is_loss and batch > 1 and near(batch):
+        return "not_averaged"
+    if batch > 1 and near(1 / batch):
+        return "divided_twice" if is_loss else "batch_mean"
+    if near(2):
+        return "twice"
+    if factor > 1 and near(round(factor)):
+        return "counted_n"
+    return "factor"
+
+
+def _hint_for_phrase(phrase: str) -> str:
+    if phrase.startswith("no spot"):
+        return "no_spot"
+    if phrase.startswith("an empty spot"):
+        return "empty_spot"
+    if phrase == "None":
+        return "none"
+    return "not_tuple" if phrase.startswith(("a tuple", "a list", "one array")) else "not_array"
+
+
+def _hint_for_shape(name: str, expected: np.ndarray, got: np.ndarray, given: Given) -> str:
+    if name.startswith("shape of the loss") or name == "loss":
+        return "scalar_loss"
+    if expected.ndim == 2 and got.shape == expected.shape[::-1] and close(got.T, expected):
+        return "transposed"
+    if got.size > expected.size:
+        return "not_summed"
+    if got.size < expected.size and name.startswith(("gradient", "d")):
+        return "oversummed"
+    return "wrong_shape"
+
+
+def show(value: Any) -> str:
+    """An array for people: its shape and its numbers, shortened."""
+    if not isinstance(value, np.ndarray):
+        return str(value)
+    if value.dtype == bool and value.size == 1:
+        return "yes" if value.all() else "no"
+    text = np.array2string(value, precision=5, threshold=24, edgeitems=3, max_line_width=100, suppress_small=False)
+    if value.size == 1:
+        return text
+    precision = "" if value.dtype == np.float64 else f" {value.dtype}"
+    return f"shape {value.shape}{precision}\n{text}"
+
+
+def describe_given(check: Check, given: Given) -> str:
+    """What the scenario was given, in one or two lines."""
+    parts = []
+    for name, value in given.items():
+        if isinstance(value, np.ndarray):
+            text = np.array2string(value, precision=4, max_line_width=10**6).replace("\n", "") if value.size <= 4 else ""
+            parts.append(f"{name} {value.shape}" + (f" = {text}" if text else ""))
+        elif value is not False:
+            parts.append(f"{name} = {value}")
+    return (f"{check.story} " if check.story else "") + ", ".join(parts)

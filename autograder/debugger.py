@@ -1,0 +1,68 @@
+"""--debug: run checks in this process and stop in pdb where the first one fails."""
+
+from __future__ import annotations
+
+import pdb
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import autograder.scenarios_net  # noqa: F401  (registers its scenarios)
+from autograder.compare import judge
+from autograder.exercises import EXERCISES, cases_of
+from autograder.helpers import Check
+from autograder.scenarios import SCENARIOS
+from autograder.student import Student
+
+
+class Debugger(pdb.Pdb):
+    """pdb that ends with a plain message and not with an exception."""
+
+
+def debug(folder: Path, checks: list[Check]) -> int:
+    """Returns 0 when nothing failed, else 1 after the debugger was left."""
+    student = Student(str(folder))
+    parts = {exercise.name: list(exercise.parts) for exercise in EXERCISES}
+    for check in checks:
+        name = f"{check.exercise}: {check.name}"
+        for number in range(len(cases_of(check))):
+            try:
+                student.load(parts[check.exercise])
+                got = SCENARIOS[check.scenario](student, cases_of(check)[number])
+            except Exception as error:
+                print(f"{name} stopped with {type(error).__name__}: {error}\n")
+                traceback.print_exc(limit=-3, file=sys.stdout)
+                _enter(error.__traceback__, folder)
+                return 1
+            given = cases_of(check)[number]
+            if judge(check, given, got) is not None and stop_at_wrong_value(name, check, given, got):
+                return 1
+    print(f"{len(checks)} checks passed; there is nothing to stop at.")
+    return 0
+
+
+def stop_at_wrong_value(name: str, check: Check, given: dict[str, Any], got: dict[str, Any]) -> bool:
+    """Nothing was raised, so the debugger stops here, with the numbers at hand."""
+    expected = check.expect(given)
+    found = judge(check, given, got)
+    assert found is not None
+    print(f"{name}: {found.what} is not as expected. {found.text}")
+    print("The variables given, expected and got hold the arrays; c (continue) leaves.")
+    Debugger(nosigint=True).set_trace(sys._getframe())
+    return bool(expected)
+
+
+def _enter(trace: Any, folder: Path) -> None:
+    """Stand at the last line of the submission in a traceback."""
+    chosen, here = trace, Path(__file__).resolve().parent
+    walk = trace
+    while walk is not None:
+        path = Path(walk.tb_frame.f_code.co_filename).resolve()
+        if folder in path.parents and here not in path.parents:
+            chosen = walk
+        walk = walk.tb_next
+    chosen.tb_next = None
+    debugger = Debugger(nosigint=True)
+    debugger.reset()
+    debugger.interaction(chosen.tb_frame, chosen)

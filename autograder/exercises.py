@@ -1,0 +1,66 @@
+"""The exercises: their order, which files of the submission they use, and which others they rest on."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from autograder import test_activation, test_autograd, test_functional, test_linear, test_loss
+from autograder.helpers import Check, Given
+
+ADD, BACK = "Autograd Add Operation", "Autograd Backward"
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A name in the scores. parts: keys of student.MODULES. needs: exercises that have to work before this one can."""
+
+    name: str
+    points: float
+    parts: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """What runs in one process: the forward and backward of one class belong together."""
+        return self.name.removesuffix(" Forward").removesuffix(" Backward")
+
+
+ACTIVATIONS = [
+    Exercise(f"{name} {way}", points, ("engine", "activation"), (ADD, BACK) if way == "Backward" else ())
+    for name in test_activation.NAMES
+    for way, points in (("Forward", 1), ("Backward", 4))
+]
+
+EXERCISES: list[Exercise] = [
+    Exercise(ADD, 5, ("engine",)),
+    Exercise(BACK, 5, ("engine",), (ADD,)),
+    Exercise("Functional", 6, ("functional",)),
+    *ACTIVATIONS,
+    Exercise("SoftmaxCrossEntropy Forward", 1, ("engine", "loss")),
+    Exercise("SoftmaxCrossEntropy Backward", 4, ("engine", "loss"), (ADD, BACK)),
+    Exercise("Linear", 5, ("engine", "linear"), (ADD, BACK)),
+    Exercise("Linear with Skip", 4, ("engine", "linear"), (ADD, BACK)),
+    Exercise("MSELoss", 0, ("engine", "loss"), (ADD, BACK)),
+    Exercise("MLP", 0, ("engine", "linear", "activation", "loss", "mlp"), (ADD, BACK, "Linear", "SoftmaxCrossEntropy Backward")),
+]
+
+CHECKS: list[Check] = [
+    *test_autograd.CHECKS,
+    *test_functional.CHECKS,
+    *test_activation.CHECKS,
+    *test_loss.CHECKS,
+    *test_linear.CHECKS,
+]
+
+
+def checks_of(name: str) -> list[Check]:
+    """The checks of one exercise, in their order."""
+    return [check for check in CHECKS if check.exercise == name]
+
+
+def cases_of(check: Check, seed: int = 0) -> list[Given]:
+    """A check's given arrays. They depend on the seed and the check's name, not on what else runs."""
+    return check.cases(np.random.default_rng([seed, zlib.crc32(f"{check.exercise}/{check.name}".encode())]))

@@ -1,0 +1,132 @@
+"""What the runner prints: the table of marks, feedback for what failed, and the line of scores."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from autograder.exercises import EXERCISES, checks_of
+from autograder.grade import Grades, Result
+
+NOT_YET = "not implemented yet"
+
+
+def number(value: float) -> str:
+    return f"{value:g}"
+
+
+def table(grades: Grades) -> list[str]:
+    """One line per exercise: marks, and how many of its checks passed."""
+    lines = []
+    for exercise in EXERCISES:
+        results = grades.of(exercise.name)
+        if not results:
+            continue
+        marks = [r for r in results if r.check.points]
+        practice = [r for r in results if not r.check.points]
+        if exercise.points:
+            points = sum(c.points for c in checks_of(exercise.name)) if len(marks) == 0 else sum(r.check.points for r in marks)
+            text = f"{number(grades.earned(exercise.name)):>5} / {number(points):<5}"
+        else:
+            text = "   practice  "
+        lines.append(f"  {exercise.name:<30}{text:<14}{_remark(marks or practice)}".rstrip())
+        if marks and practice:
+            passed = sum(r.status == "passed" for r in practice)
+            lines[-1] += f"   (practice {passed} of {len(practice)})"
+    return lines
+
+
+def _remark(results: list[Result]) -> str:
+    statuses = [r.status for r in results]
+    if all(s == "passed" for s in statuses):
+        return "all passed"
+    if all(s == "todo" for s in statuses):
+        return NOT_YET
+    blocked = next((r.needs for r in results if r.status == "blocked"), "")
+    if blocked and not any(s in ("passed", "failed", "todo") for s in statuses):
+        return f"needs {blocked} first"
+    return f"{statuses.count('passed')} of {len(statuses)} checks passed"
+
+
+def feedback(result: Result) -> list[str]:
+    """What a check gave, expected and got, and what to look at next."""
+    name = f"{result.check.exercise}: {result.check.name}"
+    worth = f"{number(result.check.points)} points" if result.check.points else "practice"
+    if result.status == "blocked":
+        return [f"  {name} ({worth})", f"    needs {result.needs} first"]
+    found = result.problem
+    if found is None:
+        return [f"  {name} ({worth})", "    passed"]
+    if result.status == "todo":
+        return [f"  {name} ({worth})", f"    {_not_yet(found.got)}"]
+    lines = [f"  {name} ({worth})"]
+    for label, text in (("given", found.given), ("looked at", found.what), ("expected", found.expected), ("came", found.got), ("at", found.where)):
+        if text:
+            first, *rest = text.splitlines()
+            lines.append(f"    {label:<10} {first}")
+            lines += [f"    {'':<10} {line}" for line in rest]
+    words = (f"    {'look at':<10} " + found.text).split(" ")
+    lines += _wrapped(words)
+    if result.printed.strip():
+        lines.append(f"    {'printed':<10} {result.printed.strip().splitlines()[0][:90]}")
+    return lines
+
+
+def _not_yet(text: str) -> str:
+    return text if NOT_YET in text else f"{NOT_YET}: {text}" if text and text != "NotImplementedError" else NOT_YET
+
+
+def _wrapped(words: list[str]) -> list[str]:
+    lines, line = [], words[0]
+    for word in words[1:]:
+        if len(line) + 1 + len(word) > 110:
+            lines.append(line)
+            line = " " * 15 + word
+        else:
+            line += " " + word
+    return [*lines, line]
+
+
+def feedback_for_all(grades: Grades, verbose: bool) -> list[str]:
+    """Feedback for every check that did not pass. Stubs and what waits for others take one line per exercise."""
+    lines: list[str] = []
+    for exercise in EXERCISES:
+        shown: set[str] = set()
+        for result in grades.of(exercise.name):
+            if result.status == "passed":
+                if verbose:
+                    lines.append(f"  {exercise.name}: {result.check.name}: passed")
+                continue
+            parts = feedback(result)
+            short = result.status in ("todo", "blocked", "not run")
+            # The same reason once per exercise, unless everything is asked for.
+            reason = (parts[-1].strip() if short else f"{result.problem.got} {result.problem.where}") if not (short and verbose) else ""
+            if reason and (short or (result.problem and result.problem.where)):
+                if reason in shown:
+                    continue
+                shown.add(reason)
+            lines += [f"  {exercise.name}: {reason}", ""] if short and not verbose else [*parts, ""]
+    return lines
+
+
+def scores_line(grades: Grades) -> str:
+    """One line of JSON. No string in it has a letter or digit before a colon, on which Autolab's reader breaks."""
+    scores = {re.sub(r"(?<=[A-Za-z0-9]):", " -", name): value for name, value in grades.scores().items()}
+    return json.dumps({"scores": scores})
+
+
+def as_data(grades: Grades, submission: str) -> dict[str, Any]:
+    """Everything for --json."""
+    return {
+        "submission": submission,
+        "scores": grades.scores(),
+        "checks": [
+            {
+                "exercise": r.check.exercise, "check": r.check.name, "points": r.check.points, "earned": r.earned,
+                "status": r.status, "needs": r.needs, "hint": r.problem.hint if r.problem else "",
+                "feedback": "" if r.status == "passed" else "\n".join(feedback(r)), "printed": r.printed,
+            }
+            for r in grades.results
+        ],
+    }  # fmt: skip

@@ -1,0 +1,103 @@
+"""Marks your MyTorch: ``python autograder/runner.py``. Needs NumPy and nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# Run as a script, this folder comes first on the path; the package above it is meant.
+sys.path[:] = [str(ROOT), *(p for p in sys.path if Path(p or ".").resolve() != ROOT / "autograder")]
+
+USAGE = """exit codes: 0 everything passed, 1 something failed, 2 could not run"""
+
+
+def options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="runner.py", description="Marks your MyTorch and explains what is wrong.", epilog=USAGE)
+    parser.add_argument("--only", metavar="PATTERN", help="run what has PATTERN in its name, such as sigmoid or matmul")
+    parser.add_argument("--list", action="store_true", help="list the exercises and their checks, and stop")
+    parser.add_argument("--verbose", action="store_true", help="show every check, passed ones too")
+    parser.add_argument("--debug", action="store_true", help="stop in the debugger (pdb) at the line that fails first")
+    parser.add_argument("--json", metavar="FILE", help="write all results to FILE")
+    parser.add_argument("--submission", metavar="PATH", help="grade this folder or handin.tar instead of the folder above")
+    parser.add_argument("--time-limit", metavar="SECONDS", type=float, default=5.0, help="for each check (default 5)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the autograder; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A console that cannot show a character shows another instead of stopping the run.
+            stream.reconfigure(errors="replace")
+    chosen = options(arguments)
+    try:
+        import numpy as np  # noqa: F401
+    except ImportError as error:
+        print(f"NumPy cannot be imported ({error}). Install it: {Path(sys.executable).name} -m pip install numpy", file=sys.stderr)
+        return 2
+    from autograder.submission import CannotGrade
+
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            return run(chosen, Path(scratch))
+        except CannotGrade as error:
+            print(error, file=sys.stderr)
+        except OSError as error:
+            print(f"The autograder could not run: {error}", file=sys.stderr)
+        except KeyboardInterrupt:
+            print("\nStopped.", file=sys.stderr)
+    return 2
+
+
+def run(chosen: argparse.Namespace, scratch: Path) -> int:
+    import json
+
+    from autograder.exercises import CHECKS, EXERCISES
+    from autograder.grade import grade
+    from autograder.helpers import Check
+    from autograder.report import as_data, feedback_for_all, number, scores_line, table
+    from autograder.submission import CannotGrade, find_submission
+
+    def keep(check: Check) -> bool:
+        return not chosen.only or chosen.only.lower() in f"{check.exercise}: {check.name}".lower()
+
+    kept = [check for check in CHECKS if keep(check)]
+    if not kept:
+        raise CannotGrade(f"No check has {chosen.only!r} in its name. See --list for the names.")
+    if chosen.list:
+        for exercise in EXERCISES:
+            for check in (c for c in kept if c.exercise == exercise.name):
+                print(f"{number(check.points) if check.points else 'practice':>9}  {check.exercise}: {check.name}")
+        return 0
+    folder = find_submission(chosen.submission, ROOT, scratch)
+    shown = chosen.submission or str(folder)
+    if chosen.debug:
+        from autograder.debugger import debug
+
+        return debug(folder, kept)
+    print(f"Grading {Path(shown) / 'mytorch' if Path(shown).is_dir() and not shown.endswith('mytorch') else shown}\n")
+    grades = grade(folder, EXERCISES, keep=keep, limit=chosen.time_limit)
+    print("\n".join(table(grades)))
+    total = sum(grades.scores().values())
+    possible = sum(check.points for check in kept)
+    print(f"  {'Total':<30}{number(total):>5} / {number(possible)}\n")
+    lines = feedback_for_all(grades, chosen.verbose)
+    if lines:
+        print("What to look at, in this order:\n" if any(r.status != "passed" for r in grades.results) else "")
+        print("\n".join(lines))
+    if chosen.json:
+        try:
+            Path(chosen.json).write_text(json.dumps(as_data(grades, shown), indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise CannotGrade(f"{chosen.json} cannot be written: {error.strerror}.") from None
+    print(scores_line(grades))
+    # Practice is not needed for a good end, unless only practice was asked for.
+    decisive = [r for r in grades.results if r.check.points] or grades.results
+    return 0 if all(r.status == "passed" for r in decisive) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""Checks of Identity, Sigmoid, Tanh and ReLU: values and state, and gradients at the end and in the middle of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from autograder.helpers import FORWARD, Check, Given, Suspect, Values, derivative, normal
+
+NAMES = ("Identity", "Sigmoid", "Tanh", "ReLU")
+
+
+def _forward_expected(given: Given) -> Values:
+    y = FORWARD[given["activation"]](given["x"])
+    return {"output": y, "x afterwards": given["x"]}
+
+
+def _state_expected(given: Given) -> Values:
+    return {"state": FORWARD[given["activation"]](given["x"])}
+
+
+def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    x = given["x"]
+    yield "passed_through", {"output": x}
+    yield "sign", {"output": FORWARD[given["activation"]](-x)}
+
+
+def _network(given: Given, f: Any) -> Any:
+    """The whole computation as a function of x, as the scenario does it."""
+    where = given["where"]
+
+    def total(x: Any) -> Any:
+        h = x if where == "last" else 1.5 * x + 0.25
+        y = f(h)
+        if where == "last":
+            return y
+        return (2 * y - 3 * h) + y**3 if where == "used twice" else y**3
+
+    return total
+
+
+def _backward_expected(given: Given) -> Values:
+    f = FORWARD[given["activation"]]
+    (gradient,) = derivative(_network(given, f), [given["x"]], given["g"])
+    return {"gradient of x": gradient, "x afterwards": given["x"]}
+
+
+def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    f, x, g, where = FORWARD[given["activation"]], given["x"], given["g"], given["where"]
+    name = "gradient of x"
+    if where == "used twice":
+        h = 1.5 * x + 0.25
+        y = f(h)
+        inner = derivative(f, [h], np.ones(h.shape))[0]
+        ways = [1.5 * -3 * g, 1.5 * 2 * inner * g, 1.5 * 3 * y**2 * inner * g]
+        for way in ways:
+            yield "one_path", {name: way}
+            yield "one_path", {name: expected[name] - way}
+        yield "one_path", {name: ways[1] + ways[2]}
+        return
+    if where != "last":
+        h = 1.5 * x + 0.25
+        y, over = f(h), 1.5
+        upstream = g * 3 * y**2
+        yield "wrong_point", {name: over * derivative(f, [y], upstream)[0]}
+        yield "wrong_point", {name: over * derivative(f, [x], upstream)[0]}
+        yield "grad_ignored", {name: over * derivative(f, [h], np.ones(h.shape))[0]}
+        if given["activation"] != "Identity":
+            yield "passed_through", {name: over * upstream}
+        yield "times_forward", {name: over * upstream * y}
+        yield "stale", {name: expected[name] + 1.5 * derivative(f, [h], np.ones(h.shape))[0]}
+        return
+    y = f(x)
+    if given["activation"] != "Identity":
+        yield "passed_through", {name: g}
+    yield "wrong_point", {name: derivative(f, [y], g)[0]}
+    yield "grad_ignored", {name: derivative(f, [x], np.ones(x.shape))[0]}
+    yield "times_forward", {name: g * y}
+    yield "forward_value", {name: y}
+
+
+def _given(activation: str, batches: tuple[int, ...], scale: float = 1.0) -> Any:
+    return lambda rng: [{"activation": activation, "x": scale * normal(rng, n, 3)} for n in batches]
+
+
+def _walks(activation: str, batches: tuple[int, ...], where: str) -> Any:
+    def cases(rng: np.random.Generator) -> list[Given]:
+        result = []
+        for n in batches:
+            given = {"activation": activation, "x": normal(rng, n, 3), "g": normal(rng, n, 3), "where": where}
+            if where == "second step":
+                given["before"] = normal(rng, n, 3)
+            result.append(given)
+        return result
+
+    return cases
+
+
+def _extreme(activation: str) -> Any:
+    x = np.array([[-1e4, -700.0, -40.0, -1.0], [1.0, 40.0, 700.0, 1e4]])
+    return lambda rng: [{"activation": activation, "x": x.copy(), "g": normal(rng, 2, 4), "where": "last"}]
+
+
+def _extreme_gradient(given: Given) -> Values:
+    x = given["x"]
+    if given["activation"] in ("Identity", "ReLU"):
+        return _backward_expected(given)
+    k = 1.0 if given["activation"] == "Sigmoid" else 2.0
+    tail = np.exp(-k * np.abs(x))
+    return {"gradient of x": given["g"] * k * k * tail / (1 + tail) ** 2}
+
+
+def _checks(name: str) -> list[Check]:
+    backward = "activation_backward"
+
+    def walk(title: str, points: float, batches: tuple[int, ...], where: str, story: str) -> Check:
+        return Check(f"{name} Backward", title, points, backward, _walks(name, batches, where), _backward_expected, _backward_suspects, story=story)
+
+    forward = f"{name} Forward"
+    return [
+        Check(forward, "the output", 0.75, "activation_forward", _given(name, (1, 4, 7)), _forward_expected, _forward_suspects),
+        Check(forward, ".state keeps the output", 0.25, "activation_forward", _given(name, (1, 4)), _state_expected),
+        walk("one row", 1, (1,), "last", f"{name} is the last operation."),
+        walk("batches", 1, (4, 7, 3), "last", f"{name} is the last operation."),
+        walk("in the middle of a network", 1, (1, 4), "middle", f"1.5 x + 0.25, then {name}, then cubed."),
+        walk("input and output used again", 0.5, (4,), "used twice", f"With h = 1.5 x + 0.25 and y = {name}(h), 2 y - 3 h + y cubed."),
+        walk("a second training step", 0.5, (4,), "second step", f"Two steps through {name} with zero_grad() in between."),
+        Check(forward, "values as large as 10000", 0, "activation_forward", _extreme(name), _forward_expected),
+        Check(f"{name} Backward", "values as large as 10000", 0, backward, _extreme(name), _extreme_gradient),
+    ]  # fmt: skip
+
+
+CHECKS = [check for name in NAMES for check in _checks(name)]
+
+
+def test_activation(outcome: Any) -> None:
+    outcome.require()

@@ -1,0 +1,176 @@
+"""Checks of the engine: what is recorded, and how the list is walked back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from autograder.helpers import Check, Given, Suspect, Values, normal
+
+ADD, BACK = "Autograd Add Operation", "Autograd Backward"
+
+
+def _leaves(rng: np.random.Generator) -> list[Given]:
+    return [{"x": normal(rng, n, 3), "w": normal(rng, n, 3)} for n in (1, 4)]
+
+
+def _recorded(given: Given) -> Values:
+    names = ("inputs", "output", "gradients_to_update", "backward_operation")
+    kept = {f"operation {number} keeps its {name}": np.array(True) for number in (0, 1) for name in names}
+    return {"operations in the list": np.array(2), **kept}
+
+
+def _spots(given: Given) -> Values:
+    return {**{f"{name} has a spot": np.array(True) for name in "xwy"}}
+
+
+def _spots_empty(given: Given) -> Values:
+    return {"gradient of x before backward": np.zeros(given["x"].shape)}
+
+
+def _start(given: Given, y: np.ndarray) -> Any:
+    start = given["start"]
+    return np.ones(y.shape) if isinstance(start, str) else np.broadcast_to(start, y.shape)
+
+
+def _chain(given: Given) -> Values:
+    """Slopes by the chain rule, for x -> 1.5 x + 0.25 -> cube -> 1.5 x + 0.25, or a part of it."""
+    return {"gradient of x": _chain_with(given, None)}
+
+
+def _chain_with(given: Given, start: np.ndarray | None) -> np.ndarray:
+    x, operations = given["x"], given["operations"]
+    a = x if operations == 1 else 1.5 * x + 0.25
+    slope = 3 * a**2 * {1: 1.0, 2: 1.5, 3: 2.25}[operations]
+    return slope * (_start(given, x) if start is None else start)
+
+
+def _chain_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    x, operations = given["x"], given["operations"]
+    a = x if operations == 1 else 1.5 * x + 0.25
+    y = a**3 if operations < 3 else 1.5 * a**3 + 0.25
+    g = np.array(_start(given, x))
+    name = "gradient of x"
+    if isinstance(given["start"], str):
+        yield "start_is_output", {name: _chain_with(given, y)}
+    else:
+        yield "start_ignored", {name: _chain_with(given, np.ones(x.shape))}
+    if operations > 1:
+        yield "forwards", {name: 1.5 * g}
+        yield "lookup", {name: np.zeros(x.shape)}
+    yield "gradient_last", {name: (1.5 if operations > 1 else 1) * 3 * a * g**2}
+    last = 1.5 * g if operations == 3 else g
+    yield "gradient_last", {name: 1.5 * 3 * a * last**2}
+    yield "gradient_last", {name: 1.5 * x}
+
+
+def _chains(operations: int, start: str | None = None) -> Any:
+    def cases(rng: np.random.Generator) -> list[Given]:
+        shapes = [(1, 3), (4, 3)]
+        given = []
+        for shape in shapes:
+            x, g = normal(rng, *shape), normal(rng, *shape)
+            given.append({"x": x, "start": start if start else g, "operations": operations})
+        return given
+
+    return cases
+
+
+def _join(given: Given) -> Values:
+    g, w = given["g"], given["w"]
+    return {"gradient of x": 2.0 * 1.5 * g, "gradient of w": -3.0 * 3 * w**2 * g}
+
+
+def _join_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    yield "lookup", {name: np.zeros(given["x"].shape) for name in expected}
+
+
+def _with_gradient(rng: np.random.Generator) -> list[Given]:
+    return [{"x": normal(rng, n, 3), "w": normal(rng, n, 3), "g": normal(rng, n, 3)} for n in (1, 4)]
+
+
+def _twice(uses: int) -> Any:
+    return lambda rng: [{"x": normal(rng, n, 3), "g": normal(rng, n, 3), "uses": uses} for n in (1, 4)]
+
+
+def _paths(given: Given) -> list[np.ndarray]:
+    """The contributions to x in the order in which a walk back meets them."""
+    x, g, uses = given["x"], given["g"], given["uses"]
+    paths = [-3 * g, 6 * x**2 * g]
+    return [1.5 * g, *paths] if uses == 3 else paths
+
+
+def _twice_expected(given: Given) -> Values:
+    return {"gradient of x": sum(_paths(given))}
+
+
+def _twice_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    paths = _paths(given)
+    total = np.zeros(given["x"].shape)
+    doubling = total
+    for path in paths:
+        yield "one_path", {"gradient of x": path}
+        yield "engine_doubles", {"gradient of x": sum(paths) + path}
+        # What the buffer held is added again with each new contribution.
+        doubling = 2 * doubling + path
+    yield "engine_doubles", {"gradient of x": doubling}
+    if len(paths) == 3:
+        for left_out in paths:
+            yield "one_path", {"gradient of x": sum(paths) - left_out}
+
+
+def _slots(again: bool) -> Any:
+    def cases(rng: np.random.Generator) -> list[Given]:
+        return [
+            {"x": normal(rng, n, 3), "w": normal(rng, n, 3), "dw": normal(rng, n, 3), "g": normal(rng, n, 3), "again": again}
+            for n in (1, 4)
+        ]
+
+    return cases
+
+
+def _slot_expected(given: Given) -> Values:
+    g, x, times = given["g"], given["x"], 2 if given["again"] else 1
+    return {"dw": given["dw"] - 3.0 * times * g, "gradient of x": 2.0 * g * (3 * x**2 if given["again"] else 1)}
+
+
+def _slot_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    dw, step = given["dw"], -3.0 * given["g"]
+    times = 2 if given["again"] else 1
+    yield "slot_unchanged", {"dw": dw}
+    yield "slot_overwritten", {"dw": step}
+    yield "slot_doubled", {"dw": dw + 2 * times * step}
+    if given["again"]:
+        yield "stale", {"dw": dw + 3 * step}
+        yield "stale", {"gradient of x": expected["gradient of x"] + 2.0 * given["g"]}
+
+
+def _dead(where: str, start: Any = None) -> Any:
+    return lambda rng: [{"x": normal(rng, 4, 3), "start": start or normal(rng, 4, 3), "dead": where}]
+
+
+def _dead_expected(given: Given) -> Values:
+    return {"gradient of x": 3 * given["x"] ** 2 * given["start"] * (1.5 if given["dead"] == "middle" else 1.0)}
+
+
+CHECKS = [
+    Check(ADD, "each call appends one complete Operation", 2, "engine_records", _leaves, _recorded, about="The list holds what it was given."),
+    Check(ADD, "every input gets a spot in the buffer", 2, "engine_spots", _leaves, _spots, about="Gradients need a place to arrive."),
+    Check(ADD, "recording alone adds no gradient", 1, "engine_spots", _leaves, _spots_empty, about="Nothing flows before backward."),
+    Check(BACK, "one operation", 0.75, "engine_chain", _chains(1), _chain, _chain_suspects, story="cube(x)."),
+    Check(BACK, "a chain of three operations", 0.75, "engine_chain", _chains(3), _chain, _chain_suspects, story="1.5 x + 0.25, cubed, then the same again."),
+    Check(BACK, "two inputs, two ways back", 0.5, "engine_join", _with_gradient, _join, _join_suspects, story="2 (1.5 x + 0.25) - 3 w cubed."),
+    Check(BACK, "an array used twice", 0.75, "engine_twice", _twice(2), _twice_expected, _twice_suspects, story="2 cube(x) - 3 x."),
+    Check(BACK, "an array used three times", 0.25, "engine_twice", _twice(3), _twice_expected, _twice_suspects, story="2 cube(x) - 3 x + (1.5 x + 0.25)."),
+    Check(BACK, "gradients_to_update is added to in place", 1, "engine_slots", _slots(False), _slot_expected, _slot_suspects, story="y = 2 x - 3 w, where dw is the gradient to update."),
+    Check(BACK, "starting from the very output", 0.5, "engine_chain", _chains(2, "output"), _chain, _chain_suspects, story="engine.backward(y), y the output of the last operation."),
+    Check(BACK, "a second step after zero_grad", 0.5, "engine_slots", _slots(True), _slot_expected, _slot_suspects, story="Two steps with zero_grad() in between, dw not set to zero."),
+    Check(BACK, "an operation that nobody used", 0, "engine_dead_branch", _dead("middle"), _dead_expected, story="The list holds an operation whose output is not used."),
+    Check(BACK, "a plain number to start from", 0, "engine_dead_branch", _dead("none", 2.0), _dead_expected, story="engine.backward(2.0)."),
+]  # fmt: skip
+
+
+def test_autograd(outcome: Any) -> None:
+    outcome.require()

@@ -1,0 +1,137 @@
+"""Checks of the backward functions: one row before a batch, plain before broadcast, and the arguments left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from autograder.helpers import Check, Given, Suspect, Values, derivative, normal, positive
+
+NAME = "Functional"
+
+FORWARDS: dict[str, Callable[..., Any]] = {
+    "add_backward": lambda a, b: a + b,
+    "sub_backward": lambda a, b: a - b,
+    "mul_backward": lambda a, b: a * b,
+    "div_backward": lambda a, b: a / b,
+    "matmul_backward": lambda a, b: a @ b,
+    "outer_backward": np.outer,
+    "log_backward": np.log,
+    "exp_backward": np.exp,
+}
+
+
+def _forward(given: Given) -> Callable[..., Any]:
+    if given["rule"] == "max_backward":
+        return lambda a: np.where(np.real(a) > 0, a, 0)
+    if given["rule"] == "sum_backward":
+        return lambda a: np.sum(a, axis=given.get("axis"), keepdims=given.get("keepdims", False))
+    return FORWARDS[given["rule"]]
+
+
+def _inputs(given: Given) -> tuple[list[str], list[np.ndarray]]:
+    names = [name for name in ("a", "b") if name in given]
+    return names, [given[name] for name in names]
+
+
+def _expected(given: Given) -> Values:
+    names, arrays = _inputs(given)
+    wide = [array.astype(np.float64) for array in arrays]
+    gradients = derivative(_forward(given), wide, given["grad"])
+    values: Values = {f"gradient of {n}": g.astype(a.dtype) for n, g, a in zip(names, gradients, arrays)}
+    values.update({f"{name} afterwards": given[name] for name in (*names, "grad")})
+    values["grad_output afterwards"] = values.pop("grad afterwards")
+    return values
+
+
+def _suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    names, arrays = _inputs(given)
+    grad, f = given["grad"], _forward(given)
+    value = f(*arrays)
+    labels = [f"gradient of {name}" for name in names]
+    if len(labels) == 2 and arrays[0].shape == arrays[1].shape:
+        swapped = expected[labels[1]], expected[labels[0]]
+        yield "swapped", {labels[0]: swapped[0]}
+        yield "swapped", {labels[1]: swapped[1]}
+    for label, array in zip(labels, arrays):
+        yield "passed_through", {label: grad}
+        yield "passed_through", {label: grad * np.ones(array.shape) if grad.shape == array.shape else grad}
+        yield "forward_value", {label: value}
+        if np.shape(value) == grad.shape:
+            yield "times_forward", {label: grad * value}
+    ones = derivative(f, arrays, np.ones(np.shape(grad)))
+    yield "grad_ignored", dict(zip(labels, ones))
+    if np.ndim(grad) == 2 and len(grad) > 1:
+        only = np.zeros(grad.shape)
+        only[0] = grad[0]
+        for label, first, right in zip(labels, derivative(f, arrays, only), (expected[n] for n in labels)):
+            if first.shape[:1] != grad.shape[:1]:
+                yield "first_row", {label: first}
+                yield "batch_mean", {label: right / len(grad)}
+    for label, array, other in zip(labels, arrays, reversed(arrays)):
+        if len(arrays) == 2 and np.shape(grad) == array.shape == other.shape:
+            yield "other_input", {label: grad * array}
+
+
+def _pair(rule: str, shapes: list[tuple[Any, Any]], b_positive: bool = False, dtype: Any = np.float64) -> Any:
+    def cases(rng: np.random.Generator) -> list[Given]:
+        result = []
+        for left, right in shapes:
+            a, b = normal(rng, *left), (positive if b_positive else normal)(rng, *right)
+            grad = normal(rng, *np.shape(FORWARDS[rule](a, b)))
+            result.append({"rule": rule, "grad": grad.astype(dtype), "a": a.astype(dtype), "b": b.astype(dtype)})
+        return result
+
+    return cases
+
+
+def _single(rule: str, shapes: list[tuple[int, ...]], scale: float = 1.0) -> Any:
+    def cases(rng: np.random.Generator) -> list[Given]:
+        return [{"rule": rule, "grad": normal(rng, *s), "a": scale * positive(rng, *s) - (1.5 if rule != "log_backward" else 0)} for s in shapes]
+
+    return cases
+
+
+def _sums(rng: np.random.Generator) -> list[Given]:
+    cases = []
+    for axis, keepdims in ((0, False), (1, True), (None, False)):
+        a = normal(rng, 4, 3)
+        grad = normal(rng, *np.shape(a.sum(axis=axis, keepdims=keepdims))) if axis is not None else np.array(1.7)
+        settings: Given = {"keepdims": keepdims} if axis is None else {"axis": axis, "keepdims": keepdims}
+        cases.append({"rule": "sum_backward", "grad": grad, "a": a, **settings})
+    return cases
+
+
+SAME = [((1, 3), (1, 3)), ((4, 3), (4, 3)), ((7, 2), (7, 2)), ((3,), (3,))]
+STRETCHED = [((4, 3), (3,)), ((4, 3), (1, 3)), ((4, 3), (4, 1)), ((1, 3), (7, 3)), ((4, 1), (1, 3)), ((2, 4, 3), (4, 1)), ((4, 3), (1,))]
+
+
+def _rule(rule: str, about: str, points: float, cases: Any) -> Check:
+    return Check(NAME, f"{rule}: {about}", points, "rule", cases, _expected, _suspects, story=f"{rule}(grad_output, ...).")
+
+
+CHECKS = [
+    _rule("sub_backward", "same shapes", 0.5, _pair("sub_backward", SAME)),
+    _rule("sub_backward", "broadcast", 0.5, _pair("sub_backward", STRETCHED)),
+    _rule("matmul_backward", "one row", 0.5, _pair("matmul_backward", [((1, 3), (3, 2)), ((1, 5), (5, 4))])),
+    _rule("matmul_backward", "batches, no square", 0.5, _pair("matmul_backward", [((4, 3), (3, 2)), ((7, 2), (2, 5)), ((3, 3), (3, 3))])),
+    _rule("outer_backward", "vectors of two lengths", 0.5, _pair("outer_backward", [((3,), (5,)), ((4,), (4,)), ((1,), (6,))])),
+    _rule("mul_backward", "same shapes", 0.5, _pair("mul_backward", SAME)),
+    _rule("mul_backward", "broadcast", 0.5, _pair("mul_backward", STRETCHED)),
+    _rule("div_backward", "same shapes", 0.5, _pair("div_backward", SAME, b_positive=True)),
+    _rule("div_backward", "broadcast", 0.5, _pair("div_backward", STRETCHED, b_positive=True)),
+    _rule("log_backward", "one row and batches", 0.75, _single("log_backward", [(1, 3), (4, 3), (3,), (2, 3, 2)])),
+    _rule("exp_backward", "one row and batches", 0.75, _single("exp_backward", [(1, 3), (4, 3), (3,), (2, 3, 2)])),
+    _rule("add_backward", "the given example still works", 0, _pair("add_backward", SAME + STRETCHED)),
+    _rule("max_backward", "maximum with zero", 0, _single("max_backward", [(1, 3), (4, 3), (3, 3)])),
+    _rule("sum_backward", "along an axis, kept or not", 0, _sums),
+    _rule("mul_backward", "float32 stays float32", 0, _pair("mul_backward", [((4, 3), (4, 3)), ((4, 3), (3,))], dtype=np.float32)),
+    _rule("matmul_backward", "float32 stays float32", 0, _pair("matmul_backward", [((4, 3), (3, 2))], dtype=np.float32)),
+    _rule("div_backward", "float32 stays float32", 0, _pair("div_backward", SAME[:2], b_positive=True, dtype=np.float32)),
+]  # fmt: skip
+
+
+def test_functional(outcome: Any) -> None:
+    outcome.require()
