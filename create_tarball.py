@@ -25,7 +25,9 @@ class Refused(Exception):
 def files(root: Path) -> list[str]:
     """What goes into the hand-in, in a fixed order: the Python files of mytorch/ and the MLP."""
     names = [path.relative_to(root).as_posix() for path in (root / "mytorch").rglob("*.py") if path.is_file()]
-    names = [name for name in names if not any(part.startswith(".") or part == "__pycache__" for part in name.split("/"))]
+    names = [
+        name for name in names if not any(part.startswith(".") or part == "__pycache__" for part in name.split("/"))
+    ]
     return sorted([*names, *(name for name in OPTIONAL if (root / name).is_file())])
 
 
@@ -40,7 +42,9 @@ def check(root: Path, names: list[str]) -> list[str]:
             tree = ast.parse((root / name).read_bytes(), name)
         except (SyntaxError, ValueError) as error:
             line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-            raise Refused(f"{name}{line} does not compile ({getattr(error, 'msg', error)}); nothing was packed. Fix it first.") from None
+            raise Refused(
+                f"{name}{line} does not compile ({getattr(error, 'msg', error)}); nothing was packed. Fix it first."
+            ) from None
         warnings += [f"{name} imports {module}, which the grader may not have" for module in sorted(_foreign(tree))]
     return warnings
 

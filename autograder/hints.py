@@ -73,6 +73,8 @@ HINTS: dict[str, str] = {
     "gradient you know at the start?",
     "lookup": "Nothing arrived beyond the last operation. The gradient with which an operation starts is that of its output; look "
     "at which array you ask the buffer for.",
+    "lost_lookup": "The buffer was asked for an array that nobody took as an input. Only the last output is in that position, and "
+    "its gradient is the one that backward was given. Is the list walked from its end, and is the gradient that of the output?",
     "gradient_last": "The arguments of the backward function are in another order: it is called as f(grad_output, *inputs), "
     "gradient first.",
     "engine_doubles": "One contribution was counted twice on top of the other. The buffer's update_param already adds; see what "

@@ -1,0 +1,1 @@
+"""The homework: autograder, handout and hand-in."""

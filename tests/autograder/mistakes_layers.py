@@ -1,0 +1,77 @@
+"""Mistakes in activations and in Linear, on a student's solution and on the reference."""
+
+from __future__ import annotations
+
+from tests.autograder.mistakes_engine import LINEAR, SKIP, Mistake
+from tests.autograder.solutions import ACTIVATION, FUNCTIONAL
+from tests.autograder.solutions import LINEAR as LINEAR_FILE
+
+IDENTITY = "self.state = x.copy()"
+RELU = "self.state = np.maximum(x, 0)"
+RELU_RECORD = "self.autograd_engine.add_operation([x], self.state, [None], functional.max_backward)"
+PRODUCT = "self.autograd_engine.add_operation([x, self.W.T], product, [None, self.dW.T], matmul_backward)"
+BIAS = "self.autograd_engine.add_operation([product, self.b.T], y, [None, self.db.T], add_backward)"
+NONLINEAR = "mytorch/nn/nonlinear.py"
+
+
+def both(name: str) -> set[str]:
+    return {f"{name} Forward", f"{name} Backward"}
+
+
+def act(name: str, old: str, new: str, costs: set[str], hints: set[str], partial: bool = False) -> Mistake:
+    return Mistake(name, [(ACTIVATION, old, new)], costs, hints, partial=partial)
+
+
+def lin(name: str, old: str, new: str, costs: set[str], hints: set[str], partial: bool = False) -> Mistake:
+    return Mistake(name, [(LINEAR_FILE, old, new)], costs, hints, partial=partial)
+
+
+def ref(name: str, file: str, old: str, new: str, costs: set[str], hints: set[str], partial: bool = False) -> Mistake:
+    return Mistake(name, [(file, old, new)], costs, hints, "reference", partial)
+
+
+ACTIVATION_MISTAKES = [
+    act("Identity records its input as its output", IDENTITY, "self.state = x", {"Identity Backward"}, {"twice", "one_path", "derivative"}, True),
+    act("Identity returns another array than it recorded", "[None], lambda grad, x: grad)\n        return self.state", "[None], lambda grad, x: grad)\n        return self.state.copy()", {"Identity Backward"}, {"key"}, True),
+    act("Identity passes ones", "lambda grad, x: grad)", "lambda grad, x: np.ones_like(x))", {"Identity Backward"}, {"grad_ignored", "one_path", "derivative"}),
+    act("Identity passes its input", "lambda grad, x: grad)", "lambda grad, x: x)", {"Identity Backward"}, {"forward_value", "derivative"}),
+    act("ReLU works in its input", RELU, "x[x < 0] = 0\n        self.state = x.copy()", both("ReLU"), {"in_place"}),
+    act("ReLU's backward changes its input", RELU_RECORD, "def rule(grad, x):\n            x[x > 0] = 1\n            x[x <= 0] = 0\n            return grad * x\n\n        self.autograd_engine.add_operation([x], self.state, [None], rule)", {"ReLU Backward"}, {"in_place"}),
+    act("ReLU passes everything back", RELU_RECORD, RELU_RECORD.replace("functional.max_backward", "lambda grad, x: grad"), {"ReLU Backward"}, {"passed_through"}),
+    act("ReLU without grad_output", RELU_RECORD, RELU_RECORD.replace("functional.max_backward", "lambda grad, x: 1.0 * (x > 0)"), {"ReLU Backward"}, {"grad_ignored"}),
+    act("ReLU gates by the gradient's sign", RELU_RECORD, RELU_RECORD.replace("functional.max_backward", "lambda grad, x: grad * (grad > 0)"), {"ReLU Backward"}, {"derivative"}),
+    act("ReLU multiplies by its output", RELU_RECORD, RELU_RECORD.replace("functional.max_backward", "lambda grad, x: grad * np.maximum(x, 0)"), {"ReLU Backward"}, {"times_forward", "derivative"}),
+    act("ReLU keeps its first state", RELU, "y = np.maximum(x, 0)\n        self.state = y if self.state is None or self.state.shape != x.shape else self.state", {"ReLU Backward"}, {"stale", "derivative", "no_spot", "raised"}, True),
+    act("ReLU's state is not kept", "[None], functional.max_backward)\n        return self.state", "[None], functional.max_backward)\n        result, self.state = self.state, None\n        return result", {"ReLU Forward"}, {"none"}),
+    act("ReLU prints and ends the program", RELU, "print('here')\n        raise SystemExit(0)", both("ReLU"), {"exit"}),
+    act("Sigmoid records a copy of its input", "record([zero, x], negative, [None, None], functional.sub_backward)\n        power", "record([zero, np.array(x)], negative, [None, None], functional.sub_backward)\n        power", {"Sigmoid Backward"}, {"no_spot", "zero", "one_path"}),
+    act("Sigmoid's sign of the exponent", "negative = zero - x\n        record([zero, x], negative, [None, None], functional.sub_backward)\n        power", "negative = x - zero\n        record([x, zero], negative, [None, None], functional.sub_backward)\n        power", both("Sigmoid"), {"sign"}),
+    act("Sigmoid forgets to record the exponential", "record([negative], power, [None], functional.exp_backward)\n", "\n", {"Sigmoid Backward"}, {"zero", "key", "one_path"}),
+    act("Sigmoid records a temporary", "record([negative], power", "record([zero - x], power", {"Sigmoid Backward"}, {"zero", "key", "one_path"}),
+    act("Tanh forgets the factor in the middle", "above, below = up - down, up + down", "above, below = up - down, up + down + 1", both("Tanh"), {"wrong", "derivative"}),
+    act("Tanh records the difference with itself", "record([up, down], below, [None, None], functional.add_backward)", "record([up, up], below, [None, None], functional.add_backward)", {"Tanh Backward"}, {"derivative", "wrong_point"}),
+    act("Tanh rounds its values", "self.state = above / below", "self.state = np.round(above / below, 4)", both("Tanh"), {"wrong", "factor"}),
+    ref("reference: sigmoid's derivative at the output", NONLINEAR, "    e = np.exp(-np.abs(as_float(x)))\n    return fit(grad_output * (e / np.square(1 + e)), x)", "    x = sigmoid(x)\n    e = np.exp(-np.abs(as_float(x)))\n    return fit(grad_output * (e / np.square(1 + e)), x)", {"Sigmoid Backward"}, {"wrong_point"}),
+    ref("reference: tanh's derivative without the square", NONLINEAR, "return fit(grad_output * (4 * e / np.square(1 + e)), x)", "return fit(grad_output * (4 * e / (1 + e)), x)", {"Tanh Backward"}, {"derivative"}),
+    ref("reference: maximum lets all through", FUNCTIONAL, "return fit(grad_output * (a > 0), a)", "return fit(grad_output * (a > -10), a)", set(), {"passed_through"}),
+]  # fmt: skip
+
+LAYER_MISTAKES = [
+    lin("Linear without its bias", "y = product + self.b.T", "y = product + 0 * self.b.T", {LINEAR, SKIP}, {"missing_bias"}),
+    lin("Linear adds the bias twice", "y = product + self.b.T", "y = product + 2 * self.b.T", {LINEAR, SKIP}, {"bias_twice"}),
+    lin("Linear does not record the bias", BIAS, "product[...] = y\n        y = product", {LINEAR, SKIP}, {"slot_unchanged", "zero"}),
+    lin("Linear returns another array than it recorded", BIAS + "\n        return y", BIAS + "\n        return np.array(y)", {LINEAR, SKIP}, {"zero", "slot_unchanged", "raised", "key"}, True),
+    lin("Linear records a copy of its input", PRODUCT, PRODUCT.replace("[x, self", "[x.copy(), self"), {LINEAR, SKIP}, {"no_spot", "zero", "one_path"}, True),
+    lin("Linear's dW in a new array", PRODUCT, PRODUCT.replace("self.dW.T]", "self.dW.T.copy()]"), {LINEAR, SKIP}, {"slot_unchanged", "zero"}),
+    lin("Linear's dW is no slot", PRODUCT, PRODUCT.replace("self.dW.T]", "None]"), {LINEAR, SKIP}, {"slot_unchanged", "zero"}),
+    lin("Linear's slots in the other order", PRODUCT, PRODUCT.replace("[None, self.dW.T]", "[self.dW.T, None]"), {LINEAR, SKIP}, {"shapes_clash", "raised", "slot_unchanged", "zero"}),
+    lin("Linear's db by mean", BIAS, BIAS.replace("add_backward", "lambda g, p, b: (g, g.mean(axis=0, keepdims=True))"), {LINEAR, SKIP}, {"batch_mean"}, True),
+    lin("Linear's db from the first row", BIAS, BIAS.replace("add_backward", "lambda g, p, b: (g, g[:1])"), {LINEAR, SKIP}, {"first_row", "derivative", "wrong"}, True),
+    lin("Linear's db not summed", BIAS, BIAS.replace("add_backward", "lambda g, p, b: (g, g)"), {LINEAR, SKIP}, {"shapes_clash", "raised"}, True),
+    lin("Linear stores dW anew", PRODUCT, "self.dW[...] = 0\n        " + PRODUCT, {LINEAR}, {"accumulate", "one_path", "stale"}, True),
+    lin("Linear zeroes the engine", "product = x @ self.W.T", "self.autograd_engine.zero_grad()\n        product = x @ self.W.T", {LINEAR, SKIP}, {"slot_unchanged", "zero", "no_spot", "one_path"}, True),
+    lin("Linear takes W untransposed where it can", "product = x @ self.W.T", "product = x @ (self.W if self.W.shape[0] == self.W.shape[1] else self.W.T)", {LINEAR, SKIP}, {"derivative", "wrong"}, True),
+    lin("Linear's input gradient for square weights", PRODUCT, PRODUCT.replace("matmul_backward", "lambda g, a, b: (g @ (b if b.shape[0] == b.shape[1] else b.T), a.T @ g)"), {LINEAR, SKIP}, {"derivative", "one_path", "wrong"}, True),
+    lin("Linear averages dW", PRODUCT, PRODUCT.replace("matmul_backward", "lambda g, a, b: (g @ b.T, a.T @ g / len(a))"), {LINEAR, SKIP}, {"batch_mean"}, True),
+    lin("Linear takes one row", PRODUCT, PRODUCT.replace("matmul_backward", "lambda g, a, b: (g @ b.T, np.outer(a[0], g[0]))"), {LINEAR, SKIP}, {"first_row", "derivative", "wrong"}, True),
+]  # fmt: skip

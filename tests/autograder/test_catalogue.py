@@ -1,0 +1,111 @@
+"""The catalogue of mistakes, graded: each loses marks where it should, nowhere else, and gets its hint."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from autograder.exercises import EXERCISES
+from autograder.grade import Grades, grade
+from autograder.hints import HINTS
+from tests.autograder import workshop
+from tests.autograder.mistakes_engine import ENGINE_MISTAKES, Mistake
+from tests.autograder.mistakes_layers import ACTIVATION_MISTAKES, LAYER_MISTAKES
+from tests.autograder.mistakes_rules import LOSS_MISTAKES, RULE_MISTAKES
+from tests.autograder.solutions import SIMPLE, STYLES
+
+MISTAKES = [*ENGINE_MISTAKES, *RULE_MISTAKES, *LOSS_MISTAKES, *ACTIVATION_MISTAKES, *LAYER_MISTAKES]
+# These end the process, loop, or cannot be imported: they need a process for each exercise.
+ROUGH = {"time", "cannot_import", "exit"}
+OWN_STUBS = {
+    "Autograd.add_operation": {"Autograd Add Operation"},
+    "Autograd.backward": {"Autograd Backward"},
+    "SoftmaxCrossEntropy_backward": {"SoftmaxCrossEntropy Backward"},
+    "SoftmaxCrossEntropy.forward": {"SoftmaxCrossEntropy Forward", "SoftmaxCrossEntropy Backward"},
+    "Linear.forward": {"Linear", "Linear with Skip"},
+    **{f"{n}.forward": {f"{n} Forward", f"{n} Backward"} for n in ("Identity", "Sigmoid", "Tanh", "ReLU")},
+    **{f"{n}_backward": {"Functional"} for n in ("sub", "mul", "div", "exp", "log", "matmul", "outer")},
+}
+
+
+def graded(mistake: Mistake, folder: Path) -> Grades:
+    base = workshop.fill(SIMPLE) if mistake.base == "student" else workshop.reference()
+    workshop.write(workshop.patch(base, mistake.changes), folder)
+    return grade(folder, EXERCISES, limit=1.0, jobs=1) if mistake.hints & ROUGH else workshop.grade_together(folder)
+
+
+def verdict(mistake: Mistake, grades: Grades) -> tuple[bool, bool, bool]:
+    """Whether marks were lost where they should, nowhere else, and whether a right hint came."""
+    own = workshop.own_failures(grades)
+    seen = workshop.failing(grades)
+    hints = {r.problem.hint for r in seen if r.problem and (r.check.exercise in mistake.costs or not mistake.costs)}
+    caught = mistake.costs <= own if mistake.costs else bool(seen)
+    return caught, own <= mistake.costs, bool(hints & mistake.hints)
+
+
+def test_the_catalogue_is_what_it_says() -> None:
+    names = [mistake.name for mistake in MISTAKES]
+    assert len(names) == len(set(names)) >= 60
+    assert sum(mistake.partial for mistake in MISTAKES) >= 10
+    known = {exercise.name for exercise in EXERCISES if exercise.points}
+    for mistake in MISTAKES:
+        assert mistake.costs <= known, mistake.name
+        assert mistake.hints, mistake.name
+        assert mistake.hints <= HINTS.keys(), (mistake.name, mistake.hints - HINTS.keys())
+
+
+@pytest.mark.slow
+def test_every_mistake_is_caught_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = [tmp_path / str(number) for number in range(len(MISTAKES))]
+    with ThreadPoolExecutor(2) as pool:
+        verdicts = [verdict(m, g) for m, g in zip(MISTAKES, pool.map(graded, MISTAKES, folders))]
+    caught, exact, hinted = (sum(column) for column in zip(*verdicts))
+    count = len(MISTAKES)
+    with capsys.disabled():
+        print(f"\nmistakes caught {caught} of {count}, marks lost nowhere else {exact} of {count}, hints right {hinted} of {count}")
+    wrong = [f"{m.name}: caught {c}, nowhere else {e}, hint {h}" for m, (c, e, h) in zip(MISTAKES, verdicts) if not (c and e and h)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_correct_solutions_in_other_styles_lose_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    submissions = {name: workshop.fill(bodies) for name, bodies in STYLES.items()} | {"reference": workshop.reference()}
+    alarms = []
+    for name, files in submissions.items():
+        grades = workshop.grade_together(workshop.write(files, tmp_path / name))
+        alarms += [f"{name}: {r.check.exercise}, {r.check.name}" for r in workshop.failing(grades) if r.check.points]
+        assert workshop.total(grades) == 50, (name, alarms)
+    with capsys.disabled():
+        print(f"\n{len(submissions)} correct solutions, false alarms {len(alarms)}")
+
+
+def test_the_reference_passes_all_practice_too(tmp_path: Path) -> None:
+    grades = grade(workshop.write(workshop.reference(), tmp_path))
+    assert [(r.check.exercise, r.check.name, r.problem) for r in grades.results if r.status != "passed"] == []
+
+
+def test_other_seeds_judge_the_same(tmp_path: Path) -> None:
+    good = workshop.write(workshop.reference(), tmp_path / "good")
+    changes = LAYER_MISTAKES[0].changes
+    bad = workshop.write(workshop.patch(workshop.fill(SIMPLE), changes), tmp_path / "bad")
+    for seed in (1, 2, 3):
+        assert workshop.total(grade(good, EXERCISES, seed=seed)) == 50
+        assert workshop.total(grade(bad, EXERCISES, seed=seed)) < 50
+
+
+def test_an_empty_handout_gets_nothing_and_no_tracebacks(tmp_path: Path) -> None:
+    grades = grade(workshop.write(workshop.handout(), tmp_path))
+    assert workshop.total(grades) == 0
+    assert {r.status for r in grades.results if r.check.points} == {"todo", "blocked"}
+
+
+@pytest.mark.parametrize("stub", workshop.stubs())
+def test_one_stub_costs_its_own_exercise_alone(stub: str, tmp_path: Path) -> None:
+    grades = workshop.grade_together(workshop.write(workshop.fill(SIMPLE, leave_out=stub), tmp_path))
+    assert workshop.own_failures(grades) == OWN_STUBS.get(stub, set())
+    lost = [r for r in grades.results if r.status not in ("passed", "todo") and r.check.points]
+    # What else lost marks says which exercise it needs first.
+    assert all(r.status == "blocked" and r.needs for r in lost), [(r.check.exercise, r.check.name, r.problem) for r in lost]
+    if stub in OWN_STUBS:
+        assert workshop.total(grades) < 50

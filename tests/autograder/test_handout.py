@@ -1,0 +1,182 @@
+"""The handout: built the same each time, without solutions, usable at once, and solvable from start to hand-in."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from autograder.staff import handout
+from autograder.staff.markers import MarkerError, strip
+from tests.autograder import workshop
+from tests.autograder.solutions import SIMPLE
+
+
+def run(folder: Path, *command: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    """A command of the student, who has no project of ours on any path."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | {"PYTHONIOENCODING": "utf-8"}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=timeout, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return handout.build(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture
+def student(archives: list[Path], tmp_path: Path) -> Path:
+    """A freshly unpacked handout in a folder with spaces and accents."""
+    folder = tmp_path / "été à la maison"
+    folder.mkdir()
+    with tarfile.open(archives[0]) as tar:
+        for member in tar:
+            target = folder / member.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source = tar.extractfile(member)
+            assert source is not None
+            target.write_bytes(source.read())
+    return folder / "handout"
+
+
+def members(archives: list[Path]) -> list[dict[str, bytes]]:
+    with tarfile.open(archives[0]) as tar:
+        from_tar = {m.name: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]
+    with zipfile.ZipFile(io.BytesIO(archives[1].read_bytes())) as packed:
+        from_zip = {name: packed.read(name) for name in packed.namelist()}
+    return [from_tar, from_zip]
+
+
+def test_both_archives_hold_the_same_and_are_reproducible(archives: list[Path], tmp_path: Path) -> None:
+    from_tar, from_zip = members(archives)
+    assert from_tar == from_zip
+    again = handout.build(tmp_path)
+    assert [a.read_bytes() for a in archives] == [a.read_bytes() for a in again]
+
+
+def test_no_archive_holds_a_solution_line(archives: list[Path]) -> None:
+    left_out = {line for lines in handout.solutions().values() for line in lines}
+    # Lines that say nothing by themselves, or that the given parts need as well.
+    shown = {line.strip() for data in workshop.handout().values() for line in data.splitlines()}
+    harmless = {line for line in left_out if len(line) < 12 or line.startswith(("from ", "import ", '"""', "def ", "class ", "#", "@"))}
+    given = {
+        "mlp.zero_grads()",
+        "if self._watch is not None:", "self.inputs = inputs", "raise ValueError(", ") -> tuple[Any, Any, Any]:", "super().__init__(autograd_engine)",
+    }  # fmt: skip
+    secret = left_out - harmless - given
+    assert len(secret) > 150
+    for files in members(archives):
+        for name, data in files.items():
+            if name.endswith((".py", ".md", ".sh")):
+                found = secret & {line.strip() for line in data.decode().splitlines()}
+                assert not found, f"{name} holds {sorted(found)}"
+    assert not secret & shown
+
+
+def test_the_search_finds_a_solution_that_was_left_in(archives: list[Path]) -> None:
+    secret = {line for lines in handout.solutions().values() for line in lines}
+    source = (workshop.ROOT / "mytorch/nn/functional.py").read_text(encoding="utf-8")
+    assert len(secret & {line.strip() for line in source.splitlines()}) > 50
+
+
+def test_nothing_but_what_is_meant(archives: list[Path]) -> None:
+    names = {name.removeprefix("handout/") for name in members(archives)[0]}
+    for unwanted in ("staff", "tests", "benchmarks", "autodiff", ".git", "__pycache__", ".pyc", "walk.py", "nonlinear.py", "optim.py"):
+        assert not [name for name in names if unwanted in name], unwanted
+    for wanted in ("README.md", "docs/writeup.md", "create_tarball.sh", "create_tarball.py", "hw_bonus/data/digits.npz", "autograder/runner.py"):
+        assert wanted in names
+
+
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        ("### BEGIN SOLUTION\nx = 1\n", "never closed"),
+        ("### BEGIN SOLUTION\n### BEGIN SOLUTION\n### END SOLUTION\n", "inside of the region"),
+        ("x = 1\n### END SOLUTION\n", "without a BEGIN"),
+        ("## BEGIN SOLUTION\nx = 1\n## END SOLUTION\n", "looks like a marker"),
+        ("### TODO something\n", "outside of a region"),
+    ],
+)
+def test_markers_that_do_not_pair_up_stop_the_build(source: str, what: str) -> None:
+    with pytest.raises(MarkerError, match=what):
+        strip(source, "file.py")
+
+
+def test_what_takes_a_solutions_place() -> None:
+    source = "class A:\n    def f(self):\n        ### BEGIN SOLUTION\n        return 1\n        ### TODO one\n        ### END SOLUTION\n"
+    assert strip(source, "a.py") == (
+        'class A:\n    def f(self):\n        # TODO: One\n        raise NotImplementedError("A.f is not implemented yet")\n'
+    )
+
+
+def test_the_command_builds_into_a_folder(tmp_path: Path) -> None:
+    done = run(workshop.ROOT, sys.executable, "-m", "autograder.staff", "handout", "--out", str(tmp_path / "dist"))
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in (tmp_path / "dist").iterdir()) == ["handout.tar.gz", "handout.zip"]
+
+
+def test_a_student_can_start_at_once(student: Path) -> None:
+    done = run(student, sys.executable, "autograder/runner.py")
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "0 / 50" in done.stdout
+    assert "not implemented yet" in done.stdout
+    assert sum(json.loads(done.stdout.splitlines()[-1])["scores"].values()) == 0
+    assert run(student, sys.executable, "mytorch/sandbox.py").returncode == 0
+    assert "not implemented yet" in run(student, sys.executable, "hw_bonus/mlp_runner.py").stdout
+
+
+def test_from_the_handout_to_the_hand_in(student: Path, tmp_path: Path) -> None:
+    workshop.write(workshop.fill(SIMPLE), student)
+    graded = run(student, sys.executable, "autograder/runner.py")
+    assert graded.returncode == 0, graded.stdout
+    assert "50 / 50" in graded.stdout
+    packed = run(tmp_path, sys.executable, str(student / "create_tarball.py"))
+    assert packed.returncode == 0, packed.stderr
+    assert "warning" not in packed.stderr
+    again = run(tmp_path, sys.executable, str(student / "autograder/runner.py"), "--submission", str(student / "handin.tar"))
+    assert again.stdout.splitlines()[-1] == graded.stdout.splitlines()[-1]
+    trained = run(student, sys.executable, "hw_bonus/mlp_runner.py", "--epochs", "3")
+    assert trained.returncode == 0, trained.stderr
+    errors = int(trained.stdout.split("test errors: ")[1].split()[0])
+    assert errors < 60, trained.stdout
+
+
+def test_debug_mode_works_on_a_students_engine(student: Path) -> None:
+    workshop.write(workshop.fill(SIMPLE), student)
+    program = """
+import warnings; warnings.simplefilter("error")
+import numpy as np
+from mytorch.autograd_engine import Autograd
+from mytorch.nn import Sigmoid, Tanh
+from mytorch.gradcheck import gradcheck
+from mytorch.debug import DebugError, DebugWarning
+engine = Autograd(debug=True)
+x = np.array([[0.3, -1.2]])
+layers = Sigmoid(engine), Tanh(engine)
+print(gradcheck(lambda: layers[1](layers[0](x)), engine))
+h = layers[0](x)
+try:
+    layers[1](h.copy())
+except DebugWarning as finding:
+    print("copy:", finding)
+engine.zero_grad()
+y = layers[1](x)
+x[0, 0] = 5
+try:
+    engine.backward(y)
+except DebugError as finding:
+    print("changed:", finding)
+"""
+    done = run(student, sys.executable, "-c", program)
+    assert done.returncode == 0, done.stderr
+    assert "copy: " in done.stdout
+    assert "changed: " in done.stdout

@@ -1,0 +1,90 @@
+"""Builds submissions for the tests: handouts with solutions filled in, patched references, and their grades."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+from autograder.exercises import CHECKS, EXERCISES
+from autograder.grade import Grades, Result, explain_dependencies, run_unit
+from autograder.staff.handout import contents
+from tests.autograder.solutions import Bodies
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+STUB = re.compile(r'(?:^ *# TODO.*\n(?: *# .*\n)*)? *raise NotImplementedError\("([\w.]+) is not implemented yet"\)\n', re.M)
+Files = dict[str, str]
+
+
+@cache
+def handout() -> Files:
+    """The handout's Python files of mytorch/ and hw_bonus/, as a student gets them."""
+    return {n: d.decode() for n, d in contents().items() if n.endswith(".py") and n.startswith(("mytorch/", "hw_bonus/"))}
+
+
+@cache
+def reference() -> Files:
+    """The reference's Python files."""
+    paths = [*(ROOT / "mytorch").rglob("*.py"), *(ROOT / "hw_bonus").glob("*.py")]
+    return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
+def stubs() -> list[str]:
+    """The names of what a handout leaves to do."""
+    return [name for source in handout().values() for name in STUB.findall(source)]
+
+
+def fill(bodies: Bodies, leave_out: str = "") -> Files:
+    """The handout with these bodies in place of its stubs, all but one."""
+
+    def body(found: re.Match[str]) -> str:
+        name = found[1]
+        if name == leave_out:
+            return found[0]
+        indent = re.match(r" *", found[0])
+        assert indent is not None
+        return "".join(f"{indent[0]}{line}\n" if line else "\n" for line in bodies[name].splitlines())
+
+    return {name: STUB.sub(body, source) for name, source in handout().items()}
+
+
+def patch(files: Files, changes: list[tuple[str, str, str]]) -> Files:
+    """Replace a piece of text in a file. It has to be there, once, so that no patch can miss silently."""
+    result = dict(files)
+    for name, old, new in changes:
+        assert result[name].count(old) == 1, f"{old!r} is {result[name].count(old)} times in {name}"
+        result[name] = result[name].replace(old, new)
+    return result
+
+
+def write(files: Files, folder: Path) -> Path:
+    """Put the files below a folder."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+def grade_together(folder: Path) -> Grades:
+    """All exercises in one process: quick, and a test that none disturbs another. For submissions that can be imported."""
+    parts = tuple(dict.fromkeys(part for exercise in EXERCISES for part in exercise.parts))
+    return explain_dependencies(Grades(run_unit(folder, parts, CHECKS)))
+
+
+def total(grades: Grades) -> float:
+    return sum(grades.scores().values())
+
+
+def own_failures(grades: Grades) -> set[str]:
+    """The exercises that lose marks for a reason of their own."""
+    return {r.check.exercise for r in grades.results if r.check.points and r.status in ("failed", "todo", "not run")}
+
+
+def losing(grades: Grades) -> set[str]:
+    """All exercises that lose marks, also those that wait for another."""
+    return {r.check.exercise for r in grades.results if r.check.points and r.status != "passed"}
+
+
+def failing(grades: Grades) -> list[Result]:
+    return [r for r in grades.results if r.status not in ("passed", "blocked")]
