@@ -107,8 +107,12 @@ class _Check:
         self.engine.add_operation([output], total, [None], lambda g, y: g[0] * direction)
         self.engine.backward(total)
         again = _Variables(self.engine.operation_list[:-1])
+        locate = GradientBuffer.get_memory_loc
         gradients: dict[int, np.ndarray] = {}
-        for variable, (array, _) in enumerate(again.arrays):
+        for variable, (array, producer) in enumerate(again.arrays):
+            # A constant that forward makes anew each time cannot be changed from outside.
+            if producer is None and locate(array) != locate(variables.arrays[variable][0]):
+                continue
             slots = again.slots[variable]
             if slots:
                 gradients[variable] = sum((slot for slot in slots), np.zeros(array.shape)).copy()

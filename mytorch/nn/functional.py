@@ -3,22 +3,21 @@
 With L the scalar at the end, ``grad_output`` is dL/d(output) and has the output's shape. What is returned has the shape of
 its input, summed over every axis along which NumPy broadcast it, and its dtype (float64 for integers). One input gives an
 array, several give a tuple. No function changes its arguments.
-
-Marks tell the engine about a rule. ``reads_inputs``: it needs the inputs' values, so they must not be overwritten.
-``selective``: it takes ``needs``, one boolean per input, and skips the work for inputs whose gradient nobody reads. The
-others are explained where they are defined, in ``mytorch.nn.rules``.
-
-Rules that take settings (an axis, an index) are recorded with ``functools.partial(sum_backward, axis=0)``.
 """
 
 from __future__ import annotations
 
 import math
+
+### BEGIN SOLUTION
 from collections.abc import Sequence
+
+### END SOLUTION
 from typing import Any
 
 import numpy as np
 
+### BEGIN SOLUTION
 from mytorch.nn.nonlinear import (
     SoftmaxCrossEntropy_backward,
     gelu_backward,
@@ -78,14 +77,26 @@ __all__ = [
     "transpose_backward",
     "unbroadcast",
 ]
+### HANDOUT from mytorch.nn.rules import fit
+### END SOLUTION
 
 Array = np.ndarray
 Two = tuple[Any, Any]
 
 
+### BEGIN SOLUTION
+# Marks tell the engine about a rule. ``reads_inputs``: it needs the inputs' values, so they must not be overwritten.
+# ``selective``: it takes ``needs``, one boolean per input, and skips the work for inputs whose gradient nobody reads. The
+# others are explained where they are defined, in ``mytorch.nn.rules``.
+#
+# Rules that take settings (an axis, an index) are recorded with ``functools.partial(sum_backward, axis=0)``.
+### END SOLUTION
+
+
 # Arithmetic
 
 
+### BEGIN SOLUTION
 @makes_view
 def identity_backward(grad_output: Array, a: Array) -> Array:
     """y = a."""
@@ -97,16 +108,27 @@ def neg_backward(grad_output: Array, a: Array) -> Array:
     return fit(-grad_output, a)
 
 
+### END SOLUTION
+
+
 def add_backward(grad_output: Array, a: Array, b: Array) -> Two:
     """y = a + b: both get the gradient as it came."""
     return fit(grad_output, a), fit(grad_output, b)
 
 
+### BEGIN SOLUTION
 def sub_backward(grad_output: Array, a: Array, b: Array) -> Two:
     """y = a - b."""
     return fit(grad_output, a), fit(-grad_output, b)
 
 
+### STUB def sub_backward(grad_output: Array, a: Array, b: Array) -> Two
+### DOC y = a - b.
+### TODO both gradients, each in its input's shape.
+### END SOLUTION
+
+
+### BEGIN SOLUTION
 @selective
 @reads_inputs
 def mul_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] = (True, True)) -> Two:
@@ -114,6 +136,13 @@ def mul_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] =
     return fit(grad_output * b, a) if needs[0] else None, fit(grad_output * a, b) if needs[1] else None
 
 
+### STUB def mul_backward(grad_output: Array, a: Array, b: Array) -> Two
+### DOC y = a * b, element by element.
+### TODO both gradients, each in its input's shape.
+### END SOLUTION
+
+
+### BEGIN SOLUTION
 @selective
 @reads_inputs
 def div_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] = (True, True)) -> Two:
@@ -127,6 +156,13 @@ def div_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] =
     )
 
 
+### STUB def div_backward(grad_output: Array, a: Array, b: Array) -> Two
+### DOC y = a / b, element by element.
+### TODO both gradients, each in its input's shape.
+### END SOLUTION
+
+
+### BEGIN SOLUTION
 @selective
 @reads_inputs
 def power_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] = (True, True)) -> Two:
@@ -152,18 +188,36 @@ def sqrt_backward(grad_output: Array, a: Array) -> Array:
     return fit(grad_output / (2 * np.sqrt(_as_float(a))), a)
 
 
+### END SOLUTION
+
+
+### BEGIN SOLUTION
 @reads_inputs
 def exp_backward(grad_output: Array, a: Array) -> Array:
     """y = exp(a) is its own derivative."""
     return fit(grad_output * np.exp(_as_float(a)), a)
 
 
+### STUB def exp_backward(grad_output: Array, a: Array) -> Array
+### DOC y = exp(a).
+### TODO the gradient of a.
+### END SOLUTION
+
+
+### BEGIN SOLUTION
 @reads_inputs
 def log_backward(grad_output: Array, a: Array) -> Array:
     """y = ln(a): dy/da = 1 / a."""
     return fit(grad_output / a, a)
 
 
+### STUB def log_backward(grad_output: Array, a: Array) -> Array
+### DOC y = ln(a).
+### TODO the gradient of a.
+### END SOLUTION
+
+
+### BEGIN SOLUTION
 @reads_inputs
 def abs_backward(grad_output: Array, a: Array) -> Array:
     """y = abs(a): dy/da = sign(a), 0 at 0."""
@@ -171,6 +225,8 @@ def abs_backward(grad_output: Array, a: Array) -> Array:
 
 
 @may_overwrite
+### END SOLUTION
+### BEGIN SOLUTION
 def max_backward(grad_output: Array, a: Array, b: Array | None = None) -> Any:
     """y = maximum(a, 0), which is ReLU, or y = maximum(a, b): the gradient goes where the maximum came from.
 
@@ -184,9 +240,16 @@ def max_backward(grad_output: Array, a: Array, b: Array | None = None) -> Any:
     return fit(grad_output * from_a, a), fit(grad_output * ~from_a, b)
 
 
+### STUB def max_backward(grad_output: Array, a: Array) -> Array
+### DOC y = maximum(a, 0). Practice, for ReLU.
+### TODO the gradient of a; where a is 0 it is 0.
+### END SOLUTION
+
+
 # Products
 
 
+### BEGIN SOLUTION
 @selective
 @reads_inputs
 def matmul_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] = (True, True)) -> Two:
@@ -212,6 +275,13 @@ def matmul_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool
     return grad_a, fit(grad_b.reshape(b.shape), b)
 
 
+### STUB def matmul_backward(grad_output: Array, a: Array, b: Array) -> Two
+### DOC y = a @ b with a of shape (n, k) and b of shape (k, m).
+### TODO the gradients of a and of b. Write down all shapes first.
+### END SOLUTION
+
+
+### BEGIN SOLUTION
 @selective
 @reads_inputs
 def outer_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] = (True, True)) -> Two:
@@ -222,6 +292,13 @@ def outer_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool]
     )
 
 
+### STUB def outer_backward(grad_output: Array, a: Array, b: Array) -> Two
+### DOC y = outer(a, b) of two vectors, y[i, j] = a[i] * b[j].
+### TODO the gradients of a and of b.
+### END SOLUTION
+
+
+### BEGIN SOLUTION
 @selective
 @writes_into
 @reads_inputs
@@ -248,20 +325,35 @@ def linear_backward(
     return grad_x, fit(grad_W, W), fit(g.T, b)
 
 
+### END SOLUTION
+
+
 # Reductions
 
 
+### BEGIN SOLUTION
 def sum_backward(grad_output: Array, a: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """y = a.sum(axis, keepdims): every entry of a counted once, so each gets its sum's gradient."""
     return _spread(grad_output, a, axis, keepdims).astype(fit_dtype(grad_output, a))
 
 
+### STUB def sum_backward(grad_output: Array, a: Array, axis: Any = None, keepdims: bool = False) -> Array
+### DOC y = a.sum(axis, keepdims=keepdims). Practice.
+### TODO the gradient of a, in the shape of a.
+### END SOLUTION
+
+
+### BEGIN SOLUTION
 def mean_backward(grad_output: Array, a: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """y = a.mean(axis, keepdims): the sum's rule divided by how many entries a mean is taken over."""
     spread = _spread(grad_output, a, axis, keepdims)
     return (spread / (a.size / max(grad_output.size, 1))).astype(fit_dtype(grad_output, a), copy=False)
 
 
+### END SOLUTION
+
+
+### BEGIN SOLUTION
 # Shape
 
 
@@ -364,3 +456,12 @@ def _is_advanced(index: Any) -> bool:
     """Whether an index can take an entry twice, so that the gradients of one entry have to be summed."""
     parts = index if isinstance(index, tuple) else (index,)
     return not all(part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer)) for part in parts)
+
+
+### HANDOUT # Losses
+### HANDOUT
+### HANDOUT
+### STUB def SoftmaxCrossEntropy_backward(grad_output: Array, pred: Array, ground_truth: Array) -> Two
+### DOC y = the mean over the batch of the cross-entropy of softmax(pred); pred, ground_truth: (N, C).
+### TODO the gradient of pred; None for the ground truth.
+### END SOLUTION
