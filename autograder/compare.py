@@ -28,7 +28,9 @@ class Problem:
     where: str = ""
 
 
-def problem(key: str, *, what: str = "", given: str = "", expected: str = "", got: str = "", where: str = "", **numbers: float) -> Problem:
+def problem(
+    key: str, *, what: str = "", given: str = "", expected: str = "", got: str = "", where: str = "", **numbers: float
+) -> Problem:
     """A Problem with the hint's sentence filled in."""
     text = HINTS[key].format(**numbers) if numbers else HINTS[key]
     return Problem(key, text, what, given, expected, got, where)
@@ -195,7 +197,9 @@ def describe_given(check: Check, given: Given) -> str:
     parts = []
     for name, value in given.items():
         if isinstance(value, np.ndarray):
-            text = np.array2string(value, precision=4, max_line_width=10**6).replace("\n", "") if value.size <= 4 else ""
+            text = (
+                np.array2string(value, precision=4, max_line_width=10**6).replace("\n", "") if value.size <= 4 else ""
+            )
             parts.append(f"{name} {value.shape}" + (f" = {text}" if text else ""))
         elif value is not False:
             parts.append(f"{name} = {value}")

@@ -8,11 +8,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-import autograder.scenarios_net  # noqa: F401  (registers its scenarios)
 from autograder.compare import judge
 from autograder.exercises import EXERCISES, cases_of
 from autograder.helpers import Check
-from autograder.scenarios import SCENARIOS
+from autograder.scenarios_net import SCENARIOS
 from autograder.student import Student
 
 

@@ -44,7 +44,12 @@ EXERCISES: list[Exercise] = [
     Exercise("Linear", 5, ("engine", "linear"), (ADD, BACK)),
     Exercise("Linear with Skip", 4, ("engine", "linear"), (ADD, BACK)),
     Exercise("MSELoss", 0, ("engine", "loss"), (ADD, BACK)),
-    Exercise("MLP", 0, ("engine", "linear", "activation", "loss", "mlp"), (ADD, BACK, "Linear", "SoftmaxCrossEntropy Backward")),
+    Exercise(
+        "MLP",
+        0,
+        ("engine", "linear", "activation", "loss", "mlp"),
+        (ADD, BACK, "Linear", "SoftmaxCrossEntropy Backward"),
+    ),
 ]
 
 CHECKS: list[Check] = [

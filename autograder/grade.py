@@ -90,7 +90,9 @@ def grade(
         return explain_dependencies(Grades([result for results in pool.map(run, units.values()) for result in results]))
 
 
-def run_unit(folder: Path, parts: Sequence[str], checks: list[Check], seed: int = 0, limit: float = TIME_LIMIT) -> list[Result]:
+def run_unit(
+    folder: Path, parts: Sequence[str], checks: list[Check], seed: int = 0, limit: float = TIME_LIMIT
+) -> list[Result]:
     """The results of checks that share a process."""
     cases = [cases_of(check, seed) for check in checks]
     frames = run_scenarios(folder, parts, [(c.scenario, given) for c, given in zip(checks, cases)], limit)
@@ -142,7 +144,13 @@ def _problem_of(frame: dict[str, Any], at_import: bool = False) -> Problem:
     if status == "died":
         return problem("died", got="the process ended")
     if status == "todo":
-        return Problem("todo", HINTS["todo"], got=text.removeprefix("NotImplementedError: "), where=where, what=str(frame.get("function", "")))
+        return Problem(
+            "todo",
+            HINTS["todo"],
+            got=text.removeprefix("NotImplementedError: "),
+            where=where,
+            what=str(frame.get("function", "")),
+        )
     key = "cannot_import" if at_import and not text.startswith("Missing") else _hint_of_error(text)
     return problem(key, got=text, where=where)
 
@@ -154,7 +162,11 @@ def _hint_of_error(text: str) -> str:
 
 def explain_dependencies(grades: Grades) -> Grades:
     """Where a check failed and what it rests on failed too, say so instead of describing a consequence."""
-    broken = {e.name for e in EXERCISES if any(r.status in ("failed", "todo", "not run") and r.check.points for r in grades.of(e.name))}
+    broken = {
+        e.name
+        for e in EXERCISES
+        if any(r.status in ("failed", "todo", "not run") and r.check.points for r in grades.of(e.name))
+    }
     broken_rules = {
         result.check.name.split(":")[0]
         for result in grades.of("Functional")

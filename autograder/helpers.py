@@ -84,7 +84,12 @@ def logistic(x: np.ndarray) -> np.ndarray:
     return 0.5 * half + 0.5
 
 
-FORWARD: dict[str, Callable[[Any], Any]] = {"Identity": lambda x: x * 1.0, "Sigmoid": logistic, "Tanh": np.tanh, "ReLU": relu}
+FORWARD: dict[str, Callable[[Any], Any]] = {
+    "Identity": lambda x: x * 1.0,
+    "Sigmoid": logistic,
+    "Tanh": np.tanh,
+    "ReLU": relu,
+}
 
 
 def unchanged(given: Given, *names: str, of: str = "afterwards") -> Values:

@@ -31,12 +31,15 @@ def run_scenarios(
         [sys.executable, "-B", str(WORKER)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, cwd=folder,
     )  # fmt: skip
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     frames: queue.Queue[bytes | None] = queue.Queue()
     threading.Thread(target=_read, args=(process.stdout, frames), daemon=True).start()
     try:
         try:
-            process.stdin.write(pack({"folder": str(folder), "parts": list(parts), "checks": [list(s) for s in scenarios]}))
+            process.stdin.write(
+                pack({"folder": str(folder), "parts": list(parts), "checks": [list(s) for s in scenarios]})
+            )
             process.stdin.close()
         except OSError:
             pass

@@ -26,7 +26,11 @@ def table(grades: Grades) -> list[str]:
         marks = [r for r in results if r.check.points]
         practice = [r for r in results if not r.check.points]
         if exercise.points:
-            points = sum(c.points for c in checks_of(exercise.name)) if len(marks) == 0 else sum(r.check.points for r in marks)
+            points = (
+                sum(c.points for c in checks_of(exercise.name))
+                if len(marks) == 0
+                else sum(r.check.points for r in marks)
+            )
             text = f"{number(grades.earned(exercise.name)):>5} / {number(points):<5}"
         else:
             text = "   practice  "
@@ -41,7 +45,7 @@ def _remark(results: list[Result]) -> str:
     statuses = [r.status for r in results]
     if all(s == "passed" for s in statuses):
         return "all passed"
-    if all(s == "todo" for s in statuses):
+    if "todo" in statuses and set(statuses) <= {"todo", "blocked"}:
         return NOT_YET
     blocked = next((r.needs for r in results if r.status == "blocked"), "")
     if blocked and not any(s in ("passed", "failed", "todo") for s in statuses):
@@ -60,8 +64,16 @@ def feedback(result: Result) -> list[str]:
         return [f"  {name} ({worth})", "    passed"]
     if result.status == "todo":
         return [f"  {name} ({worth})", f"    {_not_yet(found.got)}"]
+    if result.status == "not run":
+        return [f"  {name} ({worth})", f"    not run: {found.text}"]
     lines = [f"  {name} ({worth})"]
-    for label, text in (("given", found.given), ("looked at", found.what), ("expected", found.expected), ("came", found.got), ("at", found.where)):
+    for label, text in (
+        ("given", found.given),
+        ("looked at", found.what),
+        ("expected", found.expected),
+        ("came", found.got),
+        ("at", found.where),
+    ):
         if text:
             first, *rest = text.splitlines()
             lines.append(f"    {label:<10} {first}")
@@ -89,24 +101,27 @@ def _wrapped(words: list[str]) -> list[str]:
 
 
 def feedback_for_all(grades: Grades, verbose: bool) -> list[str]:
-    """Feedback for every check that did not pass. Stubs and what waits for others take one line per exercise."""
+    """Feedback for every check that did not pass; stubs and what waits for others take one line per exercise."""
     lines: list[str] = []
     for exercise in EXERCISES:
+        results = grades.of(exercise.name)
+        stub = any(r.status == "todo" for r in results)
         shown: set[str] = set()
-        for result in grades.of(exercise.name):
-            if result.status == "passed":
-                if verbose:
-                    lines.append(f"  {exercise.name}: {result.check.name}: passed")
-                continue
+        for result in results:
             parts = feedback(result)
+            if verbose:
+                lines += [*parts, ""]
+                continue
+            if result.status == "passed" or (stub and result.status == "blocked"):
+                continue
             short = result.status in ("todo", "blocked", "not run")
-            # The same reason once per exercise, unless everything is asked for.
-            reason = (parts[-1].strip() if short else f"{result.problem.got} {result.problem.where}") if not (short and verbose) else ""
-            if reason and (short or (result.problem and result.problem.where)):
-                if reason in shown:
-                    continue
-                shown.add(reason)
-            lines += [f"  {exercise.name}: {reason}", ""] if short and not verbose else [*parts, ""]
+            # The same line of code, or the same missing part, is named once.
+            at = result.problem.got + result.problem.where if result.problem and result.problem.where else ""
+            reason = parts[1].strip() if short else at
+            if reason in shown:
+                continue
+            shown.update({reason} - {""})
+            lines += [f"  {exercise.name}: {reason}"] if short else ["", *parts]
     return lines
 
 

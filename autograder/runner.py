@@ -15,13 +15,17 @@ USAGE = """exit codes: 0 everything passed, 1 something failed, 2 could not run"
 
 
 def options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="runner.py", description="Marks your MyTorch and explains what is wrong.", epilog=USAGE)
+    parser = argparse.ArgumentParser(
+        prog="runner.py", description="Marks your MyTorch and explains what is wrong.", epilog=USAGE
+    )
     parser.add_argument("--only", metavar="PATTERN", help="run what has PATTERN in its name, such as sigmoid or matmul")
     parser.add_argument("--list", action="store_true", help="list the exercises and their checks, and stop")
     parser.add_argument("--verbose", action="store_true", help="show every check, passed ones too")
     parser.add_argument("--debug", action="store_true", help="stop in the debugger (pdb) at the line that fails first")
     parser.add_argument("--json", metavar="FILE", help="write all results to FILE")
-    parser.add_argument("--submission", metavar="PATH", help="grade this folder or handin.tar instead of the folder above")
+    parser.add_argument(
+        "--submission", metavar="PATH", help="grade this folder or handin.tar instead of the folder above"
+    )
     parser.add_argument("--time-limit", metavar="SECONDS", type=float, default=5.0, help="for each check (default 5)")
     return parser.parse_args(arguments)
 
@@ -36,7 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         import numpy as np  # noqa: F401
     except ImportError as error:
-        print(f"NumPy cannot be imported ({error}). Install it: {Path(sys.executable).name} -m pip install numpy", file=sys.stderr)
+        print(
+            f"NumPy cannot be imported ({error}). Install it: {Path(sys.executable).name} -m pip install numpy",
+            file=sys.stderr,
+        )
         return 2
     from autograder.submission import CannotGrade
 
@@ -86,8 +93,8 @@ def run(chosen: argparse.Namespace, scratch: Path) -> int:
     print(f"  {'Total':<30}{number(total):>5} / {number(possible)}\n")
     lines = feedback_for_all(grades, chosen.verbose)
     if lines:
-        print("What to look at, in this order:\n" if any(r.status != "passed" for r in grades.results) else "")
-        print("\n".join(lines))
+        print("What to look at, in this order:")
+        print("\n".join(lines) + "\n")
     if chosen.json:
         try:
             Path(chosen.json).write_text(json.dumps(as_data(grades, shown), indent=1) + "\n", encoding="utf-8")

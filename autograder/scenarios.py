@@ -129,7 +129,9 @@ def engine_spots(student: Any, given: Given) -> dict[str, Any]:
     y = join(engine, x, w)
     cube(engine, y)
     has = engine.gradient_buffer.is_in_memory
-    result: dict[str, Any] = {f"{name} has a spot": np.array(bool(has(a))) for name, a in (("x", x), ("w", w), ("y", y))}
+    result: dict[str, Any] = {
+        f"{name} has a spot": np.array(bool(has(a))) for name, a in (("x", x), ("w", w), ("y", y))
+    }
     result["gradient of x before backward"] = gradient(engine, x)
     return result
 
@@ -223,7 +225,10 @@ def rule(student: Any, given: Given) -> dict[str, Any]:
     elif isinstance(returned, (tuple, list)) and len(returned) == len(inputs):
         result = {f"gradient of {name}": plain(value) for name, value in zip(names, returned)}
     else:
-        result = {f"gradient of {name}": f"{plain(returned) if not isinstance(returned, np.ndarray) else 'one array'}" for name in names}
+        result = {
+            f"gradient of {name}": f"{plain(returned) if not isinstance(returned, np.ndarray) else 'one array'}"
+            for name in names
+        }
     result.update({f"{name} afterwards": plain(value) for name, value in zip((*names, "grad_output"), (*inputs, grad))})
     return result
 
@@ -262,4 +267,3 @@ def activation_backward(student: Any, given: Given) -> dict[str, Any]:
     else:
         engine.backward(given["g"])
     return {"gradient of x": gradient(engine, x), "x afterwards": plain(x)}
-

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from autograder.scenarios import Given, affine, cube, gradient, join, plain, plus, scenario
+from autograder.scenarios import SCENARIOS, Given, affine, cube, gradient, join, plain, plus, scenario
+
+__all__ = ["SCENARIOS"]
 
 
 @scenario

@@ -28,7 +28,9 @@ def find_submission(given: str | None, beside: Path, scratch: Path) -> Path:
     if not (path / "mytorch").is_dir() and len(inside) == 1:
         path = inside[0]
     if not (path / "mytorch").is_dir():
-        raise CannotGrade(f"{given or 'The folder above autograder/'} holds no mytorch/ folder. Give the folder or handin.tar that does.")
+        raise CannotGrade(
+            f"{given or 'The folder above autograder/'} holds no mytorch/ folder. Give the folder or handin.tar that does."
+        )
     return path
 
 
@@ -42,7 +44,9 @@ def unpack(archive: Path, into: Path) -> None:
                 parts = [part for part in name.parts if part != "."]
                 total += member.size
                 if name.is_absolute() or ".." in parts or any(":" in part for part in parts):
-                    raise CannotGrade(f"{archive.name} holds {member.name!r}, which lies outside of the folder. Pack it with create_tarball.")
+                    raise CannotGrade(
+                        f"{archive.name} holds {member.name!r}, which lies outside of the folder. Pack it with create_tarball."
+                    )
                 if number >= MOST_FILES or total > MOST_BYTES:
                     raise CannotGrade(f"{archive.name} is too large for a hand-in. Pack it with create_tarball.")
                 if not member.isfile() or not parts:
@@ -53,4 +57,6 @@ def unpack(archive: Path, into: Path) -> None:
                 assert source is not None
                 target.write_bytes(source.read())
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise CannotGrade(f"{archive.name} cannot be read as a tar archive ({error}). Pack it with create_tarball.") from None
+        raise CannotGrade(
+            f"{archive.name} cannot be read as a tar archive ({error}). Pack it with create_tarball."
+        ) from None

@@ -116,7 +116,16 @@ def _checks(name: str) -> list[Check]:
     backward = "activation_backward"
 
     def walk(title: str, points: float, batches: tuple[int, ...], where: str, story: str) -> Check:
-        return Check(f"{name} Backward", title, points, backward, _walks(name, batches, where), _backward_expected, _backward_suspects, story=story)
+        return Check(
+            f"{name} Backward",
+            title,
+            points,
+            backward,
+            _walks(name, batches, where),
+            _backward_expected,
+            _backward_suspects,
+            story=story,
+        )
 
     forward = f"{name} Forward"
     return [

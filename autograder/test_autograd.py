@@ -124,7 +124,13 @@ def _twice_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
 def _slots(again: bool) -> Any:
     def cases(rng: np.random.Generator) -> list[Given]:
         return [
-            {"x": normal(rng, n, 3), "w": normal(rng, n, 3), "dw": normal(rng, n, 3), "g": normal(rng, n, 3), "again": again}
+            {
+                "x": normal(rng, n, 3),
+                "w": normal(rng, n, 3),
+                "dw": normal(rng, n, 3),
+                "g": normal(rng, n, 3),
+                "again": again,
+            }
             for n in (1, 4)
         ]
 

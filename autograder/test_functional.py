@@ -89,7 +89,14 @@ def _pair(rule: str, shapes: list[tuple[Any, Any]], b_positive: bool = False, dt
 
 def _single(rule: str, shapes: list[tuple[int, ...]], scale: float = 1.0) -> Any:
     def cases(rng: np.random.Generator) -> list[Given]:
-        return [{"rule": rule, "grad": normal(rng, *s), "a": scale * positive(rng, *s) - (1.5 if rule != "log_backward" else 0)} for s in shapes]
+        return [
+            {
+                "rule": rule,
+                "grad": normal(rng, *s),
+                "a": scale * positive(rng, *s) - (1.5 if rule != "log_backward" else 0),
+            }
+            for s in shapes
+        ]
 
     return cases
 
@@ -105,11 +112,21 @@ def _sums(rng: np.random.Generator) -> list[Given]:
 
 
 SAME = [((1, 3), (1, 3)), ((4, 3), (4, 3)), ((7, 2), (7, 2)), ((3,), (3,))]
-STRETCHED = [((4, 3), (3,)), ((4, 3), (1, 3)), ((4, 3), (4, 1)), ((1, 3), (7, 3)), ((4, 1), (1, 3)), ((2, 4, 3), (4, 1)), ((4, 3), (1,))]
+STRETCHED = [
+    ((4, 3), (3,)),
+    ((4, 3), (1, 3)),
+    ((4, 3), (4, 1)),
+    ((1, 3), (7, 3)),
+    ((4, 1), (1, 3)),
+    ((2, 4, 3), (4, 1)),
+    ((4, 3), (1,)),
+]
 
 
 def _rule(rule: str, about: str, points: float, cases: Any) -> Check:
-    return Check(NAME, f"{rule}: {about}", points, "rule", cases, _expected, _suspects, story=f"{rule}(grad_output, ...).")
+    return Check(
+        NAME, f"{rule}: {about}", points, "rule", cases, _expected, _suspects, story=f"{rule}(grad_output, ...)."
+    )
 
 
 CHECKS = [

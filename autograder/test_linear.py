@@ -64,7 +64,7 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
             yield "batch_mean", {name: expected[name] / n}
         if name.startswith("d"):
             yield "slot_unchanged", {name: np.zeros(gradient.shape)}
-    if n > 1 and not ("W2" in given):
+    if n > 1 and "W2" not in given:
         first = derivative(f, arrays, given["g"] * (np.arange(n) == 0)[:, None])
         for name, gradient in zip(names[1:], first[1:]):
             yield "first_row", {name: gradient}
@@ -182,7 +182,9 @@ def _float32_cases(rng: np.random.Generator) -> list[Given]:
 def _float32_expected(given: Given) -> Values:
     x, W, b = (given[name].astype(np.float64) for name in ("x", "W", "b"))
     gradient_x, dW, _ = derivative(_linear, [x, W, b], np.ones((4, 2)))
-    return {n: v.astype(np.float32) for n, v in (("output", _linear(x, W, b)), ("dW", dW), ("gradient of x", gradient_x))}
+    return {
+        n: v.astype(np.float32) for n, v in (("output", _linear(x, W, b)), ("dW", dW), ("gradient of x", gradient_x))
+    }
 
 
 def _check(title: str, points: float, cases: Any, story: str = "") -> Check:

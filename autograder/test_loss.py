@@ -105,7 +105,14 @@ def _walks(loss: str, batches: tuple[int, ...], where: str = "alone", scale: flo
         result = []
         for given in _pairs(loss, batches, scale, shift)(rng):
             x = given.pop("y_hat")
-            result.append({**given, "x": x, "where": where, **({"before": normal(rng, *x.shape)} if where == "second step" else {})})
+            result.append(
+                {
+                    **given,
+                    "x": x,
+                    "where": where,
+                    **({"before": normal(rng, *x.shape)} if where == "second step" else {}),
+                }
+            )
         return result
 
     return cases
@@ -119,8 +126,12 @@ NAME = "SoftmaxCrossEntropy"
 NETWORK = "The scores are 1.5 x cubed + 0.25."
 
 
-def _forward(title: str, points: float, batches: tuple[int, ...], name: str = NAME, exercise: str = FORWARD, **how: float) -> Check:
-    return Check(exercise, title, points, "loss_forward", _pairs(name, batches, **how), _forward_expected, _forward_suspects)
+def _forward(
+    title: str, points: float, batches: tuple[int, ...], name: str = NAME, exercise: str = FORWARD, **how: float
+) -> Check:
+    return Check(
+        exercise, title, points, "loss_forward", _pairs(name, batches, **how), _forward_expected, _forward_suspects
+    )
 
 
 def _backward(title: str, points: float, cases: Any, exercise: str = BACKWARD, story: str = "") -> Check:

@@ -41,8 +41,7 @@ def main() -> None:
     sys.path.insert(0, str(HERE.parent))
     sys.dont_write_bytecode = True
     from autograder.plain import pack, unpack
-    import autograder.scenarios_net
-    from autograder.scenarios import SCENARIOS
+    from autograder.scenarios_net import SCENARIOS
     from autograder.student import Student
 
     def send(frame: dict[str, Any]) -> None:
@@ -77,7 +76,7 @@ def attempt(run: Any, student: Any) -> dict[str, Any]:
     sys.stdout = sys.stderr = printed  # type: ignore[assignment]
     frame: dict[str, Any] = {"status": "ok", "text": "", "where": ""}
     try:
-        np.random.seed(0)
+        np.random.seed(0)  # noqa: NPY002  (what the submission draws from it shall repeat)
         np.seterr(all="ignore")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -98,7 +97,11 @@ def describe(error: BaseException, folder: Path) -> dict[str, Any]:
     if isinstance(error, SyntaxError) and error.filename and root in Path(error.filename).resolve().parents:
         place = Path(error.filename).resolve().relative_to(root).as_posix()
         line = (error.text or "").strip()
-        return {"status": status, "text": f"{type(error).__name__}: {error.msg}", "where": f"{place}, line {error.lineno}: {line}"}
+        return {
+            "status": status,
+            "text": f"{type(error).__name__}: {error.msg}",
+            "where": f"{place}, line {error.lineno}: {line}",
+        }
     where = function = ""
     for frame in traceback.extract_tb(error.__traceback__):
         path = Path(frame.filename)

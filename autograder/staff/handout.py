@@ -20,7 +20,16 @@ MYTORCH = (
     "nn/functional.py", "nn/rules.py", "nn/modules/__init__.py", "nn/modules/module.py", "nn/modules/activation.py",
     "nn/modules/linear.py", "nn/modules/loss.py",
 )  # fmt: skip
-HW_BONUS = ("__init__.py", "errors.py", "formats.py", "datasets.py", "mlp.py", "data/digits.npz", "data/LICENSE", "data/README.md")
+HW_BONUS = (
+    "__init__.py",
+    "errors.py",
+    "formats.py",
+    "datasets.py",
+    "mlp.py",
+    "data/digits.npz",
+    "data/LICENSE",
+    "data/README.md",
+)
 OTHERS = ("docs/writeup.md", "create_tarball.sh", "create_tarball.py", "LICENSE")
 
 

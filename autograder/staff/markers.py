@@ -1,10 +1,11 @@
 """Leaves solutions out of a source file.
 
-A region from ``### BEGIN SOLUTION`` to ``### END SOLUTION`` is replaced, at the marker's indentation, by
+A region from ``### BEGIN SOLUTION`` to ``### END SOLUTION`` is replaced, at the marker's indentation, by what these lines in
+it ask for, in their order:
 
-- what its lines ``### HANDOUT <text>`` say, literally;
-- for each line ``### STUB <def line> :: <docstring> :: <what is to do>`` a function that raises NotImplementedError;
-- or, where BEGIN SOLUTION is followed by words, those words as a TODO and ``raise NotImplementedError``.
+- ``### TODO <words>``: the words as a TODO (several lines make one), and ``raise NotImplementedError``;
+- ``### STUB <def line>``: a function, with the docstring of the line ``### DOC <words>`` and the TODO that follow it;
+- ``### HANDOUT <line>``: this line, literally.
 
 A region with none of these is left out.
 """
@@ -14,7 +15,8 @@ from __future__ import annotations
 import re
 import textwrap
 
-BEGIN, END, HANDOUT, STUB = "### BEGIN SOLUTION", "### END SOLUTION", "### HANDOUT", "### STUB"
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+INSIDE = re.compile(r"### (HANDOUT|STUB|DOC|TODO)( |$)")
 WIDTH = 110
 
 
@@ -30,7 +32,9 @@ def strip(source: str, name: str) -> str:
         word = line.strip()
         if word.startswith(BEGIN):
             if opened:
-                raise MarkerError(f"{name}, line {number}: BEGIN SOLUTION inside of the region that began in line {opened}. Close that one first.")
+                raise MarkerError(
+                    f"{name}, line {number}: BEGIN SOLUTION inside of the region that began in line {opened}. Close that one first."
+                )
             opened, region = number, [line]
         elif word.startswith(END):
             if not opened:
@@ -41,7 +45,7 @@ def strip(source: str, name: str) -> str:
             region.append(line)
         elif "SOLUTION" in word and word.startswith("#"):
             raise MarkerError(f"{name}, line {number}: {word!r} looks like a marker. Write {BEGIN} or {END}.")
-        elif word.startswith((HANDOUT, STUB)):
+        elif INSIDE.match(word):
             raise MarkerError(f"{name}, line {number}: {word.split()[1]} outside of a region.")
         else:
             kept.append(line)
@@ -58,47 +62,61 @@ def solution_lines(source: str, name: str) -> list[str]:
         word = line.strip()
         if word.startswith((BEGIN, END)):
             inside = word.startswith(BEGIN)
-        elif inside and word and not word.startswith((HANDOUT, STUB)):
+        elif inside and word and not INSIDE.match(word):
             lines.append(word)
     return lines
 
 
 def tidy(source: str) -> str:
-    """No more than two empty lines on end, and none before the end of the file."""
-    return re.sub(r"\n{4,}", "\n\n\n", source).rstrip("\n") + "\n"
+    """The usual numbers of empty lines, where a region has left more or fewer."""
+    source = re.sub(r"\n{4,}", "\n\n\n", source)
+    source = re.sub(r"\n{3,}(?=[ ])", "\n\n", source)
+    source = re.sub(r"(?<=[^\n])\n{2}(?=(?:def|class) )", "\n\n\n", source)
+    source = re.sub(r"\n{3,}(?=(?:from|import|Array|Arrays) )", "\n\n", source)
+    source = re.sub(r"(?<=[\n])(from typing import Any\n)(?=import )", r"\1\n", source)
+    source = re.sub(r"(?m)^(import \w+\n)\n(?=from typing)", r"\1", source)
+    return source.rstrip("\n") + "\n"
 
 
 def _replacement(region: list[str], before: list[str]) -> list[str]:
     begin = region[0]
-    indent = begin[: len(begin) - len(begin.lstrip())]
+    indent = inner = begin[: len(begin) - len(begin.lstrip())]
+    name = _scope(before, indent)
     lines: list[str] = []
+    todo: list[str] = []
+
+    def close() -> None:
+        if todo:
+            lines.extend(_todo(" ".join(todo), inner, name))
+        todo.clear()
+
     for line in region[1:]:
-        word = line.strip()
-        if word.startswith(HANDOUT):
-            text = word[len(HANDOUT) :].removeprefix(" ")
-            lines.append(f"{indent}{text}" if text else "")
-        elif word.startswith(STUB):
-            if lines:
-                lines += [""] if indent else ["", ""]
-            lines += _stub(word[len(STUB) :].strip(), indent, before)
-    todo = begin.strip()[len(BEGIN) :].strip()
-    if todo:
-        lines += _todo(todo, indent, _scope(before, indent))
+        found = INSIDE.match(line.strip())
+        if not found:
+            continue
+        text = line.strip()[found.end() :]
+        if found[1] == "TODO":
+            todo.append(text)
+            continue
+        close()
+        if found[1] == "HANDOUT":
+            lines.append(f"{indent}{text}".rstrip())
+        elif found[1] == "STUB":
+            inner = indent + "    "
+            name = ".".join(filter(None, (_scope(before, indent), text.removeprefix("def ").split("(")[0])))
+            lines.append(f"{indent}{text}:")
+        else:
+            lines.append(f'{inner}"""{text}"""')
+    close()
     return lines
-
-
-def _stub(text: str, indent: str, before: list[str]) -> list[str]:
-    definition, docstring, todo = (part.strip() for part in text.split("::"))
-    inner = indent + "    "
-    name = definition.removeprefix("def ").split("(")[0]
-    scope = _scope(before, indent)
-    lines = [f"{indent}{definition}:", f'{inner}"""{docstring}"""']
-    return [*lines, *_todo(todo, inner, f"{scope}.{name}" if scope else name)]
 
 
 def _todo(todo: str, indent: str, name: str) -> list[str]:
     words = textwrap.wrap(f"TODO: {todo[0].upper()}{todo[1:]}", WIDTH - len(indent))
-    return [*(f"{indent}# {line}" for line in words), f'{indent}raise NotImplementedError("{name} is not implemented yet")']
+    return [
+        *(f"{indent}# {line}" for line in words),
+        f'{indent}raise NotImplementedError("{name} is not implemented yet")',
+    ]
 
 
 def _scope(before: list[str], indent: str) -> str:

@@ -7,8 +7,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mytorch.autograd_engine import Autograd  # noqa: E402
-from mytorch.nn.functional import add_backward  # noqa: E402
+from mytorch.autograd_engine import Autograd
+from mytorch.nn.functional import add_backward
 
 
 def main() -> None:
