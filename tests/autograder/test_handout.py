@@ -68,7 +68,7 @@ def test_no_archive_holds_a_solution_line(archives: list[Path]) -> None:
     shown = {line.strip() for data in workshop.handout().values() for line in data.splitlines()}
     harmless = {line for line in left_out if len(line) < 12 or line.startswith(("from ", "import ", '"""', "def ", "class ", "#", "@"))}
     given = {
-        "mlp.zero_grads()", "rng = np.random.default_rng(seed)",
+        "mlp.zero_grads()", "return output", "rng = np.random.default_rng(seed)",
         "if self._watch is not None:", "self.inputs = inputs", "raise ValueError(", ") -> tuple[Any, Any, Any]:", "super().__init__(autograd_engine)",
     }  # fmt: skip
     secret = left_out - harmless - given
