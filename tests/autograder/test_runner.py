@@ -1,0 +1,191 @@
+"""The runner as a student calls it: output, exit codes, options, and submissions that misbehave."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.autograder import workshop
+from tests.autograder.solutions import ACTIVATION, ENGINE, FUNCTIONAL, LOSS, SIMPLE
+from tests.autograder.test_handout import archives, run, student
+
+__all__ = ["archives", "student"]
+RUNNER = str(workshop.ROOT / "autograder" / "runner.py")
+RELU = "self.state = np.maximum(x, 0)"
+
+
+@pytest.fixture
+def solved(tmp_path: Path) -> Path:
+    return workshop.write(workshop.fill(SIMPLE), tmp_path / "solved")
+
+
+def runner(submission: Path, *arguments: str):  # type: ignore[no-untyped-def]
+    return run(submission, sys.executable, RUNNER, "--submission", str(submission), *arguments)
+
+
+def scores(output: str) -> dict[str, float]:
+    return json.loads(output.splitlines()[-1])["scores"]
+
+
+def change(folder: Path, name: str, old: str, new: str) -> None:
+    workshop.write({name: workshop.patch(workshop.fill(SIMPLE), [(name, old, new)])[name]}, folder)
+
+
+def test_a_right_solution(solved: Path) -> None:
+    started = time.perf_counter()
+    done = runner(solved)
+    assert time.perf_counter() - started < 15
+    assert done.returncode == 0, done.stdout
+    assert done.stderr == ""
+    assert f"Grading {solved / 'mytorch'}" in done.stdout
+    last = done.stdout.splitlines()[-1]
+    assert sum(scores(done.stdout).values()) == 50
+    # Autolab puts quotes around what stands before a colon; only the key may have one.
+    assert last.count(":") == 1 + len(scores(done.stdout))
+
+
+def test_the_scores_are_named_and_weighted_as_announced(solved: Path) -> None:
+    both = {f"{n} {way}": p for n in ("Identity", "Sigmoid", "Tanh", "ReLU", "SoftmaxCrossEntropy") for way, p in (("Forward", 1), ("Backward", 4))}
+    expected = {"Autograd Add Operation": 5, "Autograd Backward": 5, "Functional": 6, "Linear": 5, "Linear with Skip": 4, **both}
+    assert scores(runner(solved).stdout) == expected
+
+
+def test_feedback_says_what_was_given_expected_and_came(solved: Path) -> None:
+    change(solved, FUNCTIONAL, "return grad_output * np.exp(a)", "return -grad_output * np.exp(a)")
+    done = runner(solved, "--only", "exp_backward")
+    assert done.returncode == 1
+    for part in ("given ", "expected ", "came ", "look at ", "except for its sign"):
+        assert part in done.stdout
+    assert scores(done.stdout) == {"Functional": 0}
+
+
+def test_options(solved: Path, tmp_path: Path) -> None:
+    listed = runner(solved, "--list")
+    assert listed.returncode == 0
+    assert "practice  MLP" in listed.stdout
+    written = tmp_path / "results.json"
+    done = runner(solved, "--only", "sigmoid", "--verbose", "--json", str(written))
+    assert done.returncode == 0
+    assert "Sigmoid Forward: the output" in done.stdout
+    data = json.loads(written.read_text(encoding="utf-8"))
+    assert data["scores"] == {"Sigmoid Forward": 1, "Sigmoid Backward": 4}
+    assert {check["status"] for check in data["checks"] if check["points"]} == {"passed"}
+    assert runner(solved, "--only", "nothing-like-this").returncode == 2
+
+
+def test_what_cannot_be_graded(tmp_path: Path) -> None:
+    (tmp_path / "notes.tar").write_text("no archive")
+    for given, part in (("nowhere", "does not exist"), ("", "holds no mytorch"), ("notes.tar", "cannot be read")):
+        done = run(tmp_path, sys.executable, RUNNER, "--submission", str(tmp_path / given))
+        assert done.returncode == 2
+        assert part in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_debug_stops_at_the_failing_line(solved: Path) -> None:
+    change(solved, FUNCTIONAL, "return grad_output * np.exp(a)", "scale = 7\n    return grad_output * np.exp(a) * missing")
+    import subprocess
+
+    done = subprocess.run(
+        [sys.executable, RUNNER, "--submission", str(solved), "--only", "exp_backward", "--debug"],
+        input="p scale + 35\nq\n", capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert "NameError" in done.stdout
+    assert "42" in done.stdout
+    assert done.returncode == 1
+
+
+def test_debug_stops_where_a_value_is_wrong(solved: Path) -> None:
+    change(solved, FUNCTIONAL, "return grad_output * np.exp(a)", "return grad_output * a")
+    import subprocess
+
+    done = subprocess.run(
+        [sys.executable, RUNNER, "--submission", str(solved), "--only", "exp_backward", "--debug"],
+        input="p expected['gradient of a'].shape\nc\n", capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert "(1, 3)" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("raise RuntimeError('mine')", "RuntimeError: mine"),
+        ("import sys; sys.exit(3)", "sys.exit"),
+        ("import os; os._exit(0)", "process ended"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("import ctypes; ctypes.string_at(0)", "process ended"),
+        ("return self.forward(x)", "RecursionError"),
+        ("np.random.seed(1); np.seterr(all='raise'); np.sum = None; raise ValueError('mine')", "ValueError"),
+        ("print('{\"scores\": {\"Linear\": 99}}'); raise ValueError('mine')", "printed"),
+        ("while True: pass", "longer than 1 seconds"),
+    ],
+)
+def test_what_one_exercise_does_stays_there(solved: Path, code: str, hint: str) -> None:
+    change(solved, ACTIVATION, RELU, f"{code}\n        {RELU}")
+    done = runner(solved, "--time-limit", "1")
+    marks = scores(done.stdout)
+    assert {name for name, value in marks.items() if name.startswith("ReLU")} == {"ReLU Forward", "ReLU Backward"}
+    assert marks["ReLU Forward"] == marks["ReLU Backward"] == 0
+    assert sum(marks.values()) == 45, done.stdout
+    assert hint in done.stdout
+    assert done.returncode == 1
+
+
+def test_a_print_does_no_harm(solved: Path) -> None:
+    change(solved, ACTIVATION, RELU, f"print('hello', flush=True); import os; os.write(1, b'raw')\n        {RELU}")
+    done = runner(solved)
+    assert sum(scores(done.stdout).values()) == 50
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("name", [ACTIVATION, LOSS, ENGINE])
+@pytest.mark.parametrize("how", ["broken", "missing"])
+def test_a_file_costs_only_what_needs_it(solved: Path, name: str, how: str) -> None:
+    left = {ACTIVATION: 30, LOSS: 45, ENGINE: 6}[name]
+    if how == "missing":
+        (solved / name).unlink()
+    else:
+        (solved / name).write_text((solved / name).read_text() + "\ndef broken(:\n    pass\n")
+    done = runner(solved)
+    assert sum(scores(done.stdout).values()) == left, done.stdout
+    assert "Traceback" not in done.stdout
+    if how == "broken":
+        assert "def broken(:" in done.stdout
+        assert name in done.stdout
+
+
+def test_the_mytorch_that_is_graded_is_the_one_named(solved: Path, tmp_path: Path) -> None:
+    """Without its files, a submission is not helped out by another mytorch on the path."""
+    (solved / FUNCTIONAL).unlink()
+    (solved / "mytorch/__init__.py").unlink()
+    import os
+    import subprocess
+
+    environment = {**os.environ, "PYTHONPATH": str(workshop.ROOT)}
+    done = subprocess.run(
+        [sys.executable, RUNNER, "--submission", str(solved)], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert scores(done.stdout)["Functional"] == 0
+
+
+def test_an_array_changed_by_a_check_is_not_seen_by_the_next(solved: Path) -> None:
+    change(solved, FUNCTIONAL, "return grad_output / a\n", "a **= -1\n    return grad_output * a\n")
+    marks = scores(runner(solved).stdout)
+    assert marks.pop("Functional") == 5.25
+    assert sum(marks.values()) == 44
+
+
+def test_pytest_runs_the_same_checks(student: Path) -> None:
+    workshop.write(workshop.fill(SIMPLE), student)
+    change(student, ACTIVATION, RELU, "self.state = np.minimum(x, 0)")
+    done = run(student, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "autograder", "-k", "sigmoid")
+    assert "7 passed" in done.stdout or "9 passed" in done.stdout or " passed" in done.stdout
+    done = run(student, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "autograder", "-k", "ReLU_Forward")
+    assert done.returncode == 1
+    assert "look at" in done.stdout
