@@ -5,106 +5,201 @@ from __future__ import annotations
 HINTS: dict[str, str] = {
     # Values
     "sign": "Every number is right except for its sign. Look at which way the output moves when this input grows.",
-    "transposed": "This is the transpose of what was expected. Write the shapes next to each factor: the gradient of an array "
-    "has the array's own shape, and only one order of factors gives it.",
-    "twice": "The gradient is exactly twice what it should be: something is counted two times. Does the engine add what the "
-    "buffer adds already, or is an output recorded that is the same array as its input?",
-    "counted_n": "The gradient is a whole multiple of what was expected, so a contribution is counted several times. Follow "
-    "how often each gradient is added to the buffer.",
-    "not_averaged": "The result is N times too large, with N the batch size: it was summed over the batch where the exercise "
-    "asks for the mean.",
-    "divided_twice": "The result is N times too small, with N the batch size: the batch was averaged once too often. Decide in "
-    "which one place the division belongs.",
-    "batch_mean": "The gradient is N times too small, with N the batch size. A parameter that is used by N samples collects the "
-    "sum of N gradients; an average belongs into the loss alone.",
-    "mean_over_entries": "The result is too small by the number of classes: the mean is over the samples, not over every entry.",
-    "own_loss": "The gradient is right up to a factor, and that factor is the loss itself: the loss value was used as the "
-    "gradient to start from. The derivative of the loss with respect to itself is one.",
-    "factor": "The numbers are right up to one constant factor (about {factor:.6g}). Look for a constant that was lost or counted "
-    "twice.",
-    "zero": "All zeros: no gradient arrived here. The array that was passed on is not the very array that was recorded, so the "
-    "path is cut; a copy, a cast or a new array made of it breaks the path. Record the arrays you were given and "
-    "return the array you recorded.",
-    "no_spot": "The buffer doesn't know this array, so no operation recorded it as an input. A copy (np.array(x), x.copy(), a "
-    "cast, a temporary) is another variable; record the very array that was given.",
-    "empty_spot": "The spot of this array is there, but nothing ever arrived in it. Follow the list from the end: which operation "
-    "should have sent it a gradient?",
+    "transposed": (
+        "This is the transpose of what was expected. Write the shapes next to each factor: the gradient of an "
+        "array has the array's own shape, and only one order of factors gives it."
+    ),
+    "twice": (
+        "The gradient is exactly twice what it should be: something is counted two times. Does the engine add "
+        "what the buffer adds already, or is an output recorded that is the same array as its input?"
+    ),
+    "counted_n": (
+        "The gradient is a whole multiple of what was expected, so a contribution is counted several times. "
+        "Follow how often each gradient is added to the buffer."
+    ),
+    "not_averaged": (
+        "The result is N times too large, with N the batch size: it was summed over the batch where the exercise "
+        "asks for the mean."
+    ),
+    "divided_twice": (
+        "The result is N times too small, with N the batch size: the batch was averaged once too often. Decide in "
+        "which one place the division belongs."
+    ),
+    "batch_mean": (
+        "The gradient is N times too small, with N the batch size. A parameter that is used by N samples collects "
+        "the sum of N gradients; an average belongs into the loss alone."
+    ),
+    "mean_over_entries": (
+        "The result is too small by the number of classes: the mean is over the samples, not over every entry."
+    ),
+    "own_loss": (
+        "The gradient is right up to a factor, and that factor is the loss itself: the loss value was used as the "
+        "gradient to start from. The derivative of the loss with respect to itself is one."
+    ),
+    "factor": (
+        "The numbers are right up to one constant factor (about {factor:.6g}). Look for a constant that was lost "
+        "or counted twice."
+    ),
+    "zero": (
+        "All zeros: no gradient arrived here. The array that was passed on is not the very array that was "
+        "recorded, so the path is cut; a copy, a cast or a new array made of it breaks the path. Record the "
+        "arrays you were given and return the array you recorded."
+    ),
+    "no_spot": (
+        "The buffer doesn't know this array, so no operation recorded it as an input. A copy (np.array(x), "
+        "x.copy(), a cast, a temporary) is another variable; record the very array that was given."
+    ),
+    "empty_spot": (
+        "The spot of this array is there, but nothing ever arrived in it. Follow the list from the end: which "
+        "operation should have sent it a gradient?"
+    ),
     "first_row": "Only the first row (the first sample) was used; the others count too.",
-    "forward_value": "This is the forward value, not a gradient. A backward function returns grad_output times the derivative.",
+    "forward_value": (
+        "This is the forward value, not a gradient. A backward function returns grad_output times the derivative."
+    ),
     "times_forward": "This is grad_output times the function's own value. That is not its derivative here.",
-    "grad_ignored": "This is the derivative alone, as if grad_output were one everywhere. The chain rule multiplies by what came "
-    "from above.",
-    "passed_through": "grad_output was passed through unchanged, as an addition does. This operation has a derivative of its own.",
+    "grad_ignored": (
+        "This is the derivative alone, as if grad_output were one everywhere. The chain rule multiplies by what "
+        "came from above."
+    ),
+    "passed_through": (
+        "grad_output was passed through unchanged, as an addition does. This operation has a derivative of its own."
+    ),
     "swapped": "The two gradients are right but in each other's place. Return them in the order of the inputs.",
-    "other_input": "One input's gradient was returned for the other as well. Differentiate with respect to each in turn.",
-    "one_path": "Only one of the paths through which this array acts has arrived. An array that is used several times collects "
-    "the sum, so a new contribution is added to what is there (+=), not put in its place (=).",
-    "wrong_point": "The derivative was taken at the wrong point: it looks evaluated at the output where the input is meant, or "
-    "the other way round.",
-    "derivative": "The derivative itself differs. Try one number by hand: change one entry of the input by a tiny h, see how much the "
-    "output moves, divide by h, and compare with your formula (mytorch/gradcheck.py does this for you).",
+    "other_input": (
+        "One input's gradient was returned for the other as well. Differentiate with respect to each in turn."
+    ),
+    "one_path": (
+        "Only one of the paths through which this array acts has arrived. An array that is used several times "
+        "collects the sum, so a new contribution is added to what is there (+=), not put in its place (=)."
+    ),
+    "wrong_point": (
+        "The derivative was taken at the wrong point: it looks evaluated at the output where the input is meant, "
+        "or the other way round."
+    ),
+    "derivative": (
+        "The derivative itself differs. Try one number by hand: change one entry of the input by a tiny h, see "
+        "how much the output moves, divide by h, and compare with your formula (mytorch/gradcheck.py does this "
+        "for you)."
+    ),
     "missing_bias": "The output is what it would be without the bias.",
     "bias_twice": "The bias was added more than once.",
-    "labels_ignored": "This is what comes out if the labels are ignored: the ground truth has to enter the gradient too.",
+    "labels_ignored": (
+        "This is what comes out if the labels are ignored: the ground truth has to enter the gradient too."
+    ),
     "labels_swapped": "Prediction and ground truth have changed places. The order is (y, y_hat), the truth first.",
     "no_softmax": "The scores were used as if they were probabilities already; the softmax is part of this loss.",
     "softmax_axis": "The softmax was taken over the wrong axis. Each row is a sample and its probabilities sum to one.",
     "log_base": "The logarithm has another base; the natural logarithm is meant.",
-    "overflow": "NaN or infinity: an exponential overflowed. Subtract each row's maximum before exp; the softmax stays the same.",
-    "nonfinite": "NaN or infinity came out for finite inputs. Look for a division by zero, a logarithm of zero or an overflow.",
-    "clipped": "The result is off for very large or very small scores: a clip or an added epsilon changes the value it should "
-    "protect. Work with log and sum of exponentials instead.",
+    "overflow": (
+        "NaN or infinity: an exponential overflowed. Subtract each row's maximum before exp; the softmax stays "
+        "the same."
+    ),
+    "nonfinite": (
+        "NaN or infinity came out for finite inputs. Look for a division by zero, a logarithm of zero or an overflow."
+    ),
+    "clipped": (
+        "The result is off for very large or very small scores: a clip or an added epsilon changes the value it "
+        "should protect. Work with log and sum of exponentials instead."
+    ),
     # Shapes and kinds
-    "not_summed": "The gradient has the shape of the broadcast result. An input that NumPy stretched was read several times, so "
-    "its gradient is summed over the stretched axes until it has the input's own shape again.",
-    "wrong_shape": "A gradient has the shape of the array it belongs to. Check each axis, with a batch that is not square.",
+    "not_summed": (
+        "The gradient has the shape of the broadcast result. An input that NumPy stretched was read several "
+        "times, so its gradient is summed over the stretched axes until it has the input's own shape again."
+    ),
+    "wrong_shape": (
+        "A gradient has the shape of the array it belongs to. Check each axis, with a batch that is not square."
+    ),
     "oversummed": "The gradient was summed over too much. Sum only over the axes along which this input was stretched.",
-    "scalar_loss": "A loss is the mean over the batch as an array of one entry, shape (1,); an array keeps its place in memory.",
+    "scalar_loss": (
+        "A loss is the mean over the batch as an array of one entry, shape (1,); an array keeps its place in memory."
+    ),
     "none": "None came where an array was expected. Does every branch of the function end in a return?",
-    "not_tuple": "A backward function of several inputs returns a tuple with one gradient per input, in the order of the inputs.",
+    "not_tuple": (
+        "A backward function of several inputs returns a tuple with one gradient per input, in the order of the inputs."
+    ),
     "not_array": "What came is not an array of numbers.",
-    "widened": "float32 came in and another precision went out. A constant or np.zeros without dtype widens everything after it.",
+    "widened": (
+        "float32 came in and another precision went out. A constant or np.zeros without dtype widens everything "
+        "after it."
+    ),
     "integer": "The result holds integers, so fractions are cut off. Allocate it as float.",
-    "in_place": "An array that was only lent has been changed. Operations such as x[...] = , x *= or out= write into the caller's "
-    "array, and into whatever was recorded with it. Compute into a new array.",
+    "in_place": (
+        "An array that was only lent has been changed. Operations such as x[...] = , x *= or out= write into the "
+        "caller's array, and into whatever was recorded with it. Compute into a new array."
+    ),
     "state": ".state should hold the output of the last forward call.",
     # The engine
-    "forwards": "This is what comes out if the list is walked from its beginning. Which operation's output is the one whose "
-    "gradient you know at the start?",
-    "lookup": "Nothing arrived beyond the last operation. The gradient with which an operation starts is that of its output; look "
-    "at which array you ask the buffer for.",
-    "lost_lookup": "The buffer was asked for an array that nobody took as an input. Only the last output is in that position, and "
-    "its gradient is the one that backward was given. Is the list walked from its end, and is the gradient that of the output?",
-    "gradient_last": "The arguments of the backward function are in another order: it is called as f(grad_output, *inputs), "
-    "gradient first.",
-    "engine_doubles": "One contribution was counted twice on top of the other. The buffer's update_param already adds; see what "
-    "else is added.",
+    "forwards": (
+        "This is what comes out if the list is walked from its beginning. Which operation's output is the one "
+        "whose gradient you know at the start?"
+    ),
+    "lookup": (
+        "Nothing arrived beyond the last operation. The gradient with which an operation starts is that of its "
+        "output; look at which array you ask the buffer for."
+    ),
+    "lost_lookup": (
+        "The buffer was asked for an array that nobody took as an input. Only the last output is in that "
+        "position, and its gradient is the one that backward was given. Is the list walked from its end, and is "
+        "the gradient that of the output?"
+    ),
+    "gradient_last": (
+        "The arguments of the backward function are in another order: it is called as f(grad_output, *inputs), "
+        "gradient first."
+    ),
+    "engine_doubles": (
+        "One contribution was counted twice on top of the other. The buffer's update_param already adds; see what "
+        "else is added."
+    ),
     "start_ignored": "The gradient that backward was given is ignored; the walk starts as if it were all ones.",
-    "start_is_output": "The output's values were used as the gradient to start from. When backward gets the very array that an "
-    "operation produced, its gradient is one.",
-    "slot_unchanged": "The array in gradients_to_update was not changed. It is the layer's own dW: add into that array, in place, "
-    "so that the layer sees it (dW = dW + g only makes a new array with that name).",
-    "slot_overwritten": "What had been in gradients_to_update is gone. Gradients are added to it until someone sets them to zero.",
+    "start_is_output": (
+        "The output's values were used as the gradient to start from. When backward gets the very array that an "
+        "operation produced, its gradient is one."
+    ),
+    "slot_unchanged": (
+        "The array in gradients_to_update was not changed. It is the layer's own dW: add into that array, in "
+        "place, so that the layer sees it (dW = dW + g only makes a new array with that name)."
+    ),
+    "slot_overwritten": (
+        "What had been in gradients_to_update is gone. Gradients are added to it until someone sets them to zero."
+    ),
     "slot_doubled": "The contribution arrived twice in gradients_to_update.",
     "not_recorded": "Operations are missing from operation_list, or there are too many. Each call appends exactly one.",
-    "record_identity": "The operation does not keep the very object that it was given. Store the arrays themselves, not copies, and "
-    "each under its own name.",
+    "record_identity": (
+        "The operation does not keep the very object that it was given. Store the arrays themselves, not copies, "
+        "and each under its own name."
+    ),
     "spot_missing": "An input has no spot in the gradient buffer. Every input gets one, also the second and the third.",
-    "stale": "Something of the first step is left over in the second. After zero_grad() nothing of the old list may count.",
-    "accumulate": "Gradients of a second backward are added to the first ones until zero_grad() is called; here they are not.",
+    "stale": (
+        "Something of the first step is left over in the second. After zero_grad() nothing of the old list may count."
+    ),
+    "accumulate": (
+        "Gradients of a second backward are added to the first ones until zero_grad() is called; here they are not."
+    ),
     # Ends without a value
     "todo": "Fill in the part marked TODO.",
     "raised": "The code stopped with this error. Run it with --debug to stand at that line and look at the values.",
-    "arguments": "A function was called with another number of arguments than it takes. A backward function is called as "
-    "f(grad_output, *inputs): the star unpacks the inputs.",
+    "arguments": (
+        "A function was called with another number of arguments than it takes. A backward function is called as "
+        "f(grad_output, *inputs): the star unpacks the inputs."
+    ),
     "key": "The buffer was asked for an array that it doesn't know: most often a copy, or a lookup before add_spot.",
-    "shapes_clash": "Two shapes don't fit together. Write down the shapes at that line for a batch of 4 and non-square weights; "
-    "one factor may need a transpose, or a batch is not thought of.",
-    "none_used": "A None was used as an array: a function without return, or an empty slot (gradients_to_update may hold None).",
+    "shapes_clash": (
+        "Two shapes don't fit together. Write down the shapes at that line for a batch of 4 and non-square "
+        "weights; one factor may need a transpose, or a batch is not thought of."
+    ),
+    "none_used": (
+        "A None was used as an array: a function without return, or an empty slot (gradients_to_update may hold None)."
+    ),
     "missing_name": "Keep the names of the handout; other code looks for them.",
     "cannot_import": "Python could not load this file, so every exercise in it waits. Fix the line above first.",
     "exit": "Code that is graded must not end the program. Remove the call.",
-    "time": "It ran longer than {limit:g} seconds, which looks like an endless loop. See whether each loop comes to an end.",
+    "time": (
+        "It ran longer than {limit:g} seconds, which looks like an endless loop. See whether each loop comes to an end."
+    ),
     "died": "The process ended in the middle of this check, without an exception (os._exit, or memory ran out).",
-    "wrong": "The numbers differ from the expected ones. Take the smallest case, work it out by hand and compare step by step.",
+    "wrong": (
+        "The numbers differ from the expected ones. Take the smallest case, work it out by hand and compare step "
+        "by step."
+    ),
 }

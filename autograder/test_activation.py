@@ -129,16 +129,32 @@ def _checks(name: str) -> list[Check]:
 
     forward = f"{name} Forward"
     return [
-        Check(forward, "the output", 0.75, "activation_forward", _given(name, (1, 4, 7)), _forward_expected, _forward_suspects),
+        Check(
+            forward,
+            "the output",
+            0.75,
+            "activation_forward",
+            _given(name, (1, 4, 7)),
+            _forward_expected,
+            _forward_suspects,
+        ),
         Check(forward, ".state keeps the output", 0.25, "activation_forward", _given(name, (1, 4)), _state_expected),
         walk("one row", 1, (1,), "last", f"{name} is the last operation."),
         walk("batches", 1, (4, 7, 3), "last", f"{name} is the last operation."),
         walk("in the middle of a network", 1, (1, 4), "middle", f"1.5 x + 0.25, then {name}, then cubed."),
-        walk("input and output used again", 0.5, (4,), "used twice", f"With h = 1.5 x + 0.25 and y = {name}(h), 2 y - 3 h + y cubed."),
-        walk("a second training step", 0.5, (4,), "second step", f"Two steps through {name} with zero_grad() in between."),
+        walk(
+            "input and output used again",
+            0.5,
+            (4,),
+            "used twice",
+            f"With h = 1.5 x + 0.25 and y = {name}(h), 2 y - 3 h + y cubed.",
+        ),
+        walk(
+            "a second training step", 0.5, (4,), "second step", f"Two steps through {name} with zero_grad() in between."
+        ),
         Check(forward, "values as large as 10000", 0, "activation_forward", _extreme(name), _forward_expected),
         Check(f"{name} Backward", "values as large as 10000", 0, backward, _extreme(name), _extreme_gradient),
-    ]  # fmt: skip
+    ]
 
 
 CHECKS = [check for name in NAMES for check in _checks(name)]

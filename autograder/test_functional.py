@@ -32,7 +32,7 @@ def _forward(given: Given) -> Callable[..., Any]:
 
 
 def _inputs(given: Given) -> tuple[list[str], list[np.ndarray]]:
-    names = [name for name in ("a", "b") if name in given]
+    names: list[str] = [name for name in ("a", "b") if name in given]
     return names, [given[name] for name in names]
 
 
@@ -133,8 +133,18 @@ CHECKS = [
     _rule("sub_backward", "same shapes", 0.5, _pair("sub_backward", SAME)),
     _rule("sub_backward", "broadcast", 0.5, _pair("sub_backward", STRETCHED)),
     _rule("matmul_backward", "one row", 0.5, _pair("matmul_backward", [((1, 3), (3, 2)), ((1, 5), (5, 4))])),
-    _rule("matmul_backward", "batches, no square", 0.5, _pair("matmul_backward", [((4, 3), (3, 2)), ((7, 2), (2, 5)), ((3, 3), (3, 3))])),
-    _rule("outer_backward", "vectors of two lengths", 0.5, _pair("outer_backward", [((3,), (5,)), ((4,), (4,)), ((1,), (6,))])),
+    _rule(
+        "matmul_backward",
+        "batches, no square",
+        0.5,
+        _pair("matmul_backward", [((4, 3), (3, 2)), ((7, 2), (2, 5)), ((3, 3), (3, 3))]),
+    ),
+    _rule(
+        "outer_backward",
+        "vectors of two lengths",
+        0.5,
+        _pair("outer_backward", [((3,), (5,)), ((4,), (4,)), ((1,), (6,))]),
+    ),
     _rule("mul_backward", "same shapes", 0.5, _pair("mul_backward", SAME)),
     _rule("mul_backward", "broadcast", 0.5, _pair("mul_backward", STRETCHED)),
     _rule("div_backward", "same shapes", 0.5, _pair("div_backward", SAME, b_positive=True)),
@@ -144,10 +154,19 @@ CHECKS = [
     _rule("add_backward", "the given example still works", 0, _pair("add_backward", SAME + STRETCHED)),
     _rule("max_backward", "maximum with zero", 0, _single("max_backward", [(1, 3), (4, 3), (3, 3)])),
     _rule("sum_backward", "along an axis, kept or not", 0, _sums),
-    _rule("mul_backward", "float32 stays float32", 0, _pair("mul_backward", [((4, 3), (4, 3)), ((4, 3), (3,))], dtype=np.float32)),
-    _rule("matmul_backward", "float32 stays float32", 0, _pair("matmul_backward", [((4, 3), (3, 2))], dtype=np.float32)),
-    _rule("div_backward", "float32 stays float32", 0, _pair("div_backward", SAME[:2], b_positive=True, dtype=np.float32)),
-]  # fmt: skip
+    _rule(
+        "mul_backward",
+        "float32 stays float32",
+        0,
+        _pair("mul_backward", [((4, 3), (4, 3)), ((4, 3), (3,))], dtype=np.float32),
+    ),
+    _rule(
+        "matmul_backward", "float32 stays float32", 0, _pair("matmul_backward", [((4, 3), (3, 2))], dtype=np.float32)
+    ),
+    _rule(
+        "div_backward", "float32 stays float32", 0, _pair("div_backward", SAME[:2], b_positive=True, dtype=np.float32)
+    ),
+]
 
 
 def test_functional(outcome: Any) -> None:

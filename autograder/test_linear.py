@@ -145,11 +145,17 @@ def _skip_cases(batches: tuple[int, ...], bend: bool = False, shared: bool = Fal
 def _mlp_cases(rng: np.random.Generator) -> list[Given]:
     return [
         {
-            "x": normal(rng, n, 4), "y": one_hot(rng, n, 3), "W1": normal(rng, 5, 4), "W2": normal(rng, 3, 5),
-            "activation": activation, "lr": 0.1, "momentum": momentum, "steps": steps,
+            "x": normal(rng, n, 4),
+            "y": one_hot(rng, n, 3),
+            "W1": normal(rng, 5, 4),
+            "W2": normal(rng, 3, 5),
+            "activation": activation,
+            "lr": 0.1,
+            "momentum": momentum,
+            "steps": steps,
         }
         for n, activation, momentum, steps in ((1, "Tanh", 0.0, 1), (7, "Sigmoid", 0.0, 2), (4, "Tanh", 0.9, 3))
-    ]  # fmt: skip
+    ]
 
 
 def _mlp_expected(given: Given) -> Values:
@@ -201,15 +207,28 @@ CHECKS = [
     _check("gradients, batches", 1.25, _cases((4, 7, 3), (3, 3))),
     _check("two layers", 1, _cases((1, 4), (4, 3, 2)), "Two layers with a cube between them."),
     _check("a second training step", 0.5, _cases((4,), steps=2), "Two steps, gradients set to zero in between."),
-    _check("gradients add up until they are zeroed", 0.5, _cases((4,), steps=2, zero=False), "Two steps, dW and db not set to zero."),
+    _check(
+        "gradients add up until they are zeroed",
+        0.5,
+        _cases((4,), steps=2, zero=False),
+        "Two steps, dW and db not set to zero.",
+    ),
     _skip_check("one row", 1, _skip_cases((1,)), "second(first(x) + x)."),
     _skip_check("batches", 1.25, _skip_cases((4, 7)), "second(first(x) + x)."),
     _skip_check("a curved layer inside", 0.75, _skip_cases((4,), bend=True), "second(first(x) cubed + x)."),
     _skip_check("one layer used twice", 0.5, _skip_cases((4,), shared=True), "layer(layer(x) + x)."),
     _skip_check("two skips over each other", 0.5, _skip_cases((4,), long=True), "2 second(first(x) + x) - 3 x."),
     Check(LINEAR, "float32 stays float32", 0, "float32_network", _float32_cases, _float32_expected),
-    Check(MLP, "steps of gradient descent", 0, "mlp_step", _mlp_cases, _mlp_expected, story="Forward, loss, backward, step."),
-]  # fmt: skip
+    Check(
+        MLP,
+        "steps of gradient descent",
+        0,
+        "mlp_step",
+        _mlp_cases,
+        _mlp_expected,
+        story="Forward, loss, backward, step.",
+    ),
+]
 
 
 def test_linear(outcome: Any) -> None:

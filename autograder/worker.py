@@ -73,7 +73,7 @@ def attempt(run: Any, student: Any) -> dict[str, Any]:
 
     printed = Bounded()
     before = sys.stdout, sys.stderr, np.geterr()
-    sys.stdout = sys.stderr = printed  # type: ignore[assignment]
+    sys.stdout = sys.stderr = printed
     frame: dict[str, Any] = {"status": "ok", "text": "", "where": ""}
     try:
         np.random.seed(0)  # noqa: NPY002  (what the submission draws from it shall repeat)

@@ -33,7 +33,7 @@ def strip(source: str, name: str) -> str:
         if word.startswith(BEGIN):
             if opened:
                 raise MarkerError(
-                    f"{name}, line {number}: BEGIN SOLUTION inside of the region that began in line {opened}. Close that one first."
+                    f"{name}, line {number}: BEGIN SOLUTION inside of the region from line {opened}. Close that one first."
                 )
             opened, region = number, [line]
         elif word.startswith(END):

@@ -1,5 +1,7 @@
 """Mistakes in the engine: each a small patch, the exercises that it must cost and the hints of which one must come."""
 
+# ruff: noqa: E501  (a patch reads best on one line)
+
 from __future__ import annotations
 
 from dataclasses import dataclass

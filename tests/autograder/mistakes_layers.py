@@ -1,5 +1,7 @@
 """Mistakes in activations and in Linear, on a student's solution and on the reference."""
 
+# ruff: noqa: E501  (a patch reads best on one line)
+
 from __future__ import annotations
 
 from tests.autograder.mistakes_engine import LINEAR, SKIP, Mistake

@@ -1,5 +1,7 @@
 """Mistakes in the backward functions and in the losses."""
 
+# ruff: noqa: E501  (a patch reads best on one line)
+
 from __future__ import annotations
 
 from autograder.exercises import EXERCISES
@@ -25,7 +27,9 @@ FORWARD, BACKWARD = f"{CE} Forward", f"{CE} Backward"
 NEED_FUNCTIONAL = {e.name for e in EXERCISES if e.points and not e.name.startswith("Autograd")}
 
 
-def rule(name: str, old: str, new: str, hints: set[str], partial: bool = False, costs: set[str] | None = None) -> Mistake:
+def rule(
+    name: str, old: str, new: str, hints: set[str], partial: bool = False, costs: set[str] | None = None
+) -> Mistake:
     return Mistake(name, [(FUNCTIONAL, old, new)], costs or {F}, hints, partial=partial)
 
 

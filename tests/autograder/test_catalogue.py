@@ -64,8 +64,14 @@ def test_every_mistake_is_caught_and_named(tmp_path: Path, capsys: pytest.Captur
     caught, exact, hinted = (sum(column) for column in zip(*verdicts))
     count = len(MISTAKES)
     with capsys.disabled():
-        print(f"\nmistakes caught {caught} of {count}, marks lost nowhere else {exact} of {count}, hints right {hinted} of {count}")
-    wrong = [f"{m.name}: caught {c}, nowhere else {e}, hint {h}" for m, (c, e, h) in zip(MISTAKES, verdicts) if not (c and e and h)]
+        print(
+            f"\nmistakes caught {caught} of {count}, marks lost nowhere else {exact} of {count}, hints right {hinted} of {count}"
+        )
+    wrong = [
+        f"{m.name}: caught {c}, nowhere else {e}, hint {h}"
+        for m, (c, e, h) in zip(MISTAKES, verdicts)
+        if not (c and e and h)
+    ]
     assert not wrong, "\n".join(wrong)
 
 
@@ -106,6 +112,8 @@ def test_one_stub_costs_its_own_exercise_alone(stub: str, tmp_path: Path) -> Non
     assert workshop.own_failures(grades) == OWN_STUBS.get(stub, set())
     lost = [r for r in grades.results if r.status not in ("passed", "todo") and r.check.points]
     # What else lost marks says which exercise it needs first.
-    assert all(r.status == "blocked" and r.needs for r in lost), [(r.check.exercise, r.check.name, r.problem) for r in lost]
+    assert all(r.status == "blocked" and r.needs for r in lost), [
+        (r.check.exercise, r.check.name, r.problem) for r in lost
+    ]
     if stub in OWN_STUBS:
         assert workshop.total(grades) < 50

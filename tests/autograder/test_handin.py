@@ -20,7 +20,13 @@ def packed(student: Path) -> tarfile.TarFile:
 
 
 def test_it_packs_code_and_nothing_else(student: Path, tmp_path: Path) -> None:
-    for name in ("mytorch/__pycache__/x.pyc", "mytorch/._utils.py", "mytorch/nn/data.npz", "mytorch/.idea/x.py", "hw_bonus/notes.py"):
+    for name in (
+        "mytorch/__pycache__/x.pyc",
+        "mytorch/._utils.py",
+        "mytorch/nn/data.npz",
+        "mytorch/.idea/x.py",
+        "hw_bonus/notes.py",
+    ):
         (student / name).parent.mkdir(exist_ok=True)
         (student / name).write_bytes(b"x")
     done = run(tmp_path, sys.executable, str(student / "create_tarball.py"))

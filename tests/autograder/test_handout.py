@@ -23,7 +23,14 @@ def run(folder: Path, *command: str, timeout: float = 120) -> subprocess.Complet
     """A command of the student, who has no project of ours on any path."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | {"PYTHONIOENCODING": "utf-8"}
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8", timeout=timeout, check=False
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=timeout,
+        check=False,
     )
 
 
@@ -66,7 +73,11 @@ def test_no_archive_holds_a_solution_line(archives: list[Path]) -> None:
     left_out = {line for lines in handout.solutions().values() for line in lines}
     # Lines that say nothing by themselves, or that the given parts need as well.
     shown = {line.strip() for data in workshop.handout().values() for line in data.splitlines()}
-    harmless = {line for line in left_out if len(line) < 12 or line.startswith(("from ", "import ", '"""', "def ", "class ", "#", "@"))}
+    harmless = {
+        line
+        for line in left_out
+        if len(line) < 12 or line.startswith(("from ", "import ", '"""', "def ", "class ", "#", "@"))
+    }
     given = {
         "mlp.zero_grads()", "return output", "rng = np.random.default_rng(seed)",
         "if self._watch is not None:", "self.inputs = inputs", "raise ValueError(", ") -> tuple[Any, Any, Any]:", "super().__init__(autograd_engine)",
@@ -89,9 +100,27 @@ def test_the_search_finds_a_solution_that_was_left_in(archives: list[Path]) -> N
 
 def test_nothing_but_what_is_meant(archives: list[Path]) -> None:
     names = {name.removeprefix("handout/") for name in members(archives)[0]}
-    for unwanted in ("staff", "tests", "benchmarks", "autodiff", ".git", "__pycache__", ".pyc", "walk.py", "nonlinear.py", "optim.py"):
+    for unwanted in (
+        "staff",
+        "tests",
+        "benchmarks",
+        "autodiff",
+        ".git",
+        "__pycache__",
+        ".pyc",
+        "walk.py",
+        "nonlinear.py",
+        "optim.py",
+    ):
         assert not [name for name in names if unwanted in name], unwanted
-    for wanted in ("README.md", "docs/writeup.md", "create_tarball.sh", "create_tarball.py", "hw_bonus/data/digits.npz", "autograder/runner.py"):
+    for wanted in (
+        "README.md",
+        "docs/writeup.md",
+        "create_tarball.sh",
+        "create_tarball.py",
+        "hw_bonus/data/digits.npz",
+        "autograder/runner.py",
+    ):
         assert wanted in names
 
 
@@ -142,7 +171,9 @@ def test_from_the_handout_to_the_hand_in(student: Path, tmp_path: Path) -> None:
     packed = run(tmp_path, sys.executable, str(student / "create_tarball.py"))
     assert packed.returncode == 0, packed.stderr
     assert "warning" not in packed.stderr
-    again = run(tmp_path, sys.executable, str(student / "autograder/runner.py"), "--submission", str(student / "handin.tar"))
+    again = run(
+        tmp_path, sys.executable, str(student / "autograder/runner.py"), "--submission", str(student / "handin.tar")
+    )
     assert again.stdout.splitlines()[-1] == graded.stdout.splitlines()[-1]
     trained = run(student, sys.executable, "hw_bonus/mlp_runner.py", "--epochs", "3")
     assert trained.returncode == 0, trained.stderr

@@ -49,8 +49,19 @@ def test_a_right_solution(solved: Path) -> None:
 
 
 def test_the_scores_are_named_and_weighted_as_announced(solved: Path) -> None:
-    both = {f"{n} {way}": p for n in ("Identity", "Sigmoid", "Tanh", "ReLU", "SoftmaxCrossEntropy") for way, p in (("Forward", 1), ("Backward", 4))}
-    expected = {"Autograd Add Operation": 5, "Autograd Backward": 5, "Functional": 6, "Linear": 5, "Linear with Skip": 4, **both}
+    both = {
+        f"{n} {way}": p
+        for n in ("Identity", "Sigmoid", "Tanh", "ReLU", "SoftmaxCrossEntropy")
+        for way, p in (("Forward", 1), ("Backward", 4))
+    }
+    expected = {
+        "Autograd Add Operation": 5,
+        "Autograd Backward": 5,
+        "Functional": 6,
+        "Linear": 5,
+        "Linear with Skip": 4,
+        **both,
+    }
     assert scores(runner(solved).stdout) == expected
 
 
@@ -87,7 +98,9 @@ def test_what_cannot_be_graded(tmp_path: Path) -> None:
 
 
 def test_debug_stops_at_the_failing_line(solved: Path) -> None:
-    change(solved, FUNCTIONAL, "return grad_output * np.exp(a)", "scale = 7\n    return grad_output * np.exp(a) * missing")
+    change(
+        solved, FUNCTIONAL, "return grad_output * np.exp(a)", "scale = 7\n    return grad_output * np.exp(a) * missing"
+    )
     import subprocess
 
     done = subprocess.run(
@@ -169,7 +182,12 @@ def test_the_mytorch_that_is_graded_is_the_one_named(solved: Path, tmp_path: Pat
 
     environment = {**os.environ, "PYTHONPATH": str(workshop.ROOT)}
     done = subprocess.run(
-        [sys.executable, RUNNER, "--submission", str(solved)], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, RUNNER, "--submission", str(solved)],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert scores(done.stdout)["Functional"] == 0
 
@@ -186,6 +204,8 @@ def test_pytest_runs_the_same_checks(student: Path) -> None:
     change(student, ACTIVATION, RELU, "self.state = np.minimum(x, 0)")
     done = run(student, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "autograder", "-k", "sigmoid")
     assert "7 passed" in done.stdout or "9 passed" in done.stdout or " passed" in done.stdout
-    done = run(student, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "autograder", "-k", "ReLU_Forward")
+    done = run(
+        student, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "autograder", "-k", "ReLU_Forward"
+    )
     assert done.returncode == 1
     assert "look at" in done.stdout

@@ -46,6 +46,8 @@ def test_commands_run_in_a_solved_handout(student: Path) -> None:
 def test_the_list_of_marks_is_the_autograders(student: Path) -> None:
     points = [int(n) for row in re.findall(r"^\| [A-Z].*\| ([\d +]+) \|$", TEXT, re.M) for n in row.split("+")]
     assert sum(points) == 50
-    listed = subprocess.run([sys.executable, "autograder/runner.py", "--list"], cwd=student, capture_output=True, text=True, check=True)
-    total = sum(float(line.split()[0]) for line in listed.stdout.splitlines() if not line.split()[0] == "practice")
+    listed = subprocess.run(
+        [sys.executable, "autograder/runner.py", "--list"], cwd=student, capture_output=True, text=True, check=True
+    )
+    total = sum(float(line.split()[0]) for line in listed.stdout.splitlines() if line.split()[0] != "practice")
     assert total == 50

@@ -12,14 +12,18 @@ from autograder.staff.handout import contents
 from tests.autograder.solutions import Bodies
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-STUB = re.compile(r'(?:^ *# TODO.*\n(?: *# .*\n)*)? *raise NotImplementedError\("([\w.]+) is not implemented yet"\)\n', re.M)
+STUB = re.compile(
+    r'(?:^ *# TODO.*\n(?: *# .*\n)*)? *raise NotImplementedError\("([\w.]+) is not implemented yet"\)\n', re.M
+)
 Files = dict[str, str]
 
 
 @cache
 def handout() -> Files:
     """The handout's Python files of mytorch/ and hw_bonus/, as a student gets them."""
-    return {n: d.decode() for n, d in contents().items() if n.endswith(".py") and n.startswith(("mytorch/", "hw_bonus/"))}
+    return {
+        n: d.decode() for n, d in contents().items() if n.endswith(".py") and n.startswith(("mytorch/", "hw_bonus/"))
+    }
 
 
 @cache
