@@ -13,7 +13,6 @@ RELU = "self.state = np.maximum(x, 0)"
 RELU_RECORD = "self.autograd_engine.add_operation([x], self.state, [None], functional.max_backward)"
 PRODUCT = "self.autograd_engine.add_operation([x, self.W.T], product, [None, self.dW.T], matmul_backward)"
 BIAS = "self.autograd_engine.add_operation([product, self.b.T], y, [None, self.db.T], add_backward)"
-NONLINEAR = "mytorch/nn/nonlinear.py"
 
 
 def both(name: str) -> set[str]:
@@ -28,8 +27,10 @@ def lin(name: str, old: str, new: str, costs: set[str], hints: set[str], partial
     return Mistake(name, [(LINEAR_FILE, old, new)], costs, hints, partial=partial)
 
 
-def ref(name: str, file: str, old: str, new: str, costs: set[str], hints: set[str], partial: bool = False) -> Mistake:
-    return Mistake(name, [(file, old, new)], costs, hints, "reference", partial)
+def ref(name: str, function: str, body: str, costs: set[str], hints: set[str], partial: bool = False) -> Mistake:
+    """The reference with another definition of one of its backward functions."""
+    change = (FUNCTIONAL, "", f"def {function}:\n    {body}")
+    return Mistake(f"reference: {name}", [change], costs, hints, "reference", partial)
 
 
 ACTIVATION_MISTAKES = [
@@ -53,9 +54,6 @@ ACTIVATION_MISTAKES = [
     act("Tanh forgets the factor in the middle", "above, below = up - down, up + down", "above, below = up - down, up + down + 1", both("Tanh"), {"wrong", "derivative"}),
     act("Tanh records the difference with itself", "record([up, down], below, [None, None], functional.add_backward)", "record([up, up], below, [None, None], functional.add_backward)", {"Tanh Backward"}, {"derivative", "wrong_point"}),
     act("Tanh rounds its values", "self.state = above / below", "self.state = np.round(above / below, 4)", both("Tanh"), {"wrong", "factor"}),
-    ref("reference: sigmoid's derivative at the output", NONLINEAR, "    e = np.exp(-np.abs(as_float(x)))\n    return fit(grad_output * (e / np.square(1 + e)), x)", "    x = sigmoid(x)\n    e = np.exp(-np.abs(as_float(x)))\n    return fit(grad_output * (e / np.square(1 + e)), x)", {"Sigmoid Backward"}, {"wrong_point"}),
-    ref("reference: tanh's derivative without the square", NONLINEAR, "return fit(grad_output * (4 * e / np.square(1 + e)), x)", "return fit(grad_output * (4 * e / (1 + e)), x)", {"Tanh Backward"}, {"derivative"}),
-    ref("reference: maximum lets all through", FUNCTIONAL, "return fit(grad_output * (a > 0), a)", "return fit(grad_output * (a > -10), a)", set(), {"passed_through"}),
 ]  # fmt: skip
 
 LAYER_MISTAKES = [
@@ -76,4 +74,27 @@ LAYER_MISTAKES = [
     lin("Linear's input gradient for square weights", PRODUCT, PRODUCT.replace("matmul_backward", "lambda g, a, b: (g @ (b if b.shape[0] == b.shape[1] else b.T), a.T @ g)"), {LINEAR, SKIP}, {"derivative", "one_path", "wrong"}, True),
     lin("Linear averages dW", PRODUCT, PRODUCT.replace("matmul_backward", "lambda g, a, b: (g @ b.T, a.T @ g / len(a))"), {LINEAR, SKIP}, {"batch_mean"}, True),
     lin("Linear takes one row", PRODUCT, PRODUCT.replace("matmul_backward", "lambda g, a, b: (g @ b.T, np.outer(a[0], g[0]))"), {LINEAR, SKIP}, {"first_row", "derivative", "wrong"}, True),
+]  # fmt: skip
+
+F = {"Functional"}
+CE = {"SoftmaxCrossEntropy Backward"}
+SOFTMAX = "e = np.exp(pred - pred.max(axis=1, keepdims=True))\n    p = e / e.sum(axis=1, keepdims=True)\n    "
+REFERENCE_MISTAKES = [
+    ref("sub is add", "sub_backward(g, a, b)", "return fit(g, a), fit(g, b)", F, {"sign"}),
+    ref("mul not summed", "mul_backward(g, a, b)", "return g * b, g * a", F, {"not_summed"}, True),
+    ref("mul swapped", "mul_backward(g, a, b)", "return fit(g * a, a), fit(g * b, b)", F, {"other_input", "swapped"}),
+    ref("div without its sign", "div_backward(g, a, b)", "return fit(g / b, a), fit(g * a / b**2, b)", F, {"sign"}),
+    ref("exp passes through", "exp_backward(g, a)", "return g", F, {"passed_through"}),
+    ref("log gives its value", "log_backward(g, a)", "return np.log(a)", F, {"forward_value"}),
+    ref("matmul averages", "matmul_backward(g, a, b)", "return g @ b.T, a.T @ g / len(a)", F, {"batch_mean"}, True),
+    ref("matmul transposed", "matmul_backward(g, a, b)", "return g @ b.T, g.T @ a", F, {"transposed"}),
+    ref("outer multiplies", "outer_backward(g, a, b)", "return a * b.sum(), b * a.sum()", F, {"derivative", "grad_ignored"}),
+    ref("identity gives ones", "identity_backward(g, a)", "return np.ones_like(a)", {"Identity Backward"}, {"grad_ignored"}),
+    ref("sigmoid's slope at the output", "sigmoid_backward(g, x)", "s = nonlinear_sigmoid(nonlinear_sigmoid(x))\n    return g * s * (1 - s)\n\n\ndef nonlinear_sigmoid(x):\n    return 1 / (1 + np.exp(-x))", {"Sigmoid Backward"}, {"wrong_point"}),
+    ref("sigmoid's slope of the output taken from the input", "sigmoid_backward(g, x)", "return g * x * (1 - x)", {"Sigmoid Backward"}, {"derivative"}),
+    ref("tanh without the square", "tanh_backward(g, x)", "return g * (1 - np.tanh(x))", {"Tanh Backward"}, {"derivative"}),
+    ref("tanh gives its value", "tanh_backward(g, x)", "return g * np.tanh(x)", {"Tanh Backward"}, {"times_forward"}),
+    ref("maximum lets all through", "max_backward(g, a, b=None)", "return g", set(), {"passed_through"}),
+    ref("cross-entropy not averaged", "SoftmaxCrossEntropy_backward(g, pred, truth, **kept)", SOFTMAX + "return g * (p - truth), None", CE, {"not_averaged"}, True),
+    ref("cross-entropy ignores its labels", "SoftmaxCrossEntropy_backward(g, pred, truth, **kept)", SOFTMAX + "return g * p / len(p), None", CE, {"labels_ignored"}),
 ]  # fmt: skip

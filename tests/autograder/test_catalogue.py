@@ -12,11 +12,18 @@ from autograder.grade import Grades, grade
 from autograder.hints import HINTS
 from tests.autograder import workshop
 from tests.autograder.mistakes_engine import ENGINE_MISTAKES, Mistake
-from tests.autograder.mistakes_layers import ACTIVATION_MISTAKES, LAYER_MISTAKES
+from tests.autograder.mistakes_layers import ACTIVATION_MISTAKES, LAYER_MISTAKES, REFERENCE_MISTAKES
 from tests.autograder.mistakes_rules import LOSS_MISTAKES, RULE_MISTAKES
 from tests.autograder.solutions import SIMPLE, STYLES
 
-MISTAKES = [*ENGINE_MISTAKES, *RULE_MISTAKES, *LOSS_MISTAKES, *ACTIVATION_MISTAKES, *LAYER_MISTAKES]
+MISTAKES = [
+    *ENGINE_MISTAKES,
+    *RULE_MISTAKES,
+    *LOSS_MISTAKES,
+    *ACTIVATION_MISTAKES,
+    *LAYER_MISTAKES,
+    *REFERENCE_MISTAKES,
+]
 # These end the process, loop, or cannot be imported: they need a process for each exercise.
 ROUGH = {"time", "cannot_import", "exit"}
 OWN_STUBS = {
@@ -64,9 +71,7 @@ def test_every_mistake_is_caught_and_named(tmp_path: Path, capsys: pytest.Captur
     caught, exact, hinted = (sum(column) for column in zip(*verdicts))
     count = len(MISTAKES)
     with capsys.disabled():
-        print(
-            f"\nmistakes caught {caught} of {count}, marks lost nowhere else {exact} of {count}, hints right {hinted} of {count}"
-        )
+        print(f"\n{count} mistakes: {caught} caught, {exact} lost marks nowhere else, {hinted} got a right hint")
     wrong = [
         f"{m.name}: caught {c}, nowhere else {e}, hint {h}"
         for m, (c, e, h) in zip(MISTAKES, verdicts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -76,12 +77,19 @@ def test_no_archive_holds_a_solution_line(archives: list[Path]) -> None:
     harmless = {
         line
         for line in left_out
-        if len(line) < 12 or line.startswith(("from ", "import ", '"""', "def ", "class ", "#", "@"))
+        if len(line) < 12
+        or re.fullmatch(r'"\w+",', line)
+        or line.startswith(("from ", "import ", '"""', "def ", "class ", "#", "@"))
     }
     given = {
-        "mlp.zero_grads()", "return output", "rng = np.random.default_rng(seed)",
-        "if self._watch is not None:", "self.inputs = inputs", "raise ValueError(", ") -> tuple[Any, Any, Any]:", "super().__init__(autograd_engine)",
-    }  # fmt: skip
+        "mlp.zero_grads()",
+        "return output",
+        "rng = np.random.default_rng(seed)",
+        "if self._watch is not None:",
+        "raise ValueError(",
+        ") -> tuple[Any, Any, Any]:",
+        "super().__init__(autograd_engine)",
+    }
     secret = left_out - harmless - given
     assert len(secret) > 150
     for files in members(archives):
@@ -140,7 +148,8 @@ def test_markers_that_do_not_pair_up_stop_the_build(source: str, what: str) -> N
 
 
 def test_what_takes_a_solutions_place() -> None:
-    source = "class A:\n    def f(self):\n        ### BEGIN SOLUTION\n        return 1\n        ### TODO one\n        ### END SOLUTION\n"
+    body = "        ### BEGIN SOLUTION\n        return 1\n        ### TODO one\n        ### END SOLUTION\n"
+    source = "class A:\n    def f(self):\n" + body
     assert strip(source, "a.py") == (
         'class A:\n    def f(self):\n        # TODO: One\n        raise NotImplementedError("A.f is not implemented yet")\n'
     )

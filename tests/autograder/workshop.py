@@ -53,9 +53,15 @@ def fill(bodies: Bodies, leave_out: str = "") -> Files:
 
 
 def patch(files: Files, changes: list[tuple[str, str, str]]) -> Files:
-    """Replace a piece of text in a file. It has to be there, once, so that no patch can miss silently."""
+    """Replace a piece of text in a file, or add a definition at its end, which then counts.
+
+    What is replaced has to be there, once, so that no patch can miss silently.
+    """
     result = dict(files)
     for name, old, new in changes:
+        if not old:
+            result[name] += f"\n\n{new}\n"
+            continue
         assert result[name].count(old) == 1, f"{old!r} is {result[name].count(old)} times in {name}"
         result[name] = result[name].replace(old, new)
     return result

@@ -11,10 +11,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from hw_bonus.datasets import load, normalise  # noqa: E402
-from hw_bonus.mlp import MLP, get_training_stats  # noqa: E402
-from mytorch.autograd_engine import Autograd  # noqa: E402
-from mytorch.nn import Identity, ReLU, Sigmoid, SoftmaxCrossEntropy, Tanh  # noqa: E402
+from hw_bonus.datasets import load, normalise
+from hw_bonus.mlp import MLP, get_training_stats
+from mytorch.autograd_engine import Autograd
+from mytorch.nn import Identity, ReLU, Sigmoid, SoftmaxCrossEntropy, Tanh
 
 ACTIVATIONS = {"relu": ReLU, "sigmoid": Sigmoid, "tanh": Tanh}
 
