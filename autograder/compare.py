@@ -88,7 +88,8 @@ def _kind_of_difference(
     if name == "state":
         return "state", 0.0
     for key, values in check.suspects(given, all_expected):
-        if name in values and _same(got, values[name]):
+        # Where a suspect names several values, all of them have to be as it says.
+        if name in values and all(_same(all_got.get(other), value) for other, value in values.items()):
             return key, 0.0
     return _general(name, expected, got, given, all_expected)
 
@@ -103,7 +104,11 @@ def close(got: np.ndarray, expected: np.ndarray) -> bool:
         return bool(np.all(np.abs(got - expected) <= tolerance * np.abs(expected) + SCALE_TOL * scale))
 
 
-def _same(got: np.ndarray, values: Any) -> bool:
+def _same(got: Any, values: Any) -> bool:
+    if not isinstance(got, np.ndarray):
+        return False
+    if got.size == 1:
+        got = got.reshape(np.shape(values)) if np.size(values) == 1 else got
     values = np.asarray(values, dtype=np.float64)
     if values.shape != got.shape or not np.isfinite(values).all():
         return False

@@ -23,6 +23,8 @@ ERROR_HINTS = (
     ("AttributeError", "NoneType", "none_used"),
     ("MissingName", "", "missing_name"),
     ("SystemExit", "", "exit"),
+    ("RuntimeError", "list of operations", "nothing_recorded"),
+    ("IndexError", "list index out of range", "nothing_recorded"),
     ("ValueError", "shape", "shapes_clash"),
     ("ValueError", "broadcast", "shapes_clash"),
     ("ValueError", "mismatch", "shapes_clash"),

@@ -179,6 +179,10 @@ HINTS: dict[str, str] = {
     # Ends without a value
     "todo": "Fill in the part marked TODO.",
     "raised": "The code stopped with this error. Run it with --debug to stand at that line and look at the values.",
+    "nothing_recorded": (
+        "The walk back finds nothing to begin with: this forward returned without recording its operation, or recorded "
+        "another output than the one that it keeps."
+    ),
     "arguments": (
         "A function was called with another number of arguments than it takes. A backward function is called as "
         "f(grad_output, *inputs): the star unpacks the inputs."

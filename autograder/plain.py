@@ -28,7 +28,16 @@ def unpack(data: bytes) -> Any:
         size = int.from_bytes(data[:4], "big")
         header = json.loads(data[4 : 4 + size].decode())
         value, used = _rebuild(header, memoryview(data), 4 + size)
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError, OverflowError, MemoryError) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        IndexError,
+        RecursionError,
+        OverflowError,
+        MemoryError,
+    ) as error:
         raise Malformed(f"these bytes are no plain data ({type(error).__name__})") from None
     if used != len(data):
         raise Malformed("there are bytes left over")

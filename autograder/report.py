@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from typing import Any
 
 from autograder.exercises import EXERCISES, checks_of
@@ -75,11 +76,9 @@ def feedback(result: Result) -> list[str]:
         ("at", found.where),
     ):
         if text:
-            first, *rest = text.splitlines()
-            lines.append(f"    {label:<10} {first}")
-            lines += [f"    {'':<10} {line}" for line in rest]
-    words = (f"    {'look at':<10} " + found.text).split(" ")
-    lines += _wrapped(words)
+            for row, line in enumerate(text.splitlines()):
+                lines += _wrapped(f"    {label if row == 0 else '':<10} ", line)
+    lines += _wrapped(f"    {'look at':<10} ", found.text)
     if result.printed.strip():
         lines.append(f"    {'printed':<10} {result.printed.strip().splitlines()[0][:90]}")
     return lines
@@ -89,39 +88,52 @@ def _not_yet(text: str) -> str:
     return text if NOT_YET in text else f"{NOT_YET}: {text}" if text and text != "NotImplementedError" else NOT_YET
 
 
-def _wrapped(words: list[str]) -> list[str]:
-    lines, line = [], words[0]
-    for word in words[1:]:
-        if len(line) + 1 + len(word) > 110:
-            lines.append(line)
-            line = " " * 15 + word
-        else:
-            line += " " + word
-    return [*lines, line]
+def _wrapped(label: str, text: str) -> list[str]:
+    return [
+        (label if row == 0 else " " * len(label)) + line
+        for row, line in enumerate(textwrap.wrap(text, 105, break_long_words=False) or [""])
+    ]
 
 
 def feedback_for_all(grades: Grades, verbose: bool) -> list[str]:
-    """Feedback for every check that did not pass; stubs and what waits for others take one line per exercise."""
+    """Feedback for every check that did not pass, in the order in which to look at them.
+
+    Stubs and what waits for others take one line per exercise. Practice is explained once all marks are there.
+    """
     lines: list[str] = []
+    graded = any(r.status != "passed" and r.check.points for r in grades.results)
     for exercise in EXERCISES:
-        results = grades.of(exercise.name)
-        stub = any(r.status == "todo" for r in results)
-        shown: set[str] = set()
-        for result in results:
-            parts = feedback(result)
-            if verbose:
-                lines += [*parts, ""]
-                continue
-            if result.status == "passed" or (stub and result.status == "blocked"):
-                continue
-            short = result.status in ("todo", "blocked", "not run")
-            # The same line of code, or the same missing part, is named once.
-            at = result.problem.got + result.problem.where if result.problem and result.problem.where else ""
-            reason = parts[1].strip() if short else at
-            if reason in shown:
-                continue
-            shown.update({reason} - {""})
-            lines += [f"  {exercise.name}: {reason}"] if short else ["", *parts]
+        results = [r for r in grades.of(exercise.name) if verbose or r.check.points or not graded]
+        lines += _feedback_of(exercise.name, results, verbose)
+    practice = [r for r in grades.results if r.status in ("failed", "not run") and not r.check.points]
+    if practice and graded and not verbose:
+        names = ", ".join(dict.fromkeys(r.check.exercise for r in practice))
+        lines += [
+            "",
+            f"  Practice, without marks: {len(practice)} checks did not pass ({names}); --verbose explains them.",
+        ]
+    return lines
+
+
+def _feedback_of(name: str, results: list[Result], verbose: bool) -> list[str]:
+    lines: list[str] = []
+    stub = any(r.status == "todo" for r in results)
+    shown: set[str] = set()
+    for result in results:
+        parts = feedback(result)
+        if verbose:
+            lines += [*parts, ""]
+            continue
+        if result.status == "passed" or (stub and result.status == "blocked"):
+            continue
+        short = result.status in ("todo", "blocked", "not run")
+        # The same line of code, or the same missing part, is named once.
+        at = result.problem.got + result.problem.where if result.problem and result.problem.where else ""
+        reason = parts[1].strip() if short else at
+        if reason in shown:
+            continue
+        shown.update({reason} - {""})
+        lines += [f"  {name}: {reason}"] if short else ["", *parts]
     return lines
 
 

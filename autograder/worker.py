@@ -102,14 +102,18 @@ def describe(error: BaseException, folder: Path) -> dict[str, Any]:
             "text": f"{type(error).__name__}: {error.msg}",
             "where": f"{place}, line {error.lineno}: {line}",
         }
+    # A given file that complains is not where to look; the line that called it is.
+    given = ("mytorch/utils.py", "mytorch/nn/rules.py", "mytorch/nn/modules/module.py")
     where = function = ""
     for frame in traceback.extract_tb(error.__traceback__):
         path = Path(frame.filename)
         if path.is_absolute() and root in path.resolve().parents and HERE not in path.resolve().parents:
+            if where and path.resolve().relative_to(root).as_posix() in given:
+                continue
             line = linecache.getline(frame.filename, frame.lineno or 0).strip()
             where = f"{path.resolve().relative_to(root).as_posix()}, line {frame.lineno}: {line}"
             function = frame.name
-    text = str(error).replace(str(root), ".").strip()
+    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error).replace(str(root), ".").strip()
     if isinstance(error, SystemExit):
         text = f"the code called sys.exit({error.code!r})"
     return {

@@ -57,12 +57,13 @@ def strip(source: str, name: str) -> str:
 def solution_lines(source: str, name: str) -> list[str]:
     """The code that strip leaves out, line by line, without what it shows in its place."""
     strip(source, name)
+    shown = {line.strip().removeprefix("### HANDOUT").strip() for line in source.splitlines() if "### HANDOUT" in line}
     lines, inside = [], False
     for line in source.splitlines():
         word = line.strip()
         if word.startswith((BEGIN, END)):
             inside = word.startswith(BEGIN)
-        elif inside and word and not INSIDE.match(word):
+        elif inside and word and word not in shown and not INSIDE.match(word):
             lines.append(word)
     return lines
 
