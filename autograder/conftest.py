@@ -27,6 +27,10 @@ class Outcome:
         if "all" not in _grades:
             _grades["all"] = grade(ROOT, EXERCISES)
         (result,) = [r for r in _grades["all"].of(self.check.exercise) if r.check is self.check]
+        if result.status != "passed" and not self.check.points:
+            import pytest
+
+            pytest.xfail("practice, without marks\n" + "\n".join(feedback(result)))
         assert result.status == "passed", "\n" + "\n".join(feedback(result))
 
 

@@ -199,7 +199,8 @@ def test_pytest_runs_the_same_checks(student: Path) -> None:
     change(student, ACTIVATION, RELU, "self.state = np.minimum(x, 0)")
     done = run(student, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "autograder", "-k", "sigmoid")
     assert done.returncode == 0, done.stdout
-    assert "9 passed" in done.stdout
+    assert "8 passed" in done.stdout
+    assert "1 xfailed" in done.stdout  # practice, which the simplest solution does not reach
     done = run(
         student, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "autograder", "-k", "ReLU_Forward"
     )
