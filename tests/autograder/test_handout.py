@@ -93,7 +93,7 @@ def test_no_archive_holds_a_solution_line(archives: list[Path]) -> None:
     # Files that are given as they are may use the same words.
     marked = handout.solutions().keys()
     for name, text in workshop.handout().items():
-        if name not in marked:
+        if name not in marked or name == "mytorch/utils.py":
             given.update(line.strip() for line in text.splitlines())
     secret = left_out - harmless - given
     assert len(secret) > 150
@@ -112,7 +112,7 @@ def test_no_archive_holds_a_solution_line(archives: list[Path]) -> None:
         r"grad_output *[*/@]",
         r"\.T @",
         r"np\.(exp|maximum|log)\(",
-        r"reversed\(self",
+        r"(in|enumerate\()\s*reversed\(self\.operation",
         r"operation_list\[::-1\]",
     ],
 )
