@@ -103,6 +103,8 @@ def _replacement(region: list[str], before: list[str]) -> list[str]:
         if found[1] == "HANDOUT":
             lines.append(f"{indent}{text}".rstrip())
         elif found[1] == "STUB":
+            if lines:
+                lines += [""] if indent else ["", ""]
             inner = indent + "    "
             name = ".".join(filter(None, (_scope(before, indent), text.removeprefix("def ").split("(")[0])))
             lines.append(f"{indent}{text}:")

@@ -125,10 +125,8 @@ def sub_backward(grad_output: Array, a: Array, b: Array) -> Two:
 ### STUB def sub_backward(grad_output: Array, a: Array, b: Array) -> Two
 ### DOC y = a - b.
 ### TODO both gradients, each in its input's shape.
-### END SOLUTION
 
 
-### BEGIN SOLUTION
 @selective
 @reads_inputs
 def mul_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] = (True, True)) -> Two:
@@ -139,10 +137,8 @@ def mul_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] =
 ### STUB def mul_backward(grad_output: Array, a: Array, b: Array) -> Two
 ### DOC y = a * b, element by element.
 ### TODO both gradients, each in its input's shape.
-### END SOLUTION
 
 
-### BEGIN SOLUTION
 @selective
 @reads_inputs
 def div_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] = (True, True)) -> Two:
@@ -159,10 +155,8 @@ def div_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] =
 ### STUB def div_backward(grad_output: Array, a: Array, b: Array) -> Two
 ### DOC y = a / b, element by element.
 ### TODO both gradients, each in its input's shape.
-### END SOLUTION
 
 
-### BEGIN SOLUTION
 @selective
 @reads_inputs
 def power_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] = (True, True)) -> Two:
@@ -188,10 +182,6 @@ def sqrt_backward(grad_output: Array, a: Array) -> Array:
     return fit(grad_output / (2 * np.sqrt(_as_float(a))), a)
 
 
-### END SOLUTION
-
-
-### BEGIN SOLUTION
 @reads_inputs
 def exp_backward(grad_output: Array, a: Array) -> Array:
     """y = exp(a) is its own derivative."""
@@ -201,10 +191,8 @@ def exp_backward(grad_output: Array, a: Array) -> Array:
 ### STUB def exp_backward(grad_output: Array, a: Array) -> Array
 ### DOC y = exp(a).
 ### TODO the gradient of a.
-### END SOLUTION
 
 
-### BEGIN SOLUTION
 @reads_inputs
 def log_backward(grad_output: Array, a: Array) -> Array:
     """y = ln(a): dy/da = 1 / a."""
@@ -214,10 +202,8 @@ def log_backward(grad_output: Array, a: Array) -> Array:
 ### STUB def log_backward(grad_output: Array, a: Array) -> Array
 ### DOC y = ln(a).
 ### TODO the gradient of a.
-### END SOLUTION
 
 
-### BEGIN SOLUTION
 @reads_inputs
 def abs_backward(grad_output: Array, a: Array) -> Array:
     """y = abs(a): dy/da = sign(a), 0 at 0."""
@@ -225,8 +211,6 @@ def abs_backward(grad_output: Array, a: Array) -> Array:
 
 
 @may_overwrite
-### END SOLUTION
-### BEGIN SOLUTION
 def max_backward(grad_output: Array, a: Array, b: Array | None = None) -> Any:
     """y = maximum(a, 0), which is ReLU, or y = maximum(a, b): the gradient goes where the maximum came from.
 
@@ -278,10 +262,8 @@ def matmul_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool
 ### STUB def matmul_backward(grad_output: Array, a: Array, b: Array) -> Two
 ### DOC y = a @ b with a of shape (n, k) and b of shape (k, m).
 ### TODO the gradients of a and of b. Write down all shapes first.
-### END SOLUTION
 
 
-### BEGIN SOLUTION
 @selective
 @reads_inputs
 def outer_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] = (True, True)) -> Two:
@@ -295,10 +277,8 @@ def outer_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool]
 ### STUB def outer_backward(grad_output: Array, a: Array, b: Array) -> Two
 ### DOC y = outer(a, b) of two vectors, y[i, j] = a[i] * b[j].
 ### TODO the gradients of a and of b.
-### END SOLUTION
 
 
-### BEGIN SOLUTION
 @selective
 @writes_into
 @reads_inputs
@@ -340,20 +320,14 @@ def sum_backward(grad_output: Array, a: Array, axis: Any = None, keepdims: bool 
 ### STUB def sum_backward(grad_output: Array, a: Array, axis: Any = None, keepdims: bool = False) -> Array
 ### DOC y = a.sum(axis, keepdims=keepdims). Practice.
 ### TODO the gradient of a, in the shape of a.
-### END SOLUTION
 
 
-### BEGIN SOLUTION
 def mean_backward(grad_output: Array, a: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """y = a.mean(axis, keepdims): the sum's rule divided by how many entries a mean is taken over."""
     spread = _spread(grad_output, a, axis, keepdims)
     return (spread / (a.size / max(grad_output.size, 1))).astype(fit_dtype(grad_output, a), copy=False)
 
 
-### END SOLUTION
-
-
-### BEGIN SOLUTION
 # Shape
 
 
