@@ -90,6 +90,13 @@ def test_options(solved: Path, tmp_path: Path) -> None:
     assert runner(solved, "--only", "nothing-like-this").returncode == 2
 
 
+def test_a_part_alone_still_names_what_it_needs(solved: Path) -> None:
+    change(solved, ENGINE, "for number, operation in enumerate(reversed", "for number, operation in enumerate(list")
+    done = runner(solved, "--only", "sigmoid backward")
+    assert "needs Autograd Backward first" in done.stdout
+    assert set(scores(done.stdout)) == {"Sigmoid Backward"}
+
+
 def test_what_cannot_be_graded(tmp_path: Path) -> None:
     (tmp_path / "notes.tar").write_text("no archive")
     for given, part in (("nowhere", "does not exist"), ("", "holds no mytorch"), ("notes.tar", "cannot be read")):
