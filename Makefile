@@ -3,6 +3,7 @@
 #   make test    the test suite
 #   make lint    ruff and mypy
 #   make bench   the same training step in other frameworks
+#   make handout build dist/handout.tar.gz and dist/handout.zip for students
 # PYTHON=python3.12 chooses the interpreter; ARGS="--epochs 5" goes to the program.
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python; do \
@@ -11,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help train test lint bench clean
+.PHONY: help train test lint bench handout clean
 
 help:
 	@sed -n 's/^#  *//p' Makefile
@@ -29,6 +30,9 @@ lint: $(VENV)/.plots $(VENV)/.dev
 
 bench: $(VENV)/.base
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+handout: $(VENV)/.base
+	@$(BIN)/python -m autograder.staff handout $(ARGS)
 
 $(VENV)/.base: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python 3.10 or newer was found. Install one, or name it: make PYTHON=/path/to/python3 ..."; exit 2; }
