@@ -114,7 +114,10 @@ class Autograd:
             if seen == checks.UNUSUAL:
                 buffer.keep_first(spots_before)
                 checks.refuse_what_loses_gradients(operation, self.operation_list, buffer.memory)
-                buffer.add_spots(array for array in inputs if not self._is_data(array))
+                data = self._data
+                buffer.add_spots(
+                    a for a in inputs if not isinstance(a, ndarray) or buffer.get_memory_loc(a) not in data
+                )
             if seen != checks.PLAIN:
                 operation.settings = settings_for(operation, self._data)
             if self._watch is not None:
@@ -192,9 +195,6 @@ class Autograd:
         ### HANDOUT """Declare that nobody will read this array's gradient. Your engine may ignore it."""
         ### END SOLUTION
         return array
-
-    def _is_data(self, array: Any) -> bool:
-        return isinstance(array, ndarray) and self.gradient_buffer.get_memory_loc(array) in self._data
 
     def __str__(self) -> str:
         return operations_as_table(self.operation_list, self.gradient_buffer.get_memory_loc)
