@@ -35,7 +35,7 @@ WRITES = {
     "out=": "y = np.add(a, b), and total = total + y instead of total += y where total is a plain array.",
     "x.sort()": "x = np.sort(x).",
     "x.partition()": "x = np.partition(x, kth).",
-    "x.fill(v)": "x = np.full(x.shape, v).",
+    "x.fill(v)": "x = np.broadcast_to(v, shape).",
     "x.put(i, v)": "x = np.where(mask, v, x).",
     "x.resize(shape)": "x = np.resize(x, shape) of a plain array, or x.reshape(shape).",
 }
@@ -44,6 +44,8 @@ WRITES = {
 def no_rule(function: Any) -> NotImplementedError:
     """The error for a function that the table does not know."""
     name = getattr(function, "__name__", repr(function))
+    if name in ("copyto", "place", "put", "putmask", "put_along_axis", "fill_diagonal"):
+        return NotImplementedError(str(in_place(f"np.{name} (or np.full with a traced number)", WRITES["x.fill(v)"] + " Or: " + WRITES["x[i] = v"])))
     module = (getattr(function, "__module__", None) or "numpy").replace("numpy", "np", 1)
     full = f"{module}.{name}" if module.startswith("np") else name
     return NotImplementedError(

@@ -100,7 +100,7 @@ explicit(np.absolute, [lambda g, y, x: g * _direction(y, x)], [lambda t, y, x: n
 elementwise(np.fabs, lambda y, x: np.sign(x))
 explicit(np.conjugate, [lambda g, y, x: np.conj(g)], [lambda t, y, x: np.conj(t)])
 explicit(np.real, [lambda g, y, x: g], [lambda t, y, x: np.real(t)])
-explicit(np.imag, [lambda g, y, x: -1j * g if x.dtype.kind == "c" else 0 * g], [lambda t, y, x: np.imag(t)])
+explicit(np.imag, [lambda g, y, x: g * -1j if x.dtype.kind == "c" else 0 * g], [lambda t, y, x: np.imag(t)])
 composite(np.angle, lambda z, deg=False: np.arctan2(np.imag(z), np.real(z)) * (1 / DEGREE if deg else 1))
 composite(np.real_if_close, lambda a, tol=100: np.real(a) if np.isrealobj(np.real_if_close(plain(a), tol)) else a)
 elementwise(np.copysign, lambda y, a, b: np.sign(a) * np.copysign(1, plain(b)).astype(y.dtype), None)

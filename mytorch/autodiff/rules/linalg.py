@@ -92,7 +92,7 @@ explicit(
 def _slogdet_jvp(t: Any, y: Any, a: Any) -> Any:
     """d log det = tr(A^-1 dA); the sign of a complex determinant turns by its imaginary part."""
     change = np.trace(la.solve(a, t), axis1=-2, axis2=-1)
-    return (1j * y[0] * np.imag(change), np.real(change)) if plain(a).dtype.kind == "c" else (None, change)
+    return (y[0] * np.imag(change) * 1j, np.real(change)) if plain(a).dtype.kind == "c" else (None, change)
 
 
 explicit(la.slogdet, jvps=[_slogdet_jvp])

@@ -210,24 +210,28 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
 
 
 def _linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0) -> Any:
+    dtype = np.linspace(plain(start), plain(stop), 0, dtype=dtype).dtype
     start, stop = np.broadcast_arrays(start, stop)
-    share = np.linspace(0, 1, num, endpoint=endpoint).astype(np.result_type(plain(start), plain(stop), np.float16))
-    share = share.reshape((-1,) + (1,) * np.ndim(start))
-    line = np.moveaxis(start * (1 - share) + stop * share, 0, axis)
-    line = line if dtype is None else line.astype(dtype)
+    share = np.linspace(0, 1, num, endpoint=endpoint).astype(dtype).reshape((-1,) + (1,) * np.ndim(start))
+    line = np.moveaxis(start * (1 - share) + stop * share, 0, axis).astype(dtype)
     return (line, (stop - start) / max(num - bool(endpoint), 1)) if retstep else line
+
+
+def _logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0) -> Any:
+    dtype = np.logspace(plain(start), plain(stop), 0, base=plain(base), dtype=dtype).dtype
+    return (base ** _linspace(start, stop, num, endpoint, axis=axis)).astype(dtype)
 
 
 def _bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     from mytorch.autodiff.rules.shapes import scatter
 
     x = plain(x)
-    return np.bincount(x, None, minlength) if weights is None else scatter(weights, x, (max(minlength, x.max(initial=-1) + 1),))
+    return np.bincount(x, None, minlength) if weights is None else scatter(weights.astype(float), x, (max(minlength, x.max(initial=-1) + 1),))
 
 
 composite(np.interp, _interp)
 composite(np.linspace, _linspace)
-composite(np.logspace, lambda start, stop, num=50, endpoint=True, base=10.0, **kwargs: base ** _linspace(start, stop, num, endpoint, **kwargs))
+composite(np.logspace, _logspace)
 composite(np.geomspace, lambda start, stop, *args, **kwargs: np.exp(_linspace(np.log(start), np.log(stop), *args, **kwargs)))
 composite(np.bincount, _bincount)
 composite(np.vander, lambda x, N=None, increasing=False: _vander(x, N, increasing))

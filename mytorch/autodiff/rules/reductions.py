@@ -192,10 +192,11 @@ def _quantile(a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input
         raise NotImplementedError("np.quantile of a traced array knows method='linear' and a 0-d or 1-d q. Use np.sort and indices.")
     settings = _settings(axis, keepdims, out=out)
     flat = np.sort(_axes_last(a, settings["axis"]), axis=-1)
+    dtype = np.quantile(np.zeros(1, plain(a).dtype), plain(q)).dtype
     place = q * (flat.shape[-1] - 1)
     low = np.clip(np.floor(place).astype(int), 0, max(flat.shape[-1] - 2, 0))
     high = np.minimum(low + 1, flat.shape[-1] - 1)
-    mixed = flat[..., low] + (flat[..., high] - flat[..., low]) * (place - low)
+    mixed = flat[..., low] + (flat[..., high] - flat[..., low]) * (place - low).astype(dtype)
     if np.ndim(q) == 0:
         return _keep(mixed, a, **settings)
     return np.stack([_keep(mixed[..., i], a, **settings) for i in range(np.shape(q)[0])])
@@ -204,7 +205,7 @@ def _quantile(a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input
 composite(np.ptp, lambda a, axis=None, out=None, keepdims=False: np.max(a, axis, out, keepdims) - np.min(a, axis, out, keepdims))
 composite(np.median, _median)
 composite(np.quantile, _quantile)
-composite(np.percentile, lambda a, q, *args, **kwargs: np.quantile(a, q / 100 if isinstance(q, Traced) else np.asarray(q) / 100, *args, **kwargs))
+composite(np.percentile, lambda a, q, *args, **kwargs: np.quantile(a, q / 100 if isinstance(q, (float, int, Traced)) else np.asarray(q) / 100, *args, **kwargs))
 for old, new in ((np.amax, np.max), (np.amin, np.min)):
     if old is not new:  # in NumPy 1.x they are functions of their own
         composite(old, lambda *args, new=new, **kwargs: new(*args, **kwargs))

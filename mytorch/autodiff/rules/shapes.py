@@ -20,6 +20,8 @@ def _read(x: Any, index: Any) -> Any:
 
 def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of a shape, with g added at an index; an entry named twice gets the sum."""
+    if type(g) is Traced:
+        return scatter(g, index, shape)
     return f.getitem_backward(np.asarray(g), np.broadcast_to(np.zeros((), g.dtype), shape), index)
 
 
@@ -51,7 +53,7 @@ def rearrangement(fun: Callable) -> Rule:
     return linear(fun, partial(_put_back, fun))
 
 
-for function in (np.rollaxis, np.rot90, np.repeat, np.tile, np.resize, np.diagonal, np.compress, np.delete, np.take_along_axis):
+for function in (np.rollaxis, np.rot90, np.repeat, np.tile, np.resize, np.diagonal, np.delete, np.take_along_axis):
     rearrangement(function)
 
 # The common ones by what undoes them, without a list of numbers
@@ -266,6 +268,7 @@ composite(np.take, _take)
 composite(np.choose, lambda a, choices, mode="raise": np.stack(np.broadcast_arrays(*choices))[_choice(plain(a), choices, mode)])
 composite(np.sort, _sort)
 composite(np.partition, _partition)
+composite(np.compress, lambda condition, a, axis=None, out=None: _take(a, np.flatnonzero(plain(condition)), axis))
 composite(np.extract, lambda condition, arr: np.ravel(arr)[np.flatnonzero(plain(condition))])
 composite(np.full_like, lambda a, fill_value, dtype=None, **_: _full_like(a, fill_value, dtype))
 
