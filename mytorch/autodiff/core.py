@@ -39,7 +39,10 @@ def vjp(fun: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
 
 
 def record(fun: Function, leaves: Sequence[Any], has_aux: bool = False) -> tuple[Any, Function, Any]:
-    """Run ``fun(*leaves)`` in reverse mode: its value, a function from cotangents to gradients (both lists), its aux."""
+    """Run ``fun(*leaves)`` in reverse mode: its value, a function from cotangents to gradients (both lists), its aux.
+
+    That function may be given gradients of the leaves to add to; it then adds in the order of one single walk back.
+    """
     values = [as_leaf(leaf) for leaf in leaves]
     run = Reverse()
     variables = [run.variable(value) for value in values]
@@ -48,12 +51,14 @@ def record(fun: Function, leaves: Sequence[Any], has_aux: bool = False) -> tuple
     _check_outputs(traced)
     numbers = [v.mark if type(v) is Traced and v.run is run else None for v in traced]
 
-    def pull(cotangents: Sequence[Any]) -> list[Any]:
-        start: dict[int, Any] = {}
+    def pull(cotangents: Sequence[Any], so_far: Sequence[Any] | None = None) -> list[Any]:
+        start = {} if so_far is None else {v.mark: g for v, g in zip(variables, so_far) if g is not None}
         for number, g in zip(numbers, cotangents):
             if number is not None and g is not None:
                 start[number] = start[number] + g if number in start else g
         gradients = walk_back(run, start)
+        if so_far is not None:
+            return [gradients.get(variable.mark) for variable in variables]
         seen = {id(g) for g in cotangents}
         return [_own(gradients.get(variable.mark), variable.value, seen) for variable in variables]
 

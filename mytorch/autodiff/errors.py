@@ -11,7 +11,7 @@ INSTEAD = {
     'print(x) or f"{x}".',
     "complex(x)": "Keep x as it is, or write x.astype(complex).",
     "np.asarray(x)": "x already behaves as an array; to build one from several numbers use np.stack([a, b]) instead of "
-    "np.array([a, b]), and np.concatenate for arrays.",
+    "np.array([a, b]), np.concatenate for arrays, and np.broadcast_to(v, shape) instead of np.full(shape, v).",
     "x.item()": "Keep x as it is, or index it: x[0].",
     "x.tolist()": "Iterate over x itself: for entry in x.",
 }

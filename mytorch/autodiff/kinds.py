@@ -22,6 +22,7 @@ class Rule:
     """
 
     reads = True
+    pulls_onto = False
 
     def __init__(self, fun: Function, name: str) -> None:
         self.fun = fun

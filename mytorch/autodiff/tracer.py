@@ -195,6 +195,11 @@ def walk_back(run: Reverse, gradients: dict[int, Any]) -> dict[int, Any]:
             g = tuple([take(number, None) for number in makes])
             if all(part is None for part in g):
                 continue
+            if step.rule.pulls_onto:  # a recomputed part adds to what is there, in the order of an unbroken walk
+                so_far = [gradients.get(number) for number in step.reads]
+                totals = step.rule.pull_onto(g, step.inputs, so_far)
+                gradients.update((number, total) for number, total in zip(step.reads, totals) if total is not None)
+                continue
         reads = step.reads
         for number, gradient in zip(reads, step.rule.pull(g, step.output, step.inputs, step.kwargs, reads)):
             if number is not None and gradient is not None:

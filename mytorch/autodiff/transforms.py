@@ -176,23 +176,26 @@ def checkpoint(fun: Function) -> Function:
     @_named(fun, "checkpoint")
     def recomputed(*args: Any, **kwargs: Any) -> Any:
         leaves, build = flatten((args, kwargs))
-        if innermost(leaves) is None:
+        run = innermost(leaves)
+        if run is None:
             return fun(*args, **kwargs)
-        places = [i for i, leaf in enumerate(leaves) if type(leaf) is Traced]
+        traced = list({id(leaf): leaf for leaf in leaves if type(leaf) is Traced}.values())  # each variable once
+        places = [[i for i, leaf in enumerate(leaves) if leaf is variable] for variable in traced]
         built: list[Any] = []
 
         def call(*values: Any) -> Any:
             filled = list(leaves_without_trace)
-            for place, value in zip(places, values):
-                filled[place] = value
+            for same, value in zip(places, values):
+                for place in same:
+                    filled[place] = value
             again, keywords = build(iter(filled))
             parts, rebuild = flatten(fun(*again, **keywords))
             built[:] = [rebuild]
             return tuple(parts)
 
         leaves_without_trace = [None if type(leaf) is Traced else leaf for leaf in leaves]
-        outputs = bind(_Recomputed(call, f"checkpoint({getattr(fun, '__name__', 'function')})"), [leaves[i] for i in places], {})
-        return built[0](iter(outputs))
+        rule = _Recomputed(call, f"checkpoint({getattr(fun, '__name__', 'function')})", run.level)
+        return built[0](iter(bind(rule, traced, {})))
 
     return recomputed
 
@@ -200,14 +203,16 @@ def checkpoint(fun: Function) -> Function:
 class _Recomputed(Rule):
     """The rule of one checkpointed call, whose outputs are a tuple."""
 
-    def __init__(self, fun: Function, name: str) -> None:
-        super().__init__(lambda *values: self._values(fun, values), name)
-        self.again = fun
+    pulls_onto = True
 
-    def _values(self, fun: Function, values: Sequence[Any]) -> tuple:
-        outputs = fun(*values)
-        outer, allowed = innermost(outputs), innermost(values)
-        if outer is not None and (allowed is None or outer.level > allowed.level):
+    def __init__(self, fun: Function, name: str, level: int) -> None:
+        super().__init__(self._values, name)
+        self.again, self.level = fun, level
+
+    def _values(self, *values: Any) -> tuple:
+        outputs = self.again(*values)
+        outer = innermost(outputs)
+        if outer is not None and outer.level >= self.level:
             raise ValueError(
                 f"{self.name} reads a traced value from an enclosing scope, whose gradient would be lost when the function "
                 "is run again. Pass that value as an argument."
@@ -215,7 +220,10 @@ class _Recomputed(Rule):
         return tuple(v if hasattr(v, "dtype") else np.asarray(v) for v in outputs)
 
     def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: dict, wanted: Sequence[Any]) -> Sequence[Any]:
-        return record(self.again, args)[1](g)
+        return self.pull_onto(g, args, [None] * len(args))
+
+    def pull_onto(self, g: Any, args: Sequence[Any], so_far: Sequence[Any]) -> Sequence[Any]:
+        return record(self.again, args)[1](g, so_far)
 
     def push(self, tangents: Sequence[Any], y: Any, args: Sequence[Any], kwargs: dict) -> Any:
         return push(self.again, args, tangents)[1]

@@ -96,6 +96,8 @@ def _scan(x: Any, axis: int) -> Any:
 
 def _others(x: Any) -> Any:
     """Along the last axis, the product of all the other entries: of those before times those after."""
+    if x.shape[-1] == 0:
+        return x
     one = np.ones(x.shape[:-1] + (1,), x.dtype)
     before = np.concatenate([one, x[..., :-1]], axis=-1)
     after = np.concatenate([one, x[..., :0:-1]], axis=-1)
