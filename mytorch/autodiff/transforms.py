@@ -195,7 +195,8 @@ def checkpoint(fun: Function) -> Function:
 
         leaves_without_trace = [None if type(leaf) is Traced else leaf for leaf in leaves]
         rule = _Recomputed(call, f"checkpoint({getattr(fun, '__name__', 'function')})", run.level)
-        return built[0](iter(bind(rule, traced, {})))
+        outputs = bind(rule, traced, {})
+        return built[0](iter(outputs))
 
     return recomputed
 

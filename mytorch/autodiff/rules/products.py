@@ -48,9 +48,10 @@ def _dot(a: Any, b: Any, out: Any = None) -> Any:
         from mytorch.autodiff.errors import WRITES, in_place
 
         raise in_place("out=", WRITES["out="])
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
+    na, nb = np.ndim(plain(a)), np.ndim(plain(b))
+    if na == 0 or nb == 0:
         return np.multiply(a, b)
-    return np.matmul(a, b) if np.ndim(b) <= 2 else _tensordot(a, b, (np.ndim(a) - 1, np.ndim(b) - 2))
+    return matmul(a, b) if nb <= 2 else _tensordot(a, b, (na - 1, nb - 2))
 
 
 def _inner(a: Any, b: Any) -> Any:

@@ -122,11 +122,9 @@ composite(
 
 # Joining: the arrays of the list become arguments of one operation
 def _concatenate_vjp(i: int, g: Any, y: Any, *arrays: Any, axis: int | None = 0, **_: Any) -> Any:
-    ends = np.cumsum([np.size(a) if axis is None else np.shape(a)[axis] for a in arrays])
-    begin = 0 if i == 0 else int(ends[i - 1])
-    if axis is None:
-        return g[begin : int(ends[i])].reshape(arrays[i].shape)
-    return g[(slice(None),) * (axis % g.ndim) + (slice(begin, int(ends[i])),)]
+    lengths = [np.size(plain(a)) if axis is None else np.shape(plain(a))[axis] for a in arrays[: i + 1]]
+    piece = slice(sum(lengths[:-1]), sum(lengths))
+    return g[piece].reshape(arrays[i].shape) if axis is None else g[(slice(None),) * (axis % g.ndim) + (piece,)]
 
 
 def _concatenate_jvp(i: int, t: Any, y: Any, *arrays: Any, axis: int | None = 0, **_: Any) -> Any:
