@@ -38,6 +38,8 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple, kwargs: dict[str, Any]) -
     rule = TABLE.get(ufunc)
     if rule is None:
         raise no_rule(ufunc)
+    if ufunc.signature is not None and method == "__call__" and ufunc is not np.matmul:
+        return rule(*inputs, **kwargs)
     if method == "outer":
         a, b = inputs
         return rule(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
