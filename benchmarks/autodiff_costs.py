@@ -5,6 +5,8 @@
 Every comparison alternates the two sides in rounds and takes medians, so that a busy machine slows down both.
 """
 
+# ruff: noqa: B008, E402, E501
+# mypy: disable-error-code="misc, unused-ignore"
 from __future__ import annotations
 
 import os
@@ -67,7 +69,7 @@ def per_operation(n: int = 500) -> list[Row]:
         x = np.linspace(0.1, 0.9, 10)
         mine, theirs = grad(chain([make(np)], n)), autograd.grad(chain([make(anp)], n, anp.sum))
         np.testing.assert_allclose(mine(x), theirs(x), rtol=1e-9)
-        a, b = race([lambda f=mine, x=x: f(x), lambda f=theirs, x=x: f(x)])  # type: ignore[misc]
+        a, b = race([lambda f=mine, x=x: f(x), lambda f=theirs, x=x: f(x)])
         ratios.append(a / b)
         rows.append((f"{name}: {a / n * 1e6:.1f} us against {b / n * 1e6:.1f} us, ratio", a / b, ""))
     rows.append(("per operation, median of these ratios to HIPS autograd", statistics.median(ratios), "at most 0.6"))
@@ -77,14 +79,19 @@ def per_operation(n: int = 500) -> list[Row]:
 def cheap_gradients() -> list[Row]:
     """A gradient's time in times of its function."""
     x, w = np.linspace(-1, 1, 200_000), [np.random.default_rng(i).standard_normal((400, 400)) / 20 for i in range(4)]
-    steps = [np.sin, lambda x: x * 1.5, np.exp, np.tanh, lambda x: x + 0.5, lambda x: x * x]
-    functions = [
+    steps: list[Any] = [np.sin, lambda x: x * 1.5, np.exp, np.tanh, lambda x: x + 0.5, lambda x: x * x]
+    functions: list[Any] = [
         ("elementwise chain of 12 on 200000 numbers", chain(steps, 12), x, "at most 4"),
-        ("chain of 8 products with 400 x 400 matrices", chain([lambda x, m=m: x @ m for m in w], 8), w[0] + 0.0, "at most 3"),
+        (
+            "chain of 8 products with 400 x 400 matrices",
+            chain([lambda x, m=m: x @ m for m in w], 8),
+            w[0] + 0.0,
+            "at most 3",
+        ),
     ]
     rows = []
     for name, f, start, target in functions:
-        alone, both = race([lambda f=f, x=start: f(x), lambda f=grad(f), x=start: f(x)])  # type: ignore[misc]
+        alone, both = race([lambda f=f, x=start: f(x), lambda f=grad(f), x=start: f(x)])
         rows.append((f"grad / function, {name}", both / alone, target))
     a, b = np.random.default_rng(0).standard_normal((2, 400, 400))
     alone, both = race([lambda: np.linalg.solve(a, b), lambda: grad(lambda a: np.sum(np.linalg.solve(a, b)))(a)])
@@ -107,12 +114,26 @@ def memory(numbers: int = 20_000) -> list[Row]:
     v = np.ones_like(x)
     rows: list[Row] = []
     for n in (100, 10_000):
-        rows.append((f"forward mode, chain of {n}: arrays at the peak", peak(lambda n=n: jvp(chain([np.sin], n), (x,), (v,))) / x.nbytes, "flat"))  # type: ignore[misc]
+        rows.append(
+            (
+                f"forward mode, chain of {n}: arrays at the peak",
+                peak(lambda n=n: jvp(chain([np.sin], n), (x,), (v,))) / x.nbytes,
+                "flat",
+            )
+        )
     for n in (16, 64, 256):
         root = round(n**0.5)
         segment = chain([np.sin], root, lambda x: x)
-        rows.append((f"reverse mode, chain of {n}: arrays", peak(lambda n=n: grad(chain([np.sin], n))(x)) / x.nbytes, "n"))  # type: ignore[misc]
-        rows.append((f"  in {root} checkpointed segments", peak(lambda s=segment, r=root: grad(chain([checkpoint(s)], r))(x)) / x.nbytes, "2 sqrt(n)"))  # type: ignore[misc]
+        rows.append(
+            (f"reverse mode, chain of {n}: arrays", peak(lambda n=n: grad(chain([np.sin], n))(x)) / x.nbytes, "n")
+        )
+        rows.append(
+            (
+                f"  in {root} checkpointed segments",
+                peak(lambda s=segment, r=root: grad(chain([checkpoint(s)], r))(x)) / x.nbytes,
+                "2 sqrt(n)",
+            )
+        )
     return rows
 
 
@@ -126,7 +147,12 @@ def long_chains() -> list[Row]:
     return rows
 
 
-PARTS = {"Per operation": per_operation, "Cheap gradients": cheap_gradients, "Memory": memory, "Long chains": long_chains}
+PARTS = {
+    "Per operation": per_operation,
+    "Cheap gradients": cheap_gradients,
+    "Memory": memory,
+    "Long chains": long_chains,
+}
 
 
 def check(settings: Any) -> None:

@@ -1,6 +1,6 @@
 """The plots of docs/autodiff.md.
 
-    python benchmarks/autodiff_plots.py
+python benchmarks/autodiff_plots.py
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from mytorch.autodiff import checkpoint, grad
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import pyplot as plt
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 BLUE, ORANGE, GREY = "#1f5fa8", "#d1641a", "#777777"
@@ -76,7 +76,10 @@ def memory_and_time() -> None:
             times.append(time.perf_counter() - start)
         seconds.append(sorted(times)[2])
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-    for axes, values, what in ((left, arrays, "peak memory, in arrays"), (right, np.array(seconds) * 1e3, "time, in ms")):
+    for axes, values, what in (
+        (left, arrays, "peak memory, in arrays"),
+        (right, np.array(seconds) * 1e3, "time, in ms"),
+    ):
         axes.plot(counts, values[1:], "o-", color=BLUE, label="checkpointed")
         axes.axhline(values[0], color=ORANGE, linestyle="--", label="everything kept")
         axes.set_xscale("log", base=2)

@@ -46,9 +46,13 @@ def _check(f: Any, args: tuple, order: int, depth: int, modes: Any, tolerances: 
             raise AssertionError(_explain(f, args, f"reverse mode of {name}", got, wanted, eps, "rev"))
     if depth < order:
         if "fwd" in modes:
-            _check(lambda *x: jvp(f, x, v)[1], args, order, depth + 1, modes, tolerances, generator, f"the jvp of {name}")
+            _check(
+                lambda *x: jvp(f, x, v)[1], args, order, depth + 1, modes, tolerances, generator, f"the jvp of {name}"
+            )
         if "rev" in modes:
-            _check(lambda *x: vjp(f, *x)[1](u), args, order, depth + 1, modes, tolerances, generator, f"the vjp of {name}")
+            _check(
+                lambda *x: vjp(f, *x)[1](u), args, order, depth + 1, modes, tolerances, generator, f"the vjp of {name}"
+            )
 
 
 def _difference(f: Any, args: tuple, v: Any, eps: float) -> Any:
@@ -63,7 +67,9 @@ def _random_like(tree: Any, generator: Any) -> Any:
     def draw(x: Any) -> Any:
         zeros = zeros_like(x)
         values = generator.standard_normal(zeros.shape)
-        return (values + 1j * generator.standard_normal(zeros.shape) if zeros.dtype.kind == "c" else values).astype(zeros.dtype)
+        return (values + 1j * generator.standard_normal(zeros.shape) if zeros.dtype.kind == "c" else values).astype(
+            zeros.dtype
+        )
 
     return tree_map(draw, tree)
 
@@ -97,13 +103,18 @@ def _explain(f: Any, args: tuple, what: str, got: Any, expected: Any, eps: float
             difference = _difference(f, args, v, eps)
             if pulled is None:
                 tangent = jvp(f, args, v)[1]
-                error = _size([np.asarray(a) - np.asarray(b) for a, b in zip(flatten(tangent)[0], flatten(difference)[0])])
+                error = _size(
+                    [np.asarray(a) - np.asarray(b) for a, b in zip(flatten(tangent)[0], flatten(difference)[0])]
+                )
                 mine, theirs = tangent, difference
             else:
                 mine, theirs = np.real(np.asarray(pulled[k])[index]), _inner(ones, difference)
                 error = abs(float(mine - theirs))
             if not error <= worst[0]:
-                worst = (error, f"by entry {index} of array {k} the derivative is {mine}, the difference quotient {theirs}")
+                worst = (
+                    error,
+                    f"by entry {index} of array {k} the derivative is {mine}, the difference quotient {theirs}",
+                )
     return (
         f"{what} disagrees with central differences along a random direction: got {got}, expected {expected}. "
         f"Entry by entry: {worst[1]}. Check the rule of the function, whether f is differentiable here, and eps={eps}."

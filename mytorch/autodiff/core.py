@@ -9,7 +9,7 @@ import numpy as np
 
 from mytorch.autodiff.kinds import zeros_like
 from mytorch.autodiff.tracer import Forward, Reverse, Traced, plain, walk_back
-from mytorch.autodiff.tree import Rebuild, flatten, tree_map
+from mytorch.autodiff.tree import flatten, tree_map
 from mytorch.nn.rules import fit
 
 Function = Callable[..., Any]
@@ -71,8 +71,14 @@ def jvp(fun: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux:
     primals, tangents: tuples of the arguments and of trees of the same shapes. Returns ``(value, tangent)``, and aux with
     has_aux. Nothing is stored: tangents are computed while the function runs. Raises as vjp does.
     """
-    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)) or len(primals) != len(tangents):
-        raise TypeError("jvp takes its arguments and their tangents as two tuples of one length: jvp(fun, (x, y), (dx, dy)).")
+    if (
+        not isinstance(primals, (tuple, list))
+        or not isinstance(tangents, (tuple, list))
+        or len(primals) != len(tangents)
+    ):
+        raise TypeError(
+            "jvp takes its arguments and their tangents as two tuples of one length: jvp(fun, (x, y), (dx, dy))."
+        )
     leaves, build = flatten(tuple(primals))
     directions, _ = flatten(tuple(tangents))
     if len(leaves) != len(directions):
@@ -122,7 +128,9 @@ def _run(run: Any, fun: Function, arguments: Sequence[Any], has_aux: bool) -> tu
     if not has_aux:
         return out, None
     if not isinstance(out, tuple) or len(out) != 2:
-        raise TypeError(f"With has_aux=True the function returns a pair (value, aux); it returned a {type(out).__name__}.")
+        raise TypeError(
+            f"With has_aux=True the function returns a pair (value, aux); it returned a {type(out).__name__}."
+        )
     return out[0], tree_map(lambda leaf: _outside(leaf, run), out[1])
 
 
@@ -145,7 +153,9 @@ def _cotangent(g: Any, value: Any, what: str = "gradient") -> Any:
         g = np.asarray(g)
     shape = np.shape(value)
     if g.shape != shape:
-        raise ValueError(f"A {what} of shape {g.shape} was given for a value of shape {shape}. The shapes have to be equal.")
+        raise ValueError(
+            f"A {what} of shape {g.shape} was given for a value of shape {shape}. The shapes have to be equal."
+        )
     dtype = plain(value).dtype if hasattr(plain(value), "dtype") else g.dtype
     if g.dtype == dtype or dtype.kind not in "fc":
         return g

@@ -45,7 +45,13 @@ def no_rule(function: Any) -> NotImplementedError:
     """The error for a function that the table does not know."""
     name = getattr(function, "__name__", repr(function))
     if name in ("copyto", "place", "put", "putmask", "put_along_axis", "fill_diagonal"):
-        return NotImplementedError(str(in_place(f"np.{name} (or np.full with a traced number)", WRITES["x.fill(v)"] + " Or: " + WRITES["x[i] = v"])))
+        return NotImplementedError(
+            str(
+                in_place(
+                    f"np.{name} (or np.full with a traced number)", WRITES["x.fill(v)"] + " Or: " + WRITES["x[i] = v"]
+                )
+            )
+        )
     module = (getattr(function, "__module__", None) or "numpy").replace("numpy", "np", 1)
     full = f"{module}.{name}" if module.startswith("np") else name
     return NotImplementedError(

@@ -95,9 +95,7 @@ class Explicit(Rule):
     transposing the jvps: a jvp is linear in t, so it is recorded at t = 0 and walked back.
     """
 
-    def __init__(
-        self, fun: Function, name: str, vjps: Any, jvps: Any, reads: bool = True
-    ) -> None:
+    def __init__(self, fun: Function, name: str, vjps: Any, jvps: Any, reads: bool = True) -> None:
         super().__init__(fun, name)
         self.vjps, self.jvps, self.reads = vjps, jvps, reads
 
@@ -148,7 +146,9 @@ class Explicit(Rule):
         return [None if t is None else gradients.get(t.mark) for t in tangents]
 
 
-def elementwise(fun: Function, *partials: Function | None, name: str | None = None, call: Function | None = None) -> Rule:
+def elementwise(
+    fun: Function, *partials: Function | None, name: str | None = None, call: Function | None = None
+) -> Rule:
     """Register an elementwise function by its partial derivatives: ``elementwise(np.sin, lambda y, x: np.cos(x))``.
 
     partials: one ``d(y, *args)`` per argument in the arguments' shapes, y being the function's value; None for zero.
@@ -162,7 +162,7 @@ def homework(fun: Function, backward: Function, call: Function | None = None) ->
     return _register(fun, Homework(call or fun, _name(fun), backward))
 
 
-def linear(fun: Function, *transposes: Any, name: str | None = None, call: Function | None = None) -> Rule:
+def linear(fun: Function, *transposes: Any, name: str | None = None, call: Function | None = None) -> Any:
     """Register a function that is linear in each of its first arguments: ``linear(np.flip, lambda g, y, x, axis=None: ...)``.
 
     transposes: per argument ``transpose(g, y, *args, **kwargs)``, the gradient of that argument; None where the function
@@ -173,7 +173,9 @@ def linear(fun: Function, *transposes: Any, name: str | None = None, call: Funct
     return _register(fun, rule)
 
 
-def explicit(fun: Function, vjps: Any = None, jvps: Any = None, name: str | None = None, call: Function | None = None) -> Rule:
+def explicit(
+    fun: Function, vjps: Any = None, jvps: Any = None, name: str | None = None, call: Function | None = None
+) -> Any:
     """Register a function by an explicit pair of derivatives; see ``Explicit``.
 
     vjps: a sequence of ``vjp(g, y, *args, **kwargs)``, the gradient of one argument given the output's gradient g and

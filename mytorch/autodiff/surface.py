@@ -17,10 +17,39 @@ OPERATORS = {
 }  # fmt: skip
 UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute}
 COMPARISONS = ("lt", "le", "eq", "ne", "gt", "ge")
-METHODS = (
-    "all any argmax argmin argpartition argsort choose clip compress conj conjugate cumprod cumsum diagonal dot max mean "
-    "min nonzero prod ravel repeat round searchsorted squeeze std sum swapaxes take trace var"
-).split()
+METHODS = [
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "argpartition",
+    "argsort",
+    "choose",
+    "clip",
+    "compress",
+    "conj",
+    "conjugate",
+    "cumprod",
+    "cumsum",
+    "diagonal",
+    "dot",
+    "max",
+    "mean",
+    "min",
+    "nonzero",
+    "prod",
+    "ravel",
+    "repeat",
+    "round",
+    "searchsorted",
+    "squeeze",
+    "std",
+    "sum",
+    "swapaxes",
+    "take",
+    "trace",
+    "var",
+]
 # ufunc.reduce and ufunc.accumulate, by the functions that do the same.
 REDUCTIONS: dict[Any, tuple[Any, Any]] = {
     np.add: (np.sum, np.cumsum), np.multiply: (np.prod, np.cumprod),
@@ -50,8 +79,14 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple, kwargs: dict[str, Any]) -
             return TABLE[replacement](*inputs, **kwargs)
     dtype = kwargs.pop("dtype", None)
     if method != "__call__" or kwargs:
-        given = f"np.{ufunc.__name__}.{method}" if method != "__call__" else f"np.{ufunc.__name__}(..., {next(iter(kwargs))}=)"
-        raise NotImplementedError(f"{given} has no rule of differentiation. Call np.{ufunc.__name__}(...) and np.where instead.")
+        given = (
+            f"np.{ufunc.__name__}.{method}"
+            if method != "__call__"
+            else f"np.{ufunc.__name__}(..., {next(iter(kwargs))}=)"
+        )
+        raise NotImplementedError(
+            f"{given} has no rule of differentiation. Call np.{ufunc.__name__}(...) and np.where instead."
+        )
     return rule(*(inputs if dtype is None else [_cast(x, dtype) for x in inputs]))
 
 
@@ -100,7 +135,7 @@ def _bool(self: Traced) -> bool:
     return bool(plain(self))
 
 
-def _iterate(self: Traced) -> Any:
+def _iterate(self: Any) -> Any:
     if not self.shape:
         raise TypeError("iteration over a 0-d array")
     return (self[i] for i in range(self.shape[0]))

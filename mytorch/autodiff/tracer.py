@@ -29,7 +29,7 @@ _began = itertools.count(1)
 class Step(Operation):
     """One line of the operation list, with the numbers of the variables that it read (None: a constant) and made."""
 
-    __slots__ = ("rule", "kwargs", "reads", "makes")
+    __slots__ = ("kwargs", "makes", "reads", "rule")
 
     def __init__(self, rule: Any, inputs: list, kwargs: dict, output: Any, reads: list, makes: Any) -> None:
         self.rule = rule
@@ -51,7 +51,7 @@ class Traced:
     forward run. Operators, methods and attributes are added in ``mytorch.autodiff.surface``.
     """
 
-    __slots__ = ("value", "run", "mark")
+    __slots__ = ("mark", "run", "value")
     __array_priority__ = 1000
 
     def __init__(self, value: Any, run: Any, mark: Any) -> None:
@@ -80,7 +80,7 @@ class Traced:
 class Reverse:
     """A run that records. ``operation_list`` grows by one step per operation and is walked back by ``walk_back``."""
 
-    __slots__ = ("level", "operation_list", "count", "constants", "append", "watching")
+    __slots__ = ("append", "constants", "count", "level", "operation_list", "watching")
 
     def __init__(self, watching: bool = True) -> None:
         self.level = next(_began)
@@ -149,7 +149,9 @@ class Forward:
             _refuse_escaped(None)
         tangent = rule.push(marks, output, values, kwargs)
         if isinstance(output, tuple):
-            wrapped = [o if t is None or not is_float(o) else Traced(o, self, like(t, o)) for o, t in zip(output, tangent)]
+            wrapped = [
+                o if t is None or not is_float(o) else Traced(o, self, like(t, o)) for o, t in zip(output, tangent)
+            ]
             return output._make(wrapped) if hasattr(output, "_make") else tuple(wrapped)
         return output if tangent is None else Traced(output, self, like(tangent, output))
 

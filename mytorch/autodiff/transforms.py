@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.autodiff.core import Function, as_leaf, jvp, push, record, vjp
-from mytorch.autodiff.kinds import Explicit, Rule, zeros_like
-from mytorch.autodiff.tracer import TABLE, Reverse, Traced, bind, innermost, plain, walk_back
-from mytorch.autodiff.tree import flatten, tree_map
+from mytorch.autodiff.core import Function, as_leaf, jvp, push, record
+from mytorch.autodiff.kinds import Rule, zeros_like
+from mytorch.autodiff.tracer import TABLE, Reverse, Traced, bind, innermost, plain
+from mytorch.autodiff.tree import flatten
 from mytorch.autograd_engine import Autograd
 
 Argnums = int | Sequence[int]
@@ -48,14 +48,20 @@ def value_and_grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, h
         value, pull, aux = record(call, leaves, has_aux)
         shape, dtype = np.shape(value), getattr(plain(value), "dtype", np.asarray(plain(value)).dtype)
         if isinstance(value, (tuple, list, dict)) or shape != ():
-            what = f"an array of shape {shape}" if not isinstance(value, (tuple, list, dict)) else f"a {type(value).__name__}"
+            what = (
+                f"an array of shape {shape}"
+                if not isinstance(value, (tuple, list, dict))
+                else f"a {type(value).__name__}"
+            )
             raise TypeError(
                 f"grad differentiates functions that return one number, and this one returned {what}. Reduce it to a scalar "
                 "(result.sum() or result.mean()), or use jacobian(fun), or elementwise_grad(fun) for a function that works "
                 "entry by entry."
             )
         if holomorphic and not all(plain(as_leaf(leaf)).dtype.kind == "c" for leaf in leaves):
-            raise TypeError("holomorphic=True takes complex arguments. Pass x.astype(complex), or leave holomorphic out.")
+            raise TypeError(
+                "holomorphic=True takes complex arguments. Pass x.astype(complex), or leave holomorphic out."
+            )
         if dtype.kind == "c" and not holomorphic:
             raise TypeError(
                 "grad differentiates real-valued functions, and this one returned a complex number. Take a real part of it, "
@@ -312,20 +318,20 @@ def _named(fun: Function, what: str) -> Callable[[Function], Function]:
 def _split_arguments(fun: Function, argnums: Argnums, args: tuple, kwargs: dict) -> tuple[Function, list, Function]:
     """fun as a function of the leaves at argnums, those leaves, and what builds the result's structure from leaves."""
     single = isinstance(argnums, (int, np.integer))
-    numbers = [argnums] if single else list(argnums)  # type: ignore[arg-type, list-item]
+    numbers: Any = [argnums] if single else list(argnums)  # type: ignore[arg-type]
     for number in numbers:
-        if not -len(args) <= number < len(args):  # type: ignore[operator]
+        if not -len(args) <= number < len(args):
             raise TypeError(
                 f"argnums={argnums} asks for argument {number}, but {len(args)} positional argument(s) were given. Count "
                 "from 0, and pass what is differentiated by position."
             )
-    numbers = [number % len(args) for number in numbers]  # type: ignore[operator]
-    leaves, build = flatten(tuple(args[number] for number in numbers))  # type: ignore[index]
+    numbers = [number % len(args) for number in numbers]
+    leaves, build = flatten(tuple(args[number] for number in numbers))
 
     def call(*values: Any) -> Any:
         filled = list(args)
         for number, value in zip(numbers, build(iter(values))):
-            filled[number] = value  # type: ignore[index, call-overload]
+            filled[number] = value
         return fun(*filled, **kwargs)
 
     return call, leaves, lambda found: build(iter(found))[0] if single else build(iter(found))
@@ -349,5 +355,3 @@ def _check_complex(leaves: Sequence[Any], holomorphic: bool, what: str) -> None:
             f"A complex {what} has no Jacobian of one complex number per entry, unless the function is holomorphic: pass "
             "holomorphic=True, or differentiate its real and imaginary parts by those of its argument."
         )
-
-

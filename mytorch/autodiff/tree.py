@@ -10,6 +10,7 @@ Rebuild = Callable[[Iterator[Any]], Any]
 
 def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     """The leaves of a tree from left to right, and a function that builds the same tree from an iterator of leaves."""
+    make: Any
     if isinstance(tree, dict):
         parts, make = [flatten(tree[key]) for key in tree], lambda values: type(tree)(zip(tree, values))
     elif isinstance(tree, (tuple, list)):

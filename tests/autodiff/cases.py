@@ -3,7 +3,7 @@
 The module is the first argument, so that the same line runs in NumPy and in jax.numpy.
 """
 
-# ruff: noqa: E501, C408
+# ruff: noqa: E501, E741
 from __future__ import annotations
 
 from typing import Any
@@ -120,7 +120,7 @@ CASES: dict[str, tuple[Any, tuple]] = {
     # Fourier transforms
     "fft": (lambda m, x: m.fft.fft(x), (Z,)), "fft of real": (lambda m, x: m.fft.fft(x, axis=0), (U,)), "fft padded": (lambda m, x: m.fft.fft(x, 7), (Z,)), "fft cut": (lambda m, x: m.fft.fft(x, 3, norm="ortho"), (Z,)), "ifft": (lambda m, x: m.fft.ifft(x, axis=0), (Z,)), "ifft forward": (lambda m, x: m.fft.ifft(x, norm="forward"), (Z,)),
     "rfft": (lambda m, x: m.fft.rfft(x), (U,)), "rfft odd": (lambda m, x: m.fft.rfft(x, 5, axis=0, norm="ortho"), (U,)), "irfft": (lambda m, x: m.fft.irfft(x), (Z,)), "irfft odd": (lambda m, x: m.fft.irfft(x, 5), (Z,)), "irfft cut": (lambda m, x: m.fft.irfft(x, 4), (Z,)),
-    "fft2": (lambda m, x: m.fft.fft2(x), (Z,)), "ifft2": (lambda m, x: m.fft.ifft2(x), (Z,)), "fftn": (lambda m, x: m.fft.fftn(x, axes=(0, 2)), (W,)), "ifftn": (lambda m, x: m.fft.ifftn(x, s=(2, 3)), (Z,)), "rfft2": (lambda m, x: m.fft.rfft2(x), (U,)), "rfftn": (lambda m, x: m.fft.rfftn(x), (W,)), "irfft2": (lambda m, x: m.fft.irfft2(x), (Z,)), "irfftn": (lambda m, x: m.fft.irfftn(x), (Z,)), "fftshift": (lambda m, x: m.fft.fftshift(x), (V,)), "ifftshift": (lambda m, x: m.fft.ifftshift(x, axes=1), (U,)),
+    "fft2": (lambda m, x: m.fft.fft2(x), (Z,)), "ifft2": (lambda m, x: m.fft.ifft2(x), (Z,)), "fftn": (lambda m, x: m.fft.fftn(x, axes=(0, 2)), (W,)), "ifftn": (lambda m, x: m.fft.ifftn(x, s=(2, 3), axes=(0, 1)), (Z,)), "rfft2": (lambda m, x: m.fft.rfft2(x), (U,)), "rfftn": (lambda m, x: m.fft.rfftn(x), (W,)), "irfft2": (lambda m, x: m.fft.irfft2(x), (Z,)), "irfftn": (lambda m, x: m.fft.irfftn(x), (Z,)), "fftshift": (lambda m, x: m.fft.fftshift(x), (V,)), "ifftshift": (lambda m, x: m.fft.ifftshift(x, axes=1), (U,)),
     # linear algebra
     "inv": (lambda m, x: m.linalg.inv(x), (T,)), "solve": (lambda m, a, b: m.linalg.solve(a, b), (S, real(3, 2))), "solve vector": (lambda m, a, b: m.linalg.solve(a, b), (S, real(3))), "solve batch": (lambda m, a, b: m.linalg.solve(a, b), (T, real(4, 2))), "det": (lambda m, x: m.linalg.det(x), (N,)), "slogdet": (lambda m, x: m.linalg.slogdet(x)[1], (N,)),
     "cholesky": (lambda m, x: m.linalg.cholesky(x @ m.swapaxes(x, -1, -2) + m.eye(4)), (T,)), "cholesky upper": (lambda m, x: m.linalg.cholesky((x + x.T) / 2, upper=True), (S,)), "qr": (lambda m, x: tuple(m.linalg.qr(x)), (real(5, 3),)), "qr wide": (lambda m, x: tuple(m.linalg.qr(x)), (U,)), "qr r": (lambda m, x: m.linalg.qr(x, mode="r"), (N,)),
@@ -133,5 +133,5 @@ CASES: dict[str, tuple[Any, tuple]] = {
     "linalg twins": (lambda m, x, y: m.linalg.matmul(x, y) * m.linalg.trace(x) + m.linalg.outer(x[0], m.linalg.diagonal(y)) + m.linalg.cross(x, y) + m.linalg.tensordot(x, y, axes=1) + m.linalg.matrix_transpose(x) * m.linalg.vecdot(x, y), (S, N[0])),
     # methods and operators
     "operators": (lambda m, x, y: (x + y - x / y) * -x % 7 + 2 ** (x / 9) + abs(x) + (+y) + 1 / y + (3 - y), (U, Q)), "methods": (lambda m, x: x.sum(0) * x.mean(0) + x.T.reshape(4, -1).prod(1) + x.std(axis=0) * x.var(0) + x.max(0) + x.min(0) + x.ravel()[:4] + x.cumsum(0)[1] + x.flatten()[4:8] + x.transpose(1, 0).squeeze()[:, 0] + x.swapaxes(0, 1)[:, 1] + x.dot(M)[0] + x.clip(-1, 1)[0] + x.repeat(2, axis=0)[1] + x.diagonal()[0] + x.trace() + x.conj()[0] + x.real[1] + x.take(m.asarray([1, 2, 3, 0])) + x.copy()[2], (U,)),
-    "iteration": (lambda m, x: sum(row * i for i, row in enumerate(x)), (U,)), "ufunc methods": (lambda m, x: (np if m is np else np).add.reduce(x) + np.maximum.reduce(x, axis=0) + np.multiply.reduce(x) + np.add.accumulate(x)[1] if m is np else m.sum(x, 0) + m.max(x, 0) + m.prod(x, 0) + m.cumsum(x, 0)[1], (U,)), "ufunc outer": (lambda m, x, y: np.multiply.outer(x, y) if m is np else m.outer(x, y), (V, F)),
+    "iteration": (lambda m, x: sum(row * i for i, row in enumerate(x)), (U,)), "ufunc methods": (lambda m, x: np.add.reduce(x) + np.maximum.reduce(x, axis=0) + np.multiply.reduce(x) + np.add.accumulate(x)[1] if m is np else m.sum(x, 0) + m.max(x, 0) + m.prod(x, 0) + m.cumsum(x, 0)[1], (U,)), "ufunc outer": (lambda m, x, y: np.multiply.outer(x, y) if m is np else m.outer(x, y), (V, F)),
 }  # fmt: skip

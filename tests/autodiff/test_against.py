@@ -1,5 +1,6 @@
 """The same functions in JAX and PyTorch, random functions, and the list of what NumPy has."""
 
+# ruff: noqa: E501
 from __future__ import annotations
 
 from typing import Any
@@ -74,7 +75,15 @@ UNARY = [np.sin, np.cos, np.tanh, np.arctan, lambda x: np.exp(np.sin(x)), lambda
          lambda x: np.einsum("ij,j->i", np.reshape(np.concatenate([x, x * 2, np.sin(x)]), (3, 3)), x) / 5, lambda x: np.linalg.solve(np.eye(3) * 4 + np.outer(np.sin(x), np.cos(x)), x),
          lambda x: np.prod(np.stack([x, np.cos(x)]), axis=0), lambda x: np.where(np.array([True, False, True]), x, 1.0), lambda x: np.convolve(x, np.sin(x), "same"),
          lambda x: np.tensordot(np.outer(x, np.cos(x)), np.sin(x), 1), lambda x: np.diff(np.pad(x, (1, 0))), lambda x: np.mean(x * x) * x]  # fmt: skip
-BINARY = [np.add, np.subtract, np.multiply, lambda a, b: a / (2 + np.cos(b)), lambda a, b: np.cross(a, b), lambda a, b: a * np.sum(b) / 3, lambda a, b: np.dot(a, b) * b / 3]
+BINARY = [
+    np.add,
+    np.subtract,
+    np.multiply,
+    lambda a, b: a / (2 + np.cos(b)),
+    lambda a, b: np.cross(a, b),
+    lambda a, b: a * np.sum(b) / 3,
+    lambda a, b: np.dot(a, b) * b / 3,
+]
 
 
 def assemble(steps: list[tuple[int, int, int]]) -> Any:
@@ -92,7 +101,16 @@ entries = st.lists(st.floats(-2, 2), min_size=3, max_size=3).map(np.array)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
-@given(st.lists(st.tuples(st.integers(0, len(UNARY) + len(BINARY) - 1), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=8), entries, entries, entries)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, len(UNARY) + len(BINARY) - 1), st.integers(0, 9), st.integers(0, 9)),
+        min_size=1,
+        max_size=8,
+    ),
+    entries,
+    entries,
+    entries,
+)
 def test_random_functions(steps: list, x: Any, y: Any, v: Any) -> None:
     f, w, h = assemble(steps), v[::-1] - 0.5, 1e-20
     dx, dy = grad(f, (0, 1))(x, y)
@@ -130,7 +148,11 @@ def test_every_function_of_the_table_has_a_case(capsys: pytest.CaptureFixture) -
                 continue
     finally:
         TABLE.update(originals)
-    numpys = {fun for fun in originals if isinstance(fun, np.ufunc) or (getattr(fun, "__module__", None) or "").startswith("numpy")}
+    numpys = {
+        fun
+        for fun in originals
+        if isinstance(fun, np.ufunc) or (getattr(fun, "__module__", None) or "").startswith("numpy")
+    }
     differentiable = {fun for fun in numpys if getattr(originals[fun], "__name__", "") != "call"}
     missing = sorted(fun.__name__ for fun in differentiable - called)
     with capsys.disabled():

@@ -1,5 +1,6 @@
 """The errors that save an evening: what was given, what was expected, what to do; and nothing is left behind."""
 
+# ruff: noqa: E501
 from __future__ import annotations
 
 import gc
@@ -90,7 +91,11 @@ def test_message(f: Any, error: type, message: str) -> None:
     ],
 )
 def test_arguments_refused(x: Any, message: str) -> None:
-    for call in (lambda: grad(lambda x: 1.0)(x), lambda: jvp(lambda x: 1.0, (x,), (x,)), lambda: jacobian(lambda x: 1.0)(x)):
+    for call in (
+        lambda: grad(lambda x: 1.0)(x),
+        lambda: jvp(lambda x: 1.0, (x,), (x,)),
+        lambda: jacobian(lambda x: 1.0)(x),
+    ):
         with pytest.raises(TypeError, match=message):
             call()
 
@@ -175,7 +180,9 @@ def test_an_escaped_value_is_refused() -> None:
         np.sin(kept[1])
 
 
-@pytest.mark.parametrize("transform", [grad, jacobian, jacobian_forward, trace, lambda f: grad(checkpoint(f)), lambda f: grad(grad(f))])
+@pytest.mark.parametrize(
+    "transform", [grad, jacobian, jacobian_forward, trace, lambda f: grad(checkpoint(f)), lambda f: grad(grad(f))]
+)
 def test_an_exception_leaves_nothing_behind(transform: Any) -> None:
     held: list[Any] = []
 

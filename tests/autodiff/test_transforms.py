@@ -8,8 +8,23 @@ import numpy as np
 import pytest
 
 from mytorch.autodiff import (
-    check_grads, checkpoint, composite, elementwise, elementwise_grad, explicit, grad, hessian, hvp, jacobian,
-    jacobian_forward, jvp, linear, primitive, trace, value_and_grad, vjp,
+    check_grads,
+    checkpoint,
+    composite,
+    elementwise,
+    elementwise_grad,
+    explicit,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jacobian_forward,
+    jvp,
+    linear,
+    primitive,
+    trace,
+    value_and_grad,
+    vjp,
 )  # fmt: skip
 from mytorch.autodiff.tracer import TABLE
 
@@ -91,7 +106,9 @@ def test_nested_grad_to_any_order(order: int) -> None:
         f, g = grad(f), grad(g)
     assert f(0.7) == pytest.approx(np.exp(0.7), rel=1e-12)
     h = 1e-2  # against a polynomial of sin's series, differentiated exactly
-    x = np.polynomial.Polynomial([0, 1, 0, -1 / 6, 0, 1 / 120, 0, -1 / 5040, 0, 1 / 362880]) * np.polynomial.Polynomial([0] * 4 + [1])
+    x = np.polynomial.Polynomial([0, 1, 0, -1 / 6, 0, 1 / 120, 0, -1 / 5040, 0, 1 / 362880]) * np.polynomial.Polynomial(
+        [0] * 4 + [1]
+    )
     assert g(h) == pytest.approx(x.deriv(order)(h), rel=1e-9)
 
 
@@ -172,14 +189,23 @@ def test_ties_as_in_jax() -> None:
     assert grad(lambda x: np.clip(x, 0.0, 1.0))(1.0) == 0.5
     assert grad(np.prod)(np.zeros(2))[0] == 0
     np.testing.assert_array_equal(hessian(np.prod)(np.zeros(2)), [[0, 1], [1, 0]])
-    assert grad(grad(np.sinc))(0.0) == pytest.approx(-np.pi**2 / 3)
+    assert grad(grad(np.sinc))(0.0) == pytest.approx(-(np.pi**2) / 3)
     assert grad(grad(grad(np.tanh)))(0.0) == -2
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0)])
 def test_empty_arrays(shape: tuple) -> None:
     x = np.zeros(shape)
-    for f in (np.sin, np.sum, np.cumsum, np.ravel, np.prod, lambda x: x * 2 + x, lambda x: np.concatenate([x, x]), lambda x: x[:0]):
+    for f in (
+        np.sin,
+        np.sum,
+        np.cumsum,
+        np.ravel,
+        np.prod,
+        lambda x: x * 2 + x,
+        lambda x: np.concatenate([x, x]),
+        lambda x: x[:0],
+    ):
         value, pull = vjp(f, x)
         assert np.shape(value) == np.shape(f(x))
         assert pull(np.ones(np.shape(value)))[0].shape == shape
@@ -302,5 +328,11 @@ def test_inputs_keep_their_dtype() -> None:
 
 
 def test_a_plain_dot_of_the_table_with_numpy_arrays_on_the_left() -> None:
-    for f in (lambda x: A @ x, lambda x: A[0] * x, lambda x: 2.0 - x, lambda x: A[0] ** (x / 9), lambda x: np.float64(3) * x):
+    for f in (
+        lambda x: A @ x,
+        lambda x: A[0] * x,
+        lambda x: 2.0 - x,
+        lambda x: A[0] ** (x / 9),
+        lambda x: np.float64(3) * x,
+    ):
         check_grads(f, (X,))

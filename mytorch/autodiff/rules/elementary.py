@@ -39,7 +39,9 @@ def _power_by_base(y: Any, a: Any, b: Any) -> Any:
 
 
 # ** and not np.power: arrays have short cuts for the exponents 2, -1 and 0.5.
-elementwise(np.power, _power_by_base, lambda y, a, b: y * np.log(np.where(a == 0, 1, a)), call=operator.pow, name="power")
+elementwise(
+    np.power, _power_by_base, lambda y, a, b: y * np.log(np.where(a == 0, 1, a)), call=operator.pow, name="power"
+)
 composite(np.float_power, lambda a, b: _at_least_double(a) ** _at_least_double(b))
 elementwise(np.square, lambda y, x: 2 * x)
 elementwise(np.reciprocal, lambda y, x: -y * y)
@@ -105,7 +107,10 @@ composite(np.angle, lambda z, deg=False: np.arctan2(np.imag(z), np.real(z)) * (1
 composite(np.real_if_close, lambda a, tol=100: np.real(a) if np.isrealobj(np.real_if_close(plain(a), tol)) else a)
 elementwise(np.copysign, lambda y, a, b: np.sign(a) * np.copysign(1, plain(b)).astype(y.dtype), None)
 elementwise(np.heaviside, None, lambda y, a, b: plain(a) == 0)
-composite(np.nan_to_num, lambda x, *args, **kwargs: np.where(np.isfinite(plain(x)), x, np.nan_to_num(plain(x), *args, **kwargs)))
+composite(
+    np.nan_to_num,
+    lambda x, *args, **kwargs: np.where(np.isfinite(plain(x)), x, np.nan_to_num(plain(x), *args, **kwargs)),
+)
 
 # Roundings and remainders: a - b * trunc(a / b) and a - b * floor(a / b)
 elementwise(np.fmod, lambda y, a, b: 1, lambda y, a, b: -np.trunc(a / b))
@@ -149,7 +154,9 @@ where.reads = True
 composite(np.where, lambda condition, *args: where(plain(condition), *args) if args else np.where(plain(condition)))
 
 
-def _clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None, **_: Any) -> Any:
+def _clip(
+    a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None, **_: Any
+) -> Any:
     low, high = a_min if a_min is not None else min, a_max if a_max is not None else max
     a = a if low is None else np.maximum(a, low)
     return a if high is None else np.minimum(a, high)
@@ -175,7 +182,8 @@ def _piecewise(x: Any, condlist: Any, funclist: Any) -> Any:
 
 
 def _at_least_double(x: Any) -> Any:
-    return x if plain(x).dtype.kind == "c" else x.astype(np.float64) if isinstance(x, Traced) else np.asarray(x, float)
+    x = x if type(x) is Traced else np.asarray(x)
+    return x if x.dtype.kind == "c" else x.astype(np.float64)
 
 
 def _below(a: Any, y: Any) -> Any:

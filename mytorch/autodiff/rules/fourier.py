@@ -23,9 +23,9 @@ def _transform_vjp(transform: Any) -> Any:
 def _fit_length(x: Any, n: int, axis: int) -> Any:
     have, before = x.shape[axis], (slice(None),) * (axis % x.ndim)
     if have > n:
-        return x[(*before, slice(0, n))]
+        return x[before + (slice(0, n),)]
     shape = (*x.shape[: axis % x.ndim], n, *x.shape[axis % x.ndim + 1 :])
-    return x if have == n else scatter(x, (*before, slice(0, have)), shape)
+    return x if have == n else scatter(x, before + (slice(0, have),), shape)
 
 
 linear(np.fft.fft, _transform_vjp(np.fft.fft), name="fft")
@@ -44,7 +44,11 @@ def _irfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = N
     half = np.moveaxis(_fit_length(a, n // 2 + 1, axis), axis, -1)
     mirrored = np.conj(np.flip(half[..., 1 : (n + 1) // 2], -1))
     first = np.real(half[..., :1]).astype(plain(half).dtype)
-    middle = half[..., 1:] if n % 2 else np.concatenate([half[..., 1:-1], np.real(half[..., -1:]).astype(half.dtype)], axis=-1)
+    middle = (
+        half[..., 1:]
+        if n % 2
+        else np.concatenate([half[..., 1:-1], np.real(half[..., -1:]).astype(half.dtype)], axis=-1)
+    )
     whole = np.concatenate([first, middle, mirrored] if n > 1 else [first], axis=-1)
     return np.moveaxis(np.real(np.fft.ifft(whole, norm=norm)), -1, axis)
 

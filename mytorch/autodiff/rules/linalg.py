@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.autodiff.kinds import composite, constant, explicit
+from mytorch.autodiff.kinds import Explicit, composite, constant, explicit
 from mytorch.autodiff.tracer import plain
+from mytorch.nn.rules import fit
 
 la = np.linalg
 
@@ -43,36 +44,18 @@ def _eye(a: Any) -> Any:
 explicit(la.inv, [lambda g, y, a: -(_t(y) @ g @ _t(y))], [lambda t, y, a: -(y @ t @ y)])
 
 
-def _solve(a: Any, b: Any) -> Any:
-    """A stack of columns is always a stack of matrices here, in NumPy 1.x too."""
-    return la.solve(a, b)
+class _Solve(Explicit):
+    """A X = B: A dX = dB - dA X. Back: A^T W = G gives dL/dB = W and dL/dA = -W X^T. One solve each way, never an inverse."""
 
-
-def _column_times_row(column: Any, row: Any) -> Any:
-    return column @ _t(row)
-
-
-# With A x = b: A dx = db - dA x, and back: A^T w = g, dL/db = w, dL/dA = -w x^T. One solve each way, never an inverse.
-solve_columns = explicit(
-    _solve,
-    [lambda g, y, a, b: -_column_times_row(la.solve(_t(a), g), y), lambda g, y, a, b: la.solve(_t(a), g)],
-    [lambda t, y, a, b: -la.solve(a, t @ y), lambda t, y, a, b: la.solve(a, t)],
-    name="linalg.solve",
-)
-
-
-class _SolveOnce:
-    """Both gradients of a solve from one solve: w is found once, and dL/dA = -w x^T is an outer product."""
-
-    def __call__(self, g: Any, y: Any, args: Any, kwargs: Any, wanted: Any) -> Any:
-        from mytorch.nn.rules import fit
-
+    def pull(self, g: Any, y: Any, args: Any, kwargs: Any, wanted: Any) -> Any:
         a, b = args
         w = la.solve(_t(a), g)
-        return (fit(-_column_times_row(w, y), a) if wanted[0] else None), (fit(w, b) if wanted[1] else None)
+        return (fit(-(w @ _t(y)), a) if wanted[0] else None), (fit(w, b) if wanted[1] else None)
 
 
-solve_columns.pull = _SolveOnce()  # type: ignore[method-assign]
+solve_columns = _Solve(
+    la.solve, "linalg.solve", None, [lambda t, y, a, b: -la.solve(a, t @ y), lambda t, y, a, b: la.solve(a, t)]
+)
 
 
 def solve(a: Any, b: Any) -> Any:
@@ -156,7 +139,7 @@ def _gaps(values: Any, what: str) -> Any:
     if np.any((np.abs(plain(difference)) <= 8 * np.finfo(known.dtype).eps * scale) & ~own):
         raise la.LinAlgError(
             f"Two {what} coincide (to rounding), so the vectors that belong to them have no derivative. The {what} alone "
-            f"do: differentiate a function of them only, or perturb the matrix."
+            "have: take them from eigvalsh, eigvals or svd(compute_uv=False), or perturb the matrix."
         )
     return np.where(own, 0, 1 / np.where(own, 1, difference))
 
@@ -296,7 +279,7 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
         axes = tuple(range(np.ndim(x)))
     else:
         axes = (axis,) if isinstance(axis, int) else tuple(axis)
-    settings = {"axis": axes, "keepdims": keepdims}
+    settings: dict[str, Any] = {"axis": axes, "keepdims": keepdims}
     if ord is None or (ord in ("fro", "f") and len(axes) == 2) or (ord == 2 and len(axes) == 1):
         return np.sqrt(np.sum(_squares(x), **settings))
     if len(axes) == 1:
@@ -309,7 +292,11 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
         raise ValueError(f"Invalid norm order {ord!r} for matrices.")
     summed, over = axes if abs(ord) == 1 else axes[::-1]
     extreme = np.max if ord > 0 else np.min
-    return extreme(np.sum(np.abs(x), axis=summed, keepdims=True), **settings) if keepdims else _squeeze_extreme(x, summed, over, extreme)
+    return (
+        extreme(np.sum(np.abs(x), axis=summed, keepdims=True), **settings)
+        if keepdims
+        else _squeeze_extreme(x, summed, over, extreme)
+    )
 
 
 def _squeeze_extreme(x: Any, summed: int, over: int, extreme: Any) -> Any:
@@ -334,7 +321,15 @@ def _squares(x: Any) -> Any:
 
 composite(la.norm, _norm)
 if hasattr(la, "vector_norm"):
-    composite(la.vector_norm, lambda x, /, *, axis=None, keepdims=False, ord=2: _norm(np.ravel(x) if axis is None and not keepdims else x, ord if axis is None and not keepdims or isinstance(axis, int) else None, axis, keepdims))
+    composite(
+        la.vector_norm,
+        lambda x, /, *, axis=None, keepdims=False, ord=2: _norm(
+            np.ravel(x) if axis is None and not keepdims else x,
+            ord if (axis is None and not keepdims) or isinstance(axis, int) else None,
+            axis,
+            keepdims,
+        ),
+    )
     composite(la.matrix_norm, lambda x, /, *, keepdims=False, ord="fro": _norm(x, ord, (-2, -1), keepdims))
 
 
@@ -353,7 +348,9 @@ def _multi_dot(arrays: Any, out: Any = None) -> Any:
     """Multiplied in the order that costs least, found as in Cormen et al., "Introduction to Algorithms", section 15.2."""
     arrays = list(arrays)
     n = len(arrays)
-    sizes = [1 if np.ndim(arrays[0]) == 1 else np.shape(arrays[0])[0]] + [np.shape(a)[0] if np.ndim(a) == 1 else np.shape(a)[-1] for a in arrays]
+    sizes = [1 if np.ndim(arrays[0]) == 1 else np.shape(arrays[0])[0]] + [
+        np.shape(a)[0] if np.ndim(a) == 1 else np.shape(a)[-1] for a in arrays
+    ]
     if np.ndim(arrays[-1]) == 1:
         sizes[-1] = 1
     if n < 3:
@@ -362,7 +359,9 @@ def _multi_dot(arrays: Any, out: Any = None) -> Any:
     for length in range(1, n):
         for i in range(n - length):
             j = i + length
-            costs = ((best[i, k][0] + best[k + 1, j][0] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j))
+            costs = (
+                (best[i, k][0] + best[k + 1, j][0] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j)
+            )
             best[i, j] = min(costs)
 
     def product(i: int, j: int) -> Any:
@@ -373,12 +372,26 @@ def _multi_dot(arrays: Any, out: Any = None) -> Any:
 
 composite(la.matrix_power, _matrix_power)
 composite(la.multi_dot, _multi_dot)
-composite(la.cond, lambda x, p=None: la.norm(x, 2, (-2, -1)) / la.norm(x, -2, (-2, -1)) if p in (None, 2) else la.norm(x, p, (-2, -1)) * la.norm(la.inv(x), p, (-2, -1)))
-for _new, _old in (("matmul", np.matmul), ("outer", np.outer), ("tensordot", np.tensordot), ("cross", np.cross), ("diagonal", None), ("trace", None), ("matrix_transpose", None), ("vecdot", None)):
-    if hasattr(la, _new) and getattr(la, _new) is not getattr(np, _new, None):
-        _call = _old or {
-            "diagonal": lambda x, offset=0: np.diagonal(x, offset, -2, -1), "trace": lambda x, offset=0: np.trace(x, offset, -2, -1),
-            "matrix_transpose": _t, "vecdot": lambda a, b, axis=-1: np.vecdot(a, b, axis=axis),
-        }[_new]  # fmt: skip
-        composite(getattr(la, _new), _call)
+composite(
+    la.cond,
+    lambda x, p=None: (
+        la.norm(x, 2, (-2, -1)) / la.norm(x, -2, (-2, -1))
+        if p in (None, 2)
+        else la.norm(x, p, (-2, -1)) * la.norm(la.inv(x), p, (-2, -1))
+    ),
+)
+# NumPy 2 has some functions a second time under linalg, over the last two axes.
+_TWINS: dict[str, Any] = {
+    "matmul": np.matmul,
+    "outer": np.outer,
+    "tensordot": np.tensordot,
+    "cross": np.cross,
+    "diagonal": lambda x, offset=0: np.diagonal(x, offset, -2, -1),
+    "trace": lambda x, offset=0: np.trace(x, offset, -2, -1),
+    "matrix_transpose": _t,
+    "vecdot": lambda a, b, axis=-1: np.sum(np.conj(np.moveaxis(a, axis, -1)) * np.moveaxis(b, axis, -1), axis=-1),
+}
+for _name, _twin in _TWINS.items():
+    if hasattr(la, _name) and getattr(la, _name) is not getattr(np, _name, None):
+        composite(getattr(la, _name), _twin)
 constant(la.matrix_rank)

@@ -18,7 +18,8 @@ class _Matmul(Explicit):
     """Both gradients by the homework's backward function, in one call."""
 
     def pull(self, g: Any, y: Any, args: Any, kwargs: dict, wanted: Any) -> Any:
-        return f.matmul_backward(g, *args, needs=wanted)
+        a, b = args
+        return f.matmul_backward(g, a, b, needs=wanted)
 
 
 TABLE[np.matmul] = matmul = _Matmul(operator.matmul, "matmul", (None, None), None)
@@ -29,9 +30,10 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """The summed axes last in a and first in b, then one matrix product."""
     na, nb = np.ndim(a), np.ndim(b)
     if isinstance(axes, (int, np.integer)):
-        over_a, over_b = list(range(na - axes, na)), list(range(axes))
-    else:
-        over_a, over_b = [[part] if isinstance(part, (int, np.integer)) else list(part) for part in axes]
+        axes = list(range(na - axes, na)), list(range(axes))
+    over_a: Any
+    over_b: Any
+    over_a, over_b = [[part] if isinstance(part, (int, np.integer)) else list(part) for part in axes]
     over_a, over_b = [i % na for i in over_a], [i % nb for i in over_b]
     keep_a, keep_b = [i for i in range(na) if i not in over_a], [i for i in range(nb) if i not in over_b]
     summed, summed_b = [np.shape(a)[i] for i in over_a], [np.shape(b)[i] for i in over_b]
@@ -89,7 +91,9 @@ composite(np.vdot, lambda a, b: np.matmul(np.conj(np.ravel(a)), np.ravel(b)))
 composite(np.kron, _kron)
 composite(np.cross, _cross)
 if hasattr(np, "vecdot"):
-    composite(np.vecdot, lambda a, b, axis=-1: np.sum(np.conj(np.moveaxis(a, axis, -1)) * np.moveaxis(b, axis, -1), axis=-1))
+    composite(
+        np.vecdot, lambda a, b, axis=-1: np.sum(np.conj(np.moveaxis(a, axis, -1)) * np.moveaxis(b, axis, -1), axis=-1)
+    )
 if hasattr(np, "matvec"):
     composite(np.matvec, lambda a, b: np.matmul(a, b[..., np.newaxis])[..., 0])
     composite(np.vecmat, lambda a, b: np.matmul(np.conj(a)[..., np.newaxis, :], b)[..., 0, :])
@@ -106,7 +110,11 @@ def _einsum_vjp(i: int, g: Any, y: Any, *arrays: Any, axes: tuple[tuple[int, ...
     fresh = count(max((n for letters in axes for n in letters), default=0) + 1)
     others = [(array, letters) for j, (array, letters) in enumerate(zip(arrays, axes)) if j != i]
     others.append((g, axes[-1]))
-    seen = {n: len(plain(a)) if len(letters) == 1 else plain(a).shape[k] for a, letters in others for k, n in enumerate(letters)}
+    seen = {
+        n: len(plain(a)) if len(letters) == 1 else plain(a).shape[k]
+        for a, letters in others
+        for k, n in enumerate(letters)
+    }
     result: list[int] = []
     dtype = plain(g).dtype
     for n, length in zip(axes[i], plain(arrays[i]).shape):
@@ -143,7 +151,9 @@ def _einsum_of(*operands: Any, optimize: Any = False, out: Any = None, **kwargs:
     widest = max((np.ndim(a) - len(term) + 1 for a, term in zip(arrays, terms) if ... in term), default=0)
     if output is None:
         flat = [n for term in terms for n in term if n is not ...]
-        output = ([...] if any(... in term for term in terms) else []) + sorted(n for n in set(flat) if flat.count(n) == 1)
+        output = ([...] if any(... in term for term in terms) else []) + sorted(
+            n for n in set(flat) if flat.count(n) == 1
+        )
     numbers: dict[Any, int] = {}
     spelled = [_spell(term, np.ndim(a) - len(term) + 1, numbers) for a, term in zip(arrays, terms)]
     return einsum(*arrays, axes=(*spelled, _spell(output, widest, numbers)), optimize=optimize)
@@ -196,11 +206,11 @@ def _correlate(a: Any, v: Any, mode: str) -> Any:
 
 # Interpolation, grids, counting
 def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
+    xp, fp = (part if isinstance(part, Traced) else np.asarray(part) for part in (xp, fp))
     if period is not None:
         x, xp = np.remainder(x, period), np.remainder(xp, period)
         order = np.argsort(plain(xp))
-        xp, fp = np.asarray(xp)[order] if not isinstance(xp, Traced) else xp[order], fp[order]
-        xp, fp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period]), np.concatenate([fp[-1:], fp, fp[:1]])
+        xp, fp = xp[order], fp[order]
     x, xp, fp = (part if isinstance(part, Traced) else np.asarray(part, dtype=float) for part in (x, xp, fp))
     n = np.size(plain(xp))
     i = np.clip(np.searchsorted(plain(xp), plain(x), side="right") - 1, 0, max(n - 2, 0))
@@ -210,7 +220,9 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
     return np.where(low, fp[0] if left is None else left, np.where(high, fp[-1] if right is None else right, inside))
 
 
-def _linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0) -> Any:
+def _linspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
+) -> Any:
     dtype = np.linspace(plain(start), plain(stop), 0, dtype=dtype).dtype
     start, stop = np.broadcast_arrays(start, stop)
     share = np.linspace(0, 1, num, endpoint=endpoint).astype(dtype).reshape((-1,) + (1,) * np.ndim(start))
@@ -218,7 +230,9 @@ def _linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, retst
     return (line, (stop - start) / max(num - bool(endpoint), 1)) if retstep else line
 
 
-def _logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0) -> Any:
+def _logspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
+) -> Any:
     dtype = np.logspace(plain(start), plain(stop), 0, base=plain(base), dtype=dtype).dtype
     return (base ** _linspace(start, stop, num, endpoint, axis=axis)).astype(dtype)
 
@@ -227,13 +241,19 @@ def _bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     from mytorch.autodiff.rules.shapes import scatter
 
     x = plain(x)
-    return np.bincount(x, None, minlength) if weights is None else scatter(weights.astype(float), x, (max(minlength, x.max(initial=-1) + 1),))
+    return (
+        np.bincount(x, None, minlength)
+        if weights is None
+        else scatter(weights.astype(float), x, (max(minlength, x.max(initial=-1) + 1),))
+    )
 
 
 composite(np.interp, _interp)
 composite(np.linspace, _linspace)
 composite(np.logspace, _logspace)
-composite(np.geomspace, lambda start, stop, *args, **kwargs: np.exp(_linspace(np.log(start), np.log(stop), *args, **kwargs)))
+composite(
+    np.geomspace, lambda start, stop, *args, **kwargs: np.exp(_linspace(np.log(start), np.log(stop), *args, **kwargs))
+)
 composite(np.bincount, _bincount)
 composite(np.vander, lambda x, N=None, increasing=False: _vander(x, N, increasing))
 composite(np.polyval, lambda p, x: _polyval(p, x))
@@ -249,5 +269,3 @@ def _polyval(p: Any, x: Any) -> Any:
     for coefficient in p:  # Horner's scheme
         y = y * x + coefficient
     return y
-
-

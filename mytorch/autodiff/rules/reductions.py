@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff.kinds import composite, explicit, linear
-from mytorch.autodiff.tracer import Traced, plain
+from mytorch.autodiff.tracer import plain
 from mytorch.nn import functional as f
 
 # Sums and means by the homework's backward functions
@@ -25,7 +25,7 @@ _mean = linear(
 
 
 def _no_value(value: Any) -> bool:
-    return value is None or value is np._NoValue  # type: ignore[attr-defined]
+    return value is None or value is np._NoValue
 
 
 def _settings(axis: Any, keepdims: Any, dtype: Any = None, out: Any = None) -> dict[str, Any]:
@@ -42,13 +42,23 @@ def _masked(x: Any, where: Any, neutral: Any) -> Any:
     return x if _no_value(where) or where is True else np.where(where, x, neutral)
 
 
-def sum_(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = None) -> Any:
+def sum_(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    initial: Any = None,
+    where: Any = None,
+) -> Any:
     """np.sum."""
     total = _sum(_masked(a, where, 0), **_settings(axis, keepdims, dtype, out))
     return total if _no_value(initial) else total + initial
 
 
-def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = None) -> Any:
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = None
+) -> Any:
     """np.mean."""
     settings = _settings(axis, keepdims, dtype, out)
     if _no_value(where):
@@ -57,11 +67,15 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims:
     return _sum(_masked(a, where, 0), **settings) / counts.astype(plain(a).dtype)
 
 
-def var(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = False, **kwargs: Any) -> Any:
+def var(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = False, **kwargs: Any
+) -> Any:
     """np.var: the sum of |x - mean|**2 over n - ddof."""
     settings = _settings(axis, keepdims, dtype, out)
     centred = a - np.mean(a, axis=settings["axis"], keepdims=True)
-    squares = np.square(centred) if plain(a).dtype.kind != "c" else np.square(np.real(centred)) + np.square(np.imag(centred))
+    squares = (
+        np.square(centred) if plain(a).dtype.kind != "c" else np.square(np.real(centred)) + np.square(np.imag(centred))
+    )
     total = np.sum(squares, **settings)
     return total / max(np.size(plain(a)) / max(total.size, 1) - kwargs.get("correction", ddof), 0)
 
@@ -112,7 +126,15 @@ _prod = explicit(
 )
 
 
-def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = None) -> Any:
+def prod(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    initial: Any = None,
+    where: Any = None,
+) -> Any:
     """np.prod."""
     settings = _settings(axis, keepdims, dtype, out)
     product = _prod(_axes_last(_masked(a if dtype is None else a.astype(dtype), where, 1), axis))
@@ -127,13 +149,19 @@ def _axes_last(a: Any, axis: Any) -> Any:
     axes = [i % np.ndim(a) for i in (axis if isinstance(axis, (tuple, list)) else (axis,))]
     rest = [i for i in range(np.ndim(a)) if i not in axes]
     moved = np.transpose(a, rest + axes) if rest + axes != list(range(np.ndim(a))) else a
-    return moved if len(axes) == 1 else np.reshape(moved, [np.shape(a)[i] for i in rest] + [math.prod(np.shape(a)[i] for i in axes)])
+    return (
+        moved
+        if len(axes) == 1
+        else np.reshape(moved, [np.shape(a)[i] for i in rest] + [math.prod(np.shape(a)[i] for i in axes)])
+    )
 
 
 def _keep(result: Any, a: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
     if not keepdims:
         return result
-    axes = range(np.ndim(a)) if axis is None else [i % np.ndim(a) for i in (axis if isinstance(axis, tuple) else (axis,))]
+    axes = (
+        range(np.ndim(a)) if axis is None else [i % np.ndim(a) for i in (axis if isinstance(axis, tuple) else (axis,))]
+    )
     return np.reshape(result, [1 if i in axes else n for i, n in enumerate(np.shape(a))])
 
 
@@ -170,7 +198,9 @@ def _extreme_jvp(t: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = Fals
 def _extreme(fun: Any, neutral: float, pair: Any) -> Any:
     rule = explicit(fun, [_extreme_vjp], [_extreme_jvp])
 
-    def extreme(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = None) -> Any:
+    def extreme(
+        a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = None
+    ) -> Any:
         result = rule(_masked(a, where, neutral), **_settings(axis, keepdims, out=out))
         return result if _no_value(initial) else pair(result, initial)
 
@@ -189,9 +219,20 @@ def _median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = F
     return _keep(middle, a, **settings)
 
 
-def _quantile(a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear", keepdims: Any = False, **_: Any) -> Any:
+def _quantile(
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: Any = False,
+    **_: Any,
+) -> Any:
     if method != "linear" or np.ndim(q) > 1:
-        raise NotImplementedError("np.quantile of a traced array knows method='linear' and a 0-d or 1-d q. Use np.sort and indices.")
+        raise NotImplementedError(
+            "np.quantile of a traced array knows method='linear' and a 0-d or 1-d q. Use np.sort and indices."
+        )
     settings = _settings(axis, keepdims, out=out)
     flat = np.sort(_axes_last(a, settings["axis"]), axis=-1)
     dtype = np.quantile(np.zeros(1, plain(a).dtype), plain(q)).dtype
@@ -204,10 +245,16 @@ def _quantile(a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input
     return np.stack([_keep(mixed[..., i], a, **settings) for i in range(np.shape(q)[0])])
 
 
-composite(np.ptp, lambda a, axis=None, out=None, keepdims=False: np.max(a, axis, out, keepdims) - np.min(a, axis, out, keepdims))
+composite(
+    np.ptp,
+    lambda a, axis=None, out=None, keepdims=False: np.max(a, axis, out, keepdims) - np.min(a, axis, out, keepdims),
+)
 composite(np.median, _median)
 composite(np.quantile, _quantile)
-composite(np.percentile, lambda a, q, *args, **kwargs: np.quantile(a, q / 100 if isinstance(q, (float, int, Traced)) else np.asarray(q) / 100, *args, **kwargs))
+composite(
+    np.percentile,
+    lambda a, q, *args, **kwargs: np.quantile(a, np.true_divide(q, 100) if np.ndim(q) else q / 100, *args, **kwargs),
+)
 for old, new in ((np.amax, np.max), (np.amin, np.min)):
     if old is not new:  # in NumPy 1.x they are functions of their own
         composite(old, lambda *args, new=new, **kwargs: new(*args, **kwargs))
@@ -216,7 +263,9 @@ for name in ("cumulative_sum", "cumulative_prod"):
         plain_name = {"cumulative_sum": np.cumsum, "cumulative_prod": np.cumprod}[name]
         composite(
             getattr(np, name),
-            lambda x, /, *, axis=None, dtype=None, plain_one=plain_name, **_: plain_one(x, 0 if axis is None else axis, dtype),
+            lambda x, /, *, axis=None, dtype=None, plain_one=plain_name, **_: plain_one(
+                x, 0 if axis is None else axis, dtype
+            ),
         )
 
 
@@ -234,7 +283,9 @@ def _nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepd
     return np.nansum(a, **settings) / _nan_count(a, settings["axis"], settings["keepdims"])
 
 
-def _nanvar(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = False) -> Any:
+def _nanvar(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = False
+) -> Any:
     settings = _settings(axis, keepdims, dtype, out)
     centred = np.where(np.isnan(plain(a)), 0, a - _nanmean(a, settings["axis"], keepdims=True))
     return np.sum(np.square(np.abs(centred) if plain(a).dtype.kind == "c" else centred), **settings) / (
@@ -273,7 +324,7 @@ def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any =
         a = np.concatenate([*ends[0], a, *ends[1]], axis=axis)
     before = (slice(None),) * (axis % np.ndim(a))
     for _ in range(n):
-        a = a[(*before, slice(1, None))] - a[(*before, slice(None, -1))]
+        a = a[before + (slice(1, None),)] - a[before + (slice(None, -1),)]
     return a
 
 
@@ -292,4 +343,4 @@ def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     return np.sum(width * (y[..., 1:] + y[..., :-1]) / 2, axis=-1)
 
 
-composite(np.trapezoid if hasattr(np, "trapezoid") else np.trapz, _trapezoid)
+composite(getattr(np, "trapezoid" if hasattr(np, "trapezoid") else "trapz"), _trapezoid)

@@ -12,6 +12,8 @@ from mytorch.autodiff.kinds import Rule, composite, constant, explicit, linear
 from mytorch.autodiff.tracer import Traced, is_float, plain
 from mytorch.nn import functional as f
 
+scatter: Any
+
 
 # Indexing, and its transpose: adding to the entries that were read
 def _read(x: Any, index: Any) -> Any:
@@ -53,28 +55,31 @@ def rearrangement(fun: Callable) -> Rule:
     return linear(fun, partial(_put_back, fun))
 
 
-for function in (np.rollaxis, np.rot90, np.repeat, np.tile, np.resize, np.diagonal, np.delete, np.take_along_axis):
-    rearrangement(function)
+for moving in (np.rollaxis, np.rot90, np.repeat, np.tile, np.resize, np.diagonal, np.delete, np.take_along_axis):
+    rearrangement(moving)
 
 # The common ones by what undoes them, without a list of numbers
-for function in (np.ravel, np.squeeze, np.expand_dims):
-    linear(function, lambda g, y, x, *_, **__: g.reshape(x.shape))
-for function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
-    rule = linear(function, lambda g, y, x: g.reshape(x.shape))
-    composite(function, lambda *xs, rule=rule: rule(*xs) if len(xs) == 1 else tuple(map(rule, xs)))
+for reshaping in (np.squeeze, np.expand_dims):
+    linear(reshaping, lambda g, y, x, *_, **__: g.reshape(x.shape))
+for raising in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
+    rule = linear(raising, lambda g, y, x: g.reshape(x.shape))
+    composite(raising, lambda *xs, rule=rule: rule(*xs) if len(xs) == 1 else tuple(map(rule, xs)))
 
 
-def _reshape_vjp(g: Any, y: Any, x: Any, shape: Any, order: str = "C") -> Any:
+def _reshape_vjp(g: Any, y: Any, x: Any, shape: Any, order: Any = "C") -> Any:
     return f.reshape_backward(g, x) if order == "C" else np.reshape(g, x.shape, order=order)
 
 
 _reshape = linear(np.reshape, _reshape_vjp, call=lambda x, shape, order="C": x.reshape(shape, order=order))
 composite(
-    np.reshape, lambda a, shape=None, order="C", *, newshape=None, copy=None: _reshape(a, newshape if shape is None else shape, order=order)
+    np.reshape,
+    lambda a, shape=None, order="C", *, newshape=None, copy=None: _reshape(
+        a, newshape if shape is None else shape, order=order
+    ),
 )
 
 
-def _ravel_vjp(g: Any, y: Any, x: Any, order: str = "C") -> Any:
+def _ravel_vjp(g: Any, y: Any, x: Any, order: Any = "C") -> Any:
     return np.reshape(g, x.shape, order=order)
 
 
@@ -116,7 +121,8 @@ linear(np.tril, lambda g, y, x, k=0: np.tril(g, k))
 linear(np.diagflat, lambda g, y, x, k=0: np.reshape(np.diagonal(g, k), x.shape))
 composite(np.diag, lambda v, k=0: np.diagflat(v, k) if np.ndim(v) == 1 else np.diagonal(v, k))
 composite(
-    np.trace, lambda a, offset=0, axis1=0, axis2=1, **kwargs: np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, **kwargs)
+    np.trace,
+    lambda a, offset=0, axis1=0, axis2=1, **kwargs: np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, **kwargs),
 )
 
 
@@ -200,7 +206,7 @@ def _array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list:
     pieces = []
     for place in places:
         begin = int(place[0]) if len(place) else begin
-        pieces.append(ary[(*before, slice(begin, begin + len(place)))])
+        pieces.append(ary[before + (slice(begin, begin + len(place)),)])
     return pieces
 
 
@@ -225,10 +231,14 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> A
     if mode == "constant":
         filled = np.pad(np.zeros(shape), pad_width, constant_values=plain(kwargs.get("constant_values", 0)))
         if any(isinstance(part, Traced) for part in _flat(kwargs.get("constant_values", 0))):
-            raise TypeError("np.pad with traced constant_values is not differentiated. Use np.concatenate with np.full_like.")
+            raise TypeError(
+                "np.pad with traced constant_values is not differentiated. Use np.concatenate with np.full_like."
+            )
         inside = np.pad(np.ones(shape, bool), pad_width)
         where = np.nonzero(inside)
-        index = tuple(slice(int(w.min()), int(w.max()) + 1) for w in where) if inside.any() else (slice(0, 0),) * len(shape)
+        index = (
+            tuple(slice(int(w.min()), int(w.max()) + 1) for w in where) if inside.any() else (slice(0, 0),) * len(shape)
+        )
         return scatter(array, index, inside.shape) + filled.astype(array.dtype)
     if mode in ("edge", "wrap", "reflect", "symmetric") and kwargs.get("reflect_type", "even") == "even":
         numbers = np.pad(np.arange(array.size).reshape(shape), pad_width, mode=mode, **kwargs)
@@ -263,7 +273,10 @@ def _partition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", orde
 
 composite(np.pad, _pad)
 composite(np.take, _take)
-composite(np.choose, lambda a, choices, mode="raise": np.stack(np.broadcast_arrays(*choices))[_choice(plain(a), choices, mode)])
+composite(
+    np.choose,
+    lambda a, choices, mode="raise": np.stack(np.broadcast_arrays(*choices))[_choice(plain(a), choices, mode)],
+)
 composite(np.sort, _sort)
 composite(np.partition, _partition)
 composite(np.compress, lambda condition, a, axis=None, out=None: _take(a, np.flatnonzero(plain(condition)), axis))
@@ -271,7 +284,7 @@ composite(np.extract, lambda condition, arr: np.ravel(arr)[np.flatnonzero(plain(
 composite(np.full_like, lambda a, fill_value, dtype=None, **_: _full_like(a, fill_value, dtype))
 
 
-def _choice(a: Any, choices: Any, mode: str) -> tuple:
+def _choice(a: Any, choices: Any, mode: Any) -> tuple:
     shape = np.broadcast_shapes(np.shape(a), *(np.shape(choice) for choice in choices))
     a = np.broadcast_to(a if mode == "raise" else np.choose(a, np.arange(len(choices)), mode=mode), shape)
     return (a, *np.indices(shape))
@@ -279,13 +292,19 @@ def _choice(a: Any, choices: Any, mode: str) -> tuple:
 
 def _full_like(a: Any, fill_value: Any, dtype: Any) -> Any:
     full = np.broadcast_to(fill_value, np.shape(a))
-    return full.astype(plain(a).dtype if dtype is None else dtype) if is_float(plain(fill_value)) else np.full_like(plain(a), fill_value, dtype)
+    return (
+        full.astype(plain(a).dtype if dtype is None else dtype)
+        if is_float(plain(fill_value))
+        else np.full_like(plain(a), fill_value, dtype)
+    )
 
 
 def _unique(ar: Any, *args: Any, **kwargs: Any) -> Any:
     """The sorted distinct entries, each differentiated through its first occurrence."""
     if args or any(value for key, value in kwargs.items() if key != "equal_nan"):
-        raise NotImplementedError("np.unique of a traced array takes no further arguments. Use plain indices of np.argsort.")
+        raise NotImplementedError(
+            "np.unique of a traced array takes no further arguments. Use plain indices of np.argsort."
+        )
     return np.ravel(ar)[np.unique(plain(ar), return_index=True)[1]]
 
 
