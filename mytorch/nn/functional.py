@@ -422,8 +422,7 @@ def _spread(grad_output: Array, a: Array, axis: Any, keepdims: bool) -> Array:
 
 
 def _as_float(a: Any) -> Array:
-    # Not np.asarray for what is an array already: one that is traced (mytorch.autodiff) stays traced.
-    a = a if hasattr(a, "dtype") else np.asarray(a)
+    a = np.asarray(a)
     return a if a.dtype.kind in "fc" else a.astype(np.float64)
 
 

@@ -24,7 +24,17 @@ def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of a shape, with g added at an index; an entry named twice gets the sum."""
     if type(g) is Traced:
         return scatter(g, index, shape)
-    return f.getitem_backward(np.asarray(g), np.broadcast_to(np.zeros((), g.dtype), shape), index)
+    total = np.zeros(shape, g.dtype)
+    if _names_each_once(index):
+        total[index] = g
+    else:
+        np.add.at(total, index, g)
+    return total
+
+
+def _names_each_once(index: Any) -> bool:
+    parts = index if type(index) is tuple else (index,)
+    return all(part is None or part is ... or isinstance(part, (slice, int, np.integer)) for part in parts)
 
 
 getitem = linear(_read, lambda g, y, x, index: scatter(g, index, x.shape), name="getitem")
