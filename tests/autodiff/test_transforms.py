@@ -336,3 +336,35 @@ def test_a_plain_dot_of_the_table_with_numpy_arrays_on_the_left() -> None:
         lambda x: np.float64(3) * x,
     ):
         check_grads(f, (X,))
+
+
+def test_one_triangle_is_read_and_the_gradient_is_symmetric() -> None:
+    for uplo, other in (("U", np.triu), ("L", np.tril)):
+        half = other(A)
+        values, pull = vjp(lambda a, uplo=uplo: np.linalg.eigh(a, UPLO=uplo)[0], half)
+        np.testing.assert_allclose(values, np.linalg.eigh(half, UPLO=uplo)[0])
+        np.testing.assert_allclose(vjp(lambda a, uplo=uplo: np.linalg.eigvalsh(a, uplo), half)[0], values)
+        _, v = np.linalg.eigh(half, UPLO=uplo)
+        np.testing.assert_allclose(pull(np.array([1.0, 0, 0]))[0], np.outer(v[:, 0], v[:, 0]), atol=1e-12)
+
+
+def test_blocks_of_mixed_depth() -> None:
+    f = lambda x: np.block([[np.eye(2) * x[0], np.ones((2, 1)) * x[1]], [x[:2], x[2:]]])  # noqa: E731
+    np.testing.assert_array_equal(vjp(f, X)[0], f(X))
+    check_grads(f, (X,))
+    g = lambda x: np.block([x, x * 2])  # noqa: E731
+    np.testing.assert_array_equal(vjp(g, X)[0], g(X))
+
+
+def test_multi_dot_takes_the_cheap_order() -> None:
+    """Column times row times column: from the right it is all vectors, from the left a matrix of 200 x 200."""
+    column, row = np.linspace(0, 1, 200)[:, None], np.linspace(1, 2, 200)[None, :]
+    engine = trace(lambda a, b, c: np.sum(np.linalg.multi_dot([a, b, c])))(column, row, column + 1)
+    assert max(op.output.size for op in engine.operation_list) == 200
+
+
+def test_indices_default_to_what_numpy_does() -> None:
+    x = np.arange(6.0).reshape(2, 3)
+    for f in (np.cumsum, np.sort, np.median, np.flip, np.roll, np.repeat, np.take, np.std, np.ptp, np.diff, np.argsort):
+        arguments = {np.roll: (1,), np.repeat: (2,), np.take: (np.array([4, -1]),)}.get(f, ())
+        np.testing.assert_allclose(vjp(lambda x, f=f, a=arguments: f(x, *a), x)[0], f(x, *arguments))

@@ -1,5 +1,8 @@
 """np.linalg. Most derivatives are stated forward, as the tangent of the result; reverse mode transposes them.
 
+cholesky, eigh and eigvalsh read one triangle; their gradients are those of the Hermitian matrix that it stands for, itself
+Hermitian, as in JAX and PyTorch.
+
 Sources: Giles, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation" (2008); Golub
 and Pereyra (1973) for the pseudoinverse; Townsend, "Differentiating the singular value decomposition" (2016); Walter and
 Lehmann, "Algorithmic differentiation of linear algebra functions" (2010) for QR.
