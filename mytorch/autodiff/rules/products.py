@@ -77,7 +77,7 @@ def _cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, ax
     plane = a[0] * b[1] - a[1] * b[0]
     if len(a) == 2 and len(b) == 2:
         return plane
-    zero = np.zeros(())
+    zero = np.zeros((), np.result_type(plain(a[0]), plain(b[0])))
     a, b = (tuple(x) if len(x) == 3 else (x[0], x[1], zero) for x in (a, b))
     space = np.broadcast_arrays(a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], plane)
     return np.moveaxis(np.stack(space), 0, axisc)
@@ -211,6 +211,7 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
         x, xp = np.remainder(x, period), np.remainder(xp, period)
         order = np.argsort(plain(xp))
         xp, fp = xp[order], fp[order]
+        xp, fp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period]), np.concatenate([fp[-1:], fp, fp[:1]])
     x, xp, fp = (part if isinstance(part, Traced) else np.asarray(part, dtype=float) for part in (x, xp, fp))
     n = np.size(plain(xp))
     i = np.clip(np.searchsorted(plain(xp), plain(x), side="right") - 1, 0, max(n - 2, 0))

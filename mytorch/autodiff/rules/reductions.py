@@ -339,8 +339,8 @@ composite(np.ediff1d, lambda ary, to_end=None, to_begin=None: _ediff1d(np.diff(n
 
 
 def _ediff1d(difference: Any, to_end: Any, to_begin: Any) -> Any:
-    begin = [] if to_begin is None else [np.ravel(to_begin)]
-    return np.concatenate([*begin, difference, *([] if to_end is None else [np.ravel(to_end)])])
+    ends = [[] if end is None else [np.ravel(end).astype(difference.dtype)] for end in (to_begin, to_end)]
+    return np.concatenate([*ends[0], difference, *ends[1]])
 
 
 def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
