@@ -8,6 +8,7 @@ the NumPy function on it is then recorded there, which is all that nesting takes
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -161,6 +162,8 @@ class Forward:
 
 def bind(rule: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Carry out one operation for the innermost run among its arguments; for all others they are what they wrap."""
+    if kwargs and innermost(list(kwargs.values())) is not None:
+        args, kwargs = _by_position(rule, args, kwargs)
     run, level = None, 0
     for value in args:
         if type(value) is Traced and value.run is not run and value.run.level > level:
@@ -238,6 +241,19 @@ def like(tangent: Any, value: Any) -> Any:
         tangent = tangent.real if tangent.dtype.kind == "c" and value.dtype.kind == "f" else tangent
         tangent = tangent.astype(value.dtype)
     return tangent
+
+
+def _by_position(rule: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[tuple, dict]:
+    """Arguments that were given by name, np.transpose(a=x), in the order in which the rule counts them."""
+    try:
+        bound = inspect.signature(rule.fun).bind(*args, **kwargs)
+    except ValueError:
+        bound = None
+    if bound is None or innermost(list(bound.kwargs.values())) is not None:
+        raise TypeError(
+            f"{rule.name} got a traced array by name. Pass the arrays by position and only settings by name."
+        )
+    return bound.args, bound.kwargs
 
 
 def _fingerprint(array: ndarray) -> Any:

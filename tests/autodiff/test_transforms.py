@@ -368,3 +368,22 @@ def test_indices_default_to_what_numpy_does() -> None:
     for f in (np.cumsum, np.sort, np.median, np.flip, np.roll, np.repeat, np.take, np.std, np.ptp, np.diff, np.argsort):
         arguments = {np.roll: (1,), np.repeat: (2,), np.take: (np.array([4, -1]),)}.get(f, ())
         np.testing.assert_allclose(vjp(lambda x, f=f, a=arguments: f(x, *a), x)[0], f(x, *arguments))
+
+
+def test_arrays_given_by_name() -> None:
+    for f in (
+        lambda x: np.transpose(a=x), lambda x: np.sum(a=x, axis=0), lambda x: np.convolve(x[0], v=x[1]),
+        lambda x: np.clip(x, a_min=x * 0.5, a_max=9.0), lambda x: np.linalg.solve(x, b=x[0]),
+        lambda x: np.take_along_axis(x, axis=0, indices=np.zeros((1, 3), int)),
+    ):  # fmt: skip
+        np.testing.assert_array_equal(vjp(f, A)[0], f(A))
+        check_grads(f, (A,))
+
+
+def test_trees_of_hessians_and_zero_derivatives_by_argument() -> None:
+    f = lambda x, y: np.sum(x**2 * y) + np.sign(y)  # noqa: E731
+    (xx, xy), (yx, yy) = hessian(f, (0, 1))(X, 2.0)
+    np.testing.assert_allclose(xx, 4 * np.eye(3))
+    np.testing.assert_allclose(xy, 2 * X)
+    np.testing.assert_allclose(yx, 2 * X)
+    assert yy == 0
