@@ -1,0 +1,176 @@
+"""vjp and jvp, on which every other transformation rests: run a function traced, and take the gradients out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from mytorch.autodiff.kinds import zeros_like
+from mytorch.autodiff.tracer import Forward, Reverse, Traced, plain, walk_back
+from mytorch.autodiff.tree import flatten, tree_map
+from mytorch.nn.rules import fit
+
+Function = Callable[..., Any]
+
+
+def vjp(fun: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
+    """The value of ``fun(*primals)``, and a function that pulls gradients of it back to the arguments (reverse mode).
+
+    primals: floating or complex arrays, or nested tuples, lists and dicts of them. Returns ``(value, pull)``, with
+    has_aux ``(value, pull, aux)`` for a fun that returns ``(value, aux)``. ``pull(g)`` takes a tree like the value and
+    returns a tuple with one tree per argument, each leaf in its argument's shape and dtype; it may be called repeatedly.
+    Complex numbers follow JAX: a linear function is transposed, without conjugation. Raises TypeError for what is no
+    float, ValueError for a g of the wrong shape, RuntimeError if an array was changed since the forward pass.
+    """
+    leaves, build = flatten(primals)
+    out, pull, aux = record(lambda *args: fun(*build(iter(args))), leaves, has_aux)
+    values, rebuild = flatten(out)
+
+    def pull_tree(g: Any) -> tuple:
+        cotangents, _ = flatten(g)
+        if len(cotangents) != len(values):
+            raise ValueError(f"pull got {len(cotangents)} gradients for {len(values)} outputs. Give one per output.")
+        return build(iter(pull([_cotangent(c, v) for c, v in zip(cotangents, values)])))
+
+    value = rebuild(iter(values))
+    return (value, pull_tree, aux) if has_aux else (value, pull_tree)
+
+
+def record(fun: Function, leaves: Sequence[Any], has_aux: bool = False) -> tuple[Any, Function, Any]:
+    """Run ``fun(*leaves)`` in reverse mode: its value, a function from cotangents to gradients (both lists), its aux.
+
+    That function may be given gradients of the leaves to add to; it then adds in the order of one single walk back.
+    """
+    values = [as_leaf(leaf) for leaf in leaves]
+    run = Reverse()
+    variables = [run.variable(value) for value in values]
+    out, aux = _run(run, fun, variables, has_aux)
+    traced, build = flatten(out)
+    _check_outputs(traced)
+    numbers = [v.mark if type(v) is Traced and v.run is run else None for v in traced]
+
+    def pull(cotangents: Sequence[Any], so_far: Sequence[Any] | None = None) -> list[Any]:
+        start = {} if so_far is None else {v.mark: g for v, g in zip(variables, so_far) if g is not None}
+        for number, g in zip(numbers, cotangents):
+            if number is not None and g is not None:
+                start[number] = start[number] + g if number in start else g
+        gradients = walk_back(run, start)
+        if so_far is not None:
+            return [gradients.get(variable.mark) for variable in variables]
+        seen = {id(g) for g in cotangents}
+        return [_own(gradients.get(variable.mark), variable.value, seen) for variable in variables]
+
+    return build(iter([_outside(v, run) for v in traced])), pull, aux
+
+
+def jvp(fun: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> tuple[Any, ...]:
+    """The value of ``fun(*primals)`` and its directional derivative along ``tangents`` (forward mode).
+
+    primals, tangents: tuples of the arguments and of trees of the same shapes. Returns ``(value, tangent)``, and aux with
+    has_aux. Nothing is stored: tangents are computed while the function runs. Raises as vjp does.
+    """
+    if (
+        not isinstance(primals, (tuple, list))
+        or not isinstance(tangents, (tuple, list))
+        or len(primals) != len(tangents)
+    ):
+        raise TypeError(
+            "jvp takes its arguments and their tangents as two tuples of one length: jvp(fun, (x, y), (dx, dy))."
+        )
+    leaves, build = flatten(tuple(primals))
+    directions, _ = flatten(tuple(tangents))
+    if len(leaves) != len(directions):
+        raise ValueError(f"jvp got {len(leaves)} arrays and {len(directions)} tangents. Give each array a tangent.")
+    value, tangent, aux = push(lambda *args: fun(*build(iter(args))), leaves, directions, has_aux)
+    return (value, tangent, aux) if has_aux else (value, tangent)
+
+
+def push(fun: Function, leaves: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> tuple[Any, Any, Any]:
+    """Run ``fun(*leaves)`` in forward mode: its value, its tangent, its aux. A tangent may be None for zero."""
+    values = [as_leaf(leaf) for leaf in leaves]
+    run = Forward()
+    duals = [v if t is None else Traced(v, run, _cotangent(t, v, "tangent")) for v, t in zip(values, tangents)]
+    out, aux = _run(run, fun, duals, has_aux)
+    traced, build = flatten(out)
+    _check_outputs(traced)
+    tangent = [v.mark if type(v) is Traced and v.run is run else zeros_like(v)[()] for v in traced]
+    return build(iter([_outside(v, run) for v in traced])), build(iter(tangent)), aux
+
+
+def as_leaf(leaf: Any) -> Any:
+    """An argument to differentiate with respect to, as an array or NumPy scalar. Refuses what is no float."""
+    if type(leaf) is Traced:
+        return leaf
+    array = leaf if isinstance(leaf, np.ndarray) else np.asarray(leaf)
+    kind = array.dtype.kind
+    if kind in "iub":
+        raise TypeError(
+            f"An argument of dtype {array.dtype} was given, and integers have no derivative. Pass floats: "
+            f"{'x.astype(float)' if array.ndim else repr(float(array))}. (argnums chooses the arguments to differentiate.)"
+        )
+    if kind not in "fc":
+        what = {"O": "objects", "U": "strings", "S": "bytes", "M": "dates", "m": "time spans"}.get(kind, "records")
+        raise TypeError(
+            f"An argument of dtype {array.dtype} was given: {what} cannot be differentiated. Pass arrays of floats; argnums "
+            f"chooses the arguments to differentiate, the others may be anything."
+        )
+    # Subclasses (np.matrix, masked arrays) have meanings of their own for * and the like; inside they are plain arrays.
+    return array if type(array) is np.ndarray else np.asarray(array)
+
+
+def _run(run: Any, fun: Function, arguments: Sequence[Any], has_aux: bool) -> tuple[Any, Any]:
+    try:
+        out = fun(*arguments)
+    finally:
+        run.close()
+    if not has_aux:
+        return out, None
+    if not isinstance(out, tuple) or len(out) != 2:
+        raise TypeError(
+            f"With has_aux=True the function returns a pair (value, aux); it returned a {type(out).__name__}."
+        )
+    return out[0], tree_map(lambda leaf: _outside(leaf, run), out[1])
+
+
+def _outside(value: Any, run: Any) -> Any:
+    """A value as it is outside of a run. NumPy returns scalars, not 0-d arrays, and so do we."""
+    value = value.value if type(value) is Traced and value.run is run else value
+    return value[()] if type(value) is np.ndarray and value.ndim == 0 else value
+
+
+def _check_outputs(leaves: Sequence[Any]) -> None:
+    for leaf in leaves:
+        dtype = plain(leaf).dtype if hasattr(plain(leaf), "dtype") else np.asarray(plain(leaf)).dtype
+        if dtype.kind not in "fciub":
+            raise TypeError(f"The function returned a value of dtype {dtype}. What is differentiated returns floats.")
+
+
+def _cotangent(g: Any, value: Any, what: str = "gradient") -> Any:
+    """A given gradient or tangent, checked against its value and in its dtype."""
+    if type(g) is not Traced:
+        g = np.asarray(g)
+    shape = np.shape(value)
+    if g.shape != shape:
+        raise ValueError(
+            f"A {what} of shape {g.shape} was given for a value of shape {shape}. The shapes have to be equal."
+        )
+    dtype = plain(value).dtype if hasattr(plain(value), "dtype") else g.dtype
+    if g.dtype == dtype or dtype.kind not in "fc":
+        return g
+    return (g.real if g.dtype.kind == "c" and dtype.kind != "c" else g).astype(dtype)
+
+
+def _own(gradient: Any, value: Any, seen: set[int]) -> Any:
+    """A gradient that belongs to the caller: no view, not shared with another result, zeros where none arrived."""
+    if gradient is None:
+        return zeros_like(value)[()]
+    gradient = fit(gradient, value)
+    if type(gradient) is np.ndarray:
+        if gradient.ndim == 0:
+            return gradient[()]
+        if gradient.base is not None or not gradient.flags.writeable or id(gradient) in seen:
+            gradient = gradient.copy()
+        seen.add(id(gradient))
+    return gradient

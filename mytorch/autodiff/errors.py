@@ -1,0 +1,62 @@
+"""What a traced function must not do, and what to write instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+CUT = "{what} would take the number out of the trace, and its gradient would silently be zero. {instead}"
+
+INSTEAD = {
+    "float(x)": "Keep x as it is: NumPy's functions take it like an array (np.sin(x), not math.sin(x)). For printing use "
+    'print(x) or f"{x}".',
+    "complex(x)": "Keep x as it is, or write x.astype(complex).",
+    "np.asarray(x)": "x already behaves as an array; to build one from several numbers use np.stack([a, b]) instead of "
+    "np.array([a, b]), np.concatenate for arrays, and np.broadcast_to(v, shape) instead of np.full(shape, v).",
+    "x.item()": "Keep x as it is, or index it: x[0].",
+    "x.tolist()": "Iterate over x itself: for entry in x.",
+}
+
+
+def cut(what: str, instead: str | None = None) -> TypeError:
+    """The error for what would cut the path of the gradient."""
+    return TypeError(CUT.format(what=what, instead=instead or INSTEAD[what]))
+
+
+def in_place(what: str, instead: str) -> TypeError:
+    """The error for writing into a traced array."""
+    return TypeError(
+        f"{what} writes into an array that is being differentiated, and the list of operations needs the values from "
+        f"before. Make a new array instead: {instead}"
+    )
+
+
+WRITES = {
+    "x[i] = v": "x = np.where(mask, v, x) with a boolean mask, or np.concatenate([x[:i], [v], x[i+1:]]) along the axis.",
+    "out=": "y = np.add(a, b), and total = total + y instead of total += y where total is a plain array.",
+    "x.sort()": "x = np.sort(x).",
+    "x.partition()": "x = np.partition(x, kth).",
+    "x.fill(v)": "x = np.broadcast_to(v, shape).",
+    "x.put(i, v)": "x = np.where(mask, v, x).",
+    "x.resize(shape)": "x = np.resize(x, shape) of a plain array, or x.reshape(shape).",
+}
+
+
+def no_rule(function: Any) -> NotImplementedError:
+    """The error for a function that the table does not know."""
+    name = getattr(function, "__name__", repr(function))
+    if name in ("copyto", "place", "put", "putmask", "put_along_axis", "fill_diagonal"):
+        return NotImplementedError(
+            str(
+                in_place(
+                    f"np.{name} (or np.full with a traced number)", WRITES["x.fill(v)"] + " Or: " + WRITES["x[i] = v"]
+                )
+            )
+        )
+    module = (getattr(function, "__module__", None) or "numpy").replace("numpy", "np", 1)
+    full = f"{module}.{name}" if module.startswith("np") else name
+    return NotImplementedError(
+        f"{full} has no rule of differentiation. Write it in functions that have one, or give it one in two lines:\n"
+        "    from mytorch.autodiff import explicit\n"
+        f"    explicit({full}, jvps=[lambda t, y, x: ...])  # the tangent of y = {full}(x) where x has tangent t\n"
+        f"(elementwise({full}, lambda y, x: dy/dx) if it works entry by entry.)"
+    )

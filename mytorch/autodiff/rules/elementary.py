@@ -1,0 +1,207 @@
+"""Elementwise functions: arithmetic, powers, exponentials, trigonometry, roundings, choices; and what has no derivative.
+
+A line states dy/dx given y and x; the rules are NumPy code that is itself recorded. Formulas: Abramowitz and Stegun,
+"Handbook of Mathematical Functions" (1964), chapter 4.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from mytorch.autodiff.kinds import composite, constant, elementwise, explicit, homework
+from mytorch.autodiff.tracer import Traced, plain
+from mytorch.nn import functional as f
+
+LOG2, LOG10 = math.log(2), math.log(10)
+DEGREE = math.pi / 180
+
+# Arithmetic, by the homework's own backward functions
+homework(np.add, f.add_backward)
+homework(np.subtract, f.sub_backward)
+homework(np.multiply, f.mul_backward)
+homework(np.true_divide, f.div_backward)
+homework(np.negative, f.neg_backward)
+homework(np.positive, f.identity_backward)
+homework(np.log, f.log_backward)
+
+
+def _power_by_base(y: Any, a: Any, b: Any) -> Any:
+    """b a**(b-1), and 0 where b is 0 even at a = 0. A power with a plain exponent stays one: NumPy is quick at a**2."""
+    if isinstance(b, (int, float)):
+        return b * a ** (b - 1) if b != 0 else 0 * a
+    return b * a ** np.where(b == 0, 1, b - 1)
+
+
+# ** and not np.power: arrays have short cuts for the exponents 2, -1 and 0.5.
+elementwise(
+    np.power, _power_by_base, lambda y, a, b: y * np.log(np.where(a == 0, 1, a)), call=operator.pow, name="power"
+)
+composite(np.float_power, lambda a, b: _at_least_double(a) ** _at_least_double(b))
+elementwise(np.sqrt, lambda y, x: 0.5 / y)
+elementwise(np.square, lambda y, x: 2 * x)
+elementwise(np.reciprocal, lambda y, x: -y * y)
+elementwise(np.cbrt, lambda y, x: 1 / (3 * y * y))
+
+# Exponentials, logarithms. The value at hand is the derivative, so the homework's exp_backward has nothing to recompute.
+elementwise(np.exp, lambda y, x: y)
+elementwise(np.exp2, lambda y, x: LOG2 * y)
+elementwise(np.expm1, lambda y, x: y + 1)
+elementwise(np.log2, lambda y, x: 1 / (LOG2 * x))
+elementwise(np.log10, lambda y, x: 1 / (LOG10 * x))
+elementwise(np.log1p, lambda y, x: 1 / (1 + x))
+elementwise(np.logaddexp, lambda y, a, b: np.exp(_below(a, y)), lambda y, a, b: np.exp(_below(b, y)))
+elementwise(np.logaddexp2, lambda y, a, b: np.exp2(_below(a, y)), lambda y, a, b: np.exp2(_below(b, y)))
+
+# Trigonometry
+elementwise(np.sin, lambda y, x: np.cos(x))
+elementwise(np.cos, lambda y, x: -np.sin(x))
+elementwise(np.tan, lambda y, x: 1 + y * y)
+elementwise(np.arcsin, lambda y, x: 1 / np.sqrt(1 - x * x))
+elementwise(np.arccos, lambda y, x: -1 / np.sqrt(1 - x * x))
+elementwise(np.arctan, lambda y, x: 1 / (1 + x * x))
+elementwise(np.sinh, lambda y, x: np.cosh(x))
+elementwise(np.cosh, lambda y, x: np.sinh(x))
+elementwise(np.tanh, lambda y, x: 1 - y * y)
+elementwise(np.arcsinh, lambda y, x: 1 / np.sqrt(1 + x * x))
+elementwise(np.arccosh, lambda y, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)))
+elementwise(np.arctanh, lambda y, x: 1 / (1 - x * x))
+elementwise(np.arctan2, lambda y, a, b: b / (a * a + b * b), lambda y, a, b: -a / (a * a + b * b))
+elementwise(np.hypot, lambda y, a, b: a / y, lambda y, a, b: b / y)
+for to_radians in (np.deg2rad, np.radians):
+    elementwise(to_radians, lambda y, x: DEGREE)
+for to_degrees in (np.rad2deg, np.degrees):
+    elementwise(to_degrees, lambda y, x: 1 / DEGREE)
+composite(np.unwrap, lambda p, *args, **kwargs: p + (np.unwrap(plain(p), *args, **kwargs) - plain(p)))
+
+
+def _sinc(x: Any) -> Any:
+    """sin(pi x) / (pi x); near 0 by its series, so that no order of derivative divides by 0 (terms up to x**12)."""
+    near = abs(plain(x)) < 0.1
+    u = np.square(math.pi * np.where(near, x, 0))
+    series = 1 - u / 6 * (1 - u / 20 * (1 - u / 42 * (1 - u / 72 * (1 - u / 110 * (1 - u / 156)))))
+    away = math.pi * np.where(near, 1, x)
+    return np.where(near, series, np.sin(away) / away)
+
+
+composite(np.sinc, _sinc)
+
+# Size, sign, parts of complex numbers. As in JAX, a gradient with respect to z = x + iy of a real function is
+# df/dx - i df/dy, and a cotangent passes a linear function by its transpose, not its adjoint.
+
+
+def _direction(y: Any, x: Any) -> Any:
+    """conj(x) / |x|, with 0 at 0; for real x its sign."""
+    return np.conj(x) / np.where(y == 0, 1, y) if x.dtype.kind == "c" else np.sign(x)
+
+
+explicit(np.absolute, [lambda g, y, x: g * _direction(y, x)], [lambda t, y, x: np.real(_direction(y, x) * t)])
+elementwise(np.fabs, lambda y, x: np.sign(x))
+explicit(np.conjugate, [lambda g, y, x: np.conj(g)], [lambda t, y, x: np.conj(t)])
+explicit(np.real, [lambda g, y, x: g], [lambda t, y, x: np.real(t)])
+explicit(np.imag, [lambda g, y, x: g * -1j if x.dtype.kind == "c" else 0 * g], [lambda t, y, x: np.imag(t)])
+composite(np.angle, lambda z, deg=False: np.arctan2(np.imag(z), np.real(z)) * (1 / DEGREE if deg else 1))
+composite(np.real_if_close, lambda a, tol=100: np.real(a) if np.isrealobj(np.real_if_close(plain(a), tol)) else a)
+elementwise(np.copysign, lambda y, a, b: np.sign(a) * np.copysign(1, plain(b)).astype(y.dtype), None)
+elementwise(np.heaviside, None, lambda y, a, b: plain(a) == 0)
+composite(
+    np.nan_to_num,
+    lambda x, *args, **kwargs: np.where(np.isfinite(plain(x)), x, np.nan_to_num(plain(x), *args, **kwargs)),
+)
+
+# Roundings and remainders: a - b * trunc(a / b) and a - b * floor(a / b)
+elementwise(np.fmod, lambda y, a, b: 1, lambda y, a, b: -np.trunc(a / b))
+elementwise(np.remainder, lambda y, a, b: 1, lambda y, a, b: -np.floor(a / b))
+composite(np.divmod, lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)))
+composite(np.modf, lambda x: (x - np.trunc(x), np.trunc(x)))
+composite(np.frexp, lambda x: (np.ldexp(x, -np.frexp(plain(x))[1]), np.frexp(plain(x))[1]))
+elementwise(np.ldexp, lambda y, x, n: np.ldexp(np.ones((), y.dtype), plain(n)), None)
+elementwise(np.nextafter, lambda y, a, b: 1, None)
+
+
+# Choices. At a tie both sides get half, as in JAX.
+def _share(a: Any, b: Any, y: Any) -> Any:
+    """1 where a > b, 1/2 where they are equal, in y's dtype; also 1 where only b is NaN, which fmax and fmin pass over."""
+    a, b = plain(a), plain(b)
+    wins = (a > b) | (np.isnan(b) & ~np.isnan(a))
+    return np.add(wins, wins | (a == b), dtype=y.dtype) / 2
+
+
+def _larger(a: Any, b: Any, y: Any) -> Any:
+    a, b = plain(a), plain(b)
+    return np.add(a > b, a >= b, dtype=y.dtype) / 2
+
+
+elementwise(np.maximum, lambda y, a, b: _larger(a, b, y), lambda y, a, b: _larger(b, a, y))
+elementwise(np.minimum, lambda y, a, b: _larger(b, a, y), lambda y, a, b: _larger(a, b, y))
+elementwise(np.fmax, lambda y, a, b: _share(a, b, y), lambda y, a, b: _share(b, a, y))
+elementwise(np.fmin, lambda y, a, b: _share(-plain(a), -plain(b), y), lambda y, a, b: _share(-plain(b), -plain(a), y))
+
+
+def _where_vjp(i: int, g: Any, y: Any, condition: Any, *args: Any) -> Any:
+    return None if i == 0 else np.where(condition, g, 0) if i == 1 else np.where(condition, 0, g)
+
+
+def _where_jvp(i: int, t: Any, y: Any, condition: Any, *args: Any) -> Any:
+    return None if i == 0 else np.where(condition, t, 0) if i == 1 else np.where(condition, 0, t)
+
+
+where = explicit(np.where, _where_vjp, _where_jvp)
+where.reads = True
+composite(np.where, lambda condition, *args: where(plain(condition), *args) if args else np.where(plain(condition)))
+
+
+def _clip(
+    a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None, **_: Any
+) -> Any:
+    low, high = a_min if a_min is not None else min, a_max if a_max is not None else max
+    a = a if low is None else np.maximum(a, low)
+    return a if high is None else np.minimum(a, high)
+
+
+composite(np.clip, _clip)
+
+
+def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    result = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist)):
+        result = np.where(condition, choice, result)
+    return result
+
+
+composite(np.select, _select)
+composite(np.piecewise, lambda x, condlist, funclist: _piecewise(x, condlist, funclist))
+
+
+def _piecewise(x: Any, condlist: Any, funclist: Any) -> Any:
+    values = [choice(x) if callable(choice) else choice for choice in funclist]
+    return _select(condlist, values[: len(condlist)], values[len(condlist)] if len(values) > len(condlist) else 0)
+
+
+def _at_least_double(x: Any) -> Any:
+    x = x if type(x) is Traced else np.asarray(x)
+    return x if x.dtype.kind == "c" else x.astype(np.float64)
+
+
+def _below(a: Any, y: Any) -> Any:
+    """a - y for a <= y, with 0 where both are the same infinity."""
+    return np.where(a == y, 0, a - np.where(a == y, 0, y))
+
+
+constant(
+    np.sign, np.floor, np.ceil, np.trunc, np.rint, np.fix, np.round, np.around, np.floor_divide, np.spacing, np.signbit,
+    np.isnan, np.isinf, np.isfinite, np.isnat, np.isneginf, np.isposinf, np.isreal, np.iscomplex, np.isrealobj,
+    np.iscomplexobj, np.isclose, np.allclose, np.array_equal, np.array_equiv, np.less, np.less_equal, np.greater,
+    np.greater_equal, np.equal, np.not_equal, np.logical_and, np.logical_or, np.logical_not, np.logical_xor,
+    np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift, np.gcd, np.lcm, np.all,
+    np.any, np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.argwhere, np.lexsort,
+    np.nonzero, np.flatnonzero, np.count_nonzero, np.searchsorted, np.digitize, np.shape,
+    np.ndim, np.size, np.result_type, np.min_scalar_type, np.can_cast, np.zeros_like, np.ones_like, np.empty_like,
+    np.array_repr, np.array_str, np.array2string, np.isin, np.unravel_index, np.shares_memory, np.may_share_memory,
+    np.linalg.matrix_rank, np.common_type,
+)  # fmt: skip
+if hasattr(np, "bitwise_count"):
+    constant(np.bitwise_count)

@@ -1,0 +1,94 @@
+"""Discrete Fourier transforms. The matrix of a transform is symmetric, so its transpose is the transform itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mytorch.autodiff.kinds import composite, linear
+from mytorch.autodiff.rules.shapes import scatter
+from mytorch.autodiff.tracer import plain
+
+
+def _transform_vjp(transform: Any) -> Any:
+    """The same transform of g, cut or padded to the length that went in: what NumPy cut off had no influence."""
+
+    def vjp(g: Any, y: Any, x: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
+        return _fit_length(transform(g, axis=axis, norm=norm), x.shape[axis], axis)
+
+    return vjp
+
+
+def _fit_length(x: Any, n: int, axis: int) -> Any:
+    have, before = x.shape[axis], (slice(None),) * (axis % x.ndim)
+    if have > n:
+        return x[before + (slice(0, n),)]
+    shape = (*x.shape[: axis % x.ndim], n, *x.shape[axis % x.ndim + 1 :])
+    return x if have == n else scatter(x, before + (slice(0, have),), shape)
+
+
+linear(np.fft.fft, _transform_vjp(np.fft.fft), name="fft")
+linear(np.fft.ifft, _transform_vjp(np.fft.ifft), name="ifft")
+
+
+def _rfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Any:
+    n = np.shape(a)[axis] if n is None else n
+    return np.fft.fft(a, n, axis, norm)[(slice(None),) * (axis % np.ndim(a)) + (slice(0, n // 2 + 1),)]
+
+
+def _irfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Any:
+    """The other half of the spectrum is the conjugate of the first; of entries 0 and n/2 only the real part counts."""
+    axis %= np.ndim(a)
+    n = 2 * (np.shape(a)[axis] - 1) if n is None else n
+    half = np.moveaxis(_fit_length(a, n // 2 + 1, axis), axis, -1)
+    mirrored = np.conj(np.flip(half[..., 1 : (n + 1) // 2], -1))
+    first = np.real(half[..., :1]).astype(plain(half).dtype)
+    middle = (
+        half[..., 1:]
+        if n % 2
+        else np.concatenate([half[..., 1:-1], np.real(half[..., -1:]).astype(half.dtype)], axis=-1)
+    )
+    whole = np.concatenate([first, middle, mirrored] if n > 1 else [first], axis=-1)
+    return np.moveaxis(np.real(np.fft.ifft(whole, norm=norm)), -1, axis)
+
+
+def _over_axes(one: Any, last: Any = None) -> Any:
+    """A transform over several axes: one after the other, real transforms (``last``) over the last axis first."""
+
+    def transform(a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None) -> Any:
+        axes = list(range(np.ndim(a)) if s is None else range(-len(s), 0)) if axes is None else list(axes)
+        lengths = [None] * len(axes) if s is None else list(s)
+        steps = list(zip(axes, lengths))
+        if last is _irfft:
+            for axis, n in steps[:-1]:
+                a = one(a, n, axis, norm)
+            return last(a, lengths[-1], axes[-1], norm)
+        if last is not None:
+            a = last(a, lengths[-1], axes[-1], norm)
+            steps = steps[:-1]
+        for axis, n in reversed(steps):
+            a = one(a, n, axis, norm)
+        return a
+
+    return transform
+
+
+composite(np.fft.rfft, _rfft)
+composite(np.fft.irfft, _irfft)
+for _name, _one, _last in (
+    ("fft", np.fft.fft, None), ("ifft", np.fft.ifft, None), ("rfft", np.fft.fft, _rfft), ("irfft", np.fft.ifft, _irfft),
+):  # fmt: skip
+    _several = _over_axes(_one, _last)
+    composite(getattr(np.fft, f"{_name}n"), _several)
+    composite(
+        getattr(np.fft, f"{_name}2"),
+        lambda a, s=None, axes=(-2, -1), norm=None, out=None, several=_several: several(a, s, axes, norm),
+    )
+composite(np.fft.fftshift, lambda x, axes=None: _shift(x, axes, 1))
+composite(np.fft.ifftshift, lambda x, axes=None: _shift(x, axes, -1))
+
+
+def _shift(x: Any, axes: Any, sign: int) -> Any:
+    axes = tuple(range(np.ndim(x))) if axes is None else (axes,) if isinstance(axes, int) else tuple(axes)
+    return np.roll(x, [sign * (np.shape(x)[axis] // 2) for axis in axes], axes)

@@ -1,0 +1,272 @@
+"""Products of arrays: matmul and its relatives, einsum, convolution, interpolation. Linear in each argument by itself."""
+
+from __future__ import annotations
+
+import math
+import operator
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from mytorch.autodiff.kinds import Explicit, composite, linear
+from mytorch.autodiff.tracer import TABLE, Traced, plain
+from mytorch.nn import functional as f
+
+
+class _Matmul(Explicit):
+    """Both gradients by the homework's backward function, in one call."""
+
+    def pull(self, g: Any, y: Any, args: Any, kwargs: dict, wanted: Any) -> Any:
+        a, b = args
+        return f.matmul_backward(g, a, b, needs=wanted)
+
+
+TABLE[np.matmul] = matmul = _Matmul(operator.matmul, "matmul", (None, None), None)
+matmul.jvps = [lambda t, y, a, b: t @ b, lambda t, y, a, b: a @ t]
+
+
+def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    """The summed axes last in a and first in b, then one matrix product."""
+    na, nb = np.ndim(a), np.ndim(b)
+    if isinstance(axes, (int, np.integer)):
+        axes = list(range(na - axes, na)), list(range(axes))
+    over_a: Any
+    over_b: Any
+    over_a, over_b = [[part] if isinstance(part, (int, np.integer)) else list(part) for part in axes]
+    over_a, over_b = [i % na for i in over_a], [i % nb for i in over_b]
+    keep_a, keep_b = [i for i in range(na) if i not in over_a], [i for i in range(nb) if i not in over_b]
+    summed, summed_b = [np.shape(a)[i] for i in over_a], [np.shape(b)[i] for i in over_b]
+    if summed != summed_b:
+        raise ValueError(f"tensordot: the axes to sum over have lengths {summed} and {summed_b}. They have to agree.")
+    shape_a, shape_b = [np.shape(a)[i] for i in keep_a], [np.shape(b)[i] for i in keep_b]
+    rows = np.reshape(np.transpose(a, keep_a + over_a), (math.prod(shape_a), math.prod(summed)))
+    columns = np.reshape(np.transpose(b, over_b + keep_b), (math.prod(summed), math.prod(shape_b)))
+    return np.reshape(rows @ columns, shape_a + shape_b)
+
+
+def _dot(a: Any, b: Any, out: Any = None) -> Any:
+    if out is not None:
+        from mytorch.autodiff.errors import WRITES, in_place
+
+        raise in_place("out=", WRITES["out="])
+    na, nb = np.ndim(plain(a)), np.ndim(plain(b))
+    if na == 0 or nb == 0:
+        return np.multiply(a, b)
+    return matmul(a, b) if nb <= 2 else _tensordot(a, b, (na - 1, nb - 2))
+
+
+def _inner(a: Any, b: Any) -> Any:
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return np.multiply(a, b)
+    return _tensordot(a, b, (np.ndim(a) - 1, np.ndim(b) - 1))
+
+
+def _kron(a: Any, b: Any) -> Any:
+    """Each entry of a times the whole of b: an outer product whose axes are interleaved."""
+    ndim = max(np.ndim(a), np.ndim(b))
+    shape_a, shape_b = [(1,) * (ndim - np.ndim(x)) + np.shape(x) for x in (a, b)]
+    a = np.reshape(a, [n for pair in zip(shape_a, (1,) * ndim) for n in pair])
+    b = np.reshape(b, [n for pair in zip((1,) * ndim, shape_b) for n in pair])
+    return np.reshape(a * b, [n * m for n, m in zip(shape_a, shape_b)])
+
+
+def _cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:
+    axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis,) * 3
+    a, b = np.moveaxis(a, axisa, 0), np.moveaxis(b, axisb, 0)
+    plane = a[0] * b[1] - a[1] * b[0]
+    if len(a) == 2 and len(b) == 2:
+        return plane
+    zero = np.zeros((), np.result_type(plain(a[0]), plain(b[0])))
+    a, b = (tuple(x) if len(x) == 3 else (x[0], x[1], zero) for x in (a, b))
+    space = np.broadcast_arrays(a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], plane)
+    return np.moveaxis(np.stack(space), 0, axisc)
+
+
+composite(np.tensordot, _tensordot)
+composite(np.dot, _dot)
+composite(np.inner, _inner)
+composite(np.outer, lambda a, b, out=None: np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1)))
+composite(np.vdot, lambda a, b: np.matmul(np.conj(np.ravel(a)), np.ravel(b)))
+composite(np.kron, _kron)
+composite(np.cross, _cross)
+if hasattr(np, "vecdot"):
+    composite(
+        np.vecdot, lambda a, b, axis=-1: np.sum(np.conj(np.moveaxis(a, axis, -1)) * np.moveaxis(b, axis, -1), axis=-1)
+    )
+if hasattr(np, "matvec"):
+    composite(np.matvec, lambda a, b: np.matmul(a, b[..., np.newaxis])[..., 0])
+    composite(np.vecmat, lambda a, b: np.matmul(np.conj(a)[..., np.newaxis, :], b)[..., 0, :])
+
+
+# einsum. Axes are numbered, the dots spelled out, and the gradient of an operand is the einsum that puts the output in its
+# place. An index that it has twice asks for a diagonal: an identity matrix joins the product.
+def _einsum(*arrays: Any, axes: tuple[tuple[int, ...], ...], optimize: Any = False) -> Any:
+    operands = [part for array, letters in zip(arrays, axes) for part in (array, list(letters))]
+    return np.einsum(*operands, list(axes[-1]), optimize=optimize)
+
+
+def _einsum_vjp(i: int, g: Any, y: Any, *arrays: Any, axes: tuple[tuple[int, ...], ...], optimize: Any = False) -> Any:
+    fresh = count(max((n for letters in axes for n in letters), default=0) + 1)
+    others = [(array, letters) for j, (array, letters) in enumerate(zip(arrays, axes)) if j != i]
+    others.append((g, axes[-1]))
+    seen = {
+        n: len(plain(a)) if len(letters) == 1 else plain(a).shape[k]
+        for a, letters in others
+        for k, n in enumerate(letters)
+    }
+    result: list[int] = []
+    dtype = plain(g).dtype
+    for n, length in zip(axes[i], plain(arrays[i]).shape):
+        if n in result:
+            result.append(next(fresh))
+            others.append((np.eye(length, dtype=dtype), (n, result[-1])))
+        else:
+            result.append(n)
+            if n not in seen:
+                others.append((np.ones(length, dtype), (n,)))
+    return einsum(*[a for a, _ in others], axes=(*[letters for _, letters in others], tuple(result)), optimize=optimize)
+
+
+def _einsum_jvp(i: int, t: Any, y: Any, *arrays: Any, **kwargs: Any) -> Any:
+    return einsum(*arrays[:i], t, *arrays[i + 1 :], **kwargs)
+
+
+einsum = Explicit(_einsum, "einsum", _einsum_vjp, _einsum_jvp)
+
+
+def _einsum_of(*operands: Any, optimize: Any = False, out: Any = None, **kwargs: Any) -> Any:
+    """np.einsum in both its spellings: "ij,jk->ik" and operands with lists of axes."""
+    if isinstance(operands[0], str):
+        arrays = operands[1:]
+        left, arrow, right = operands[0].replace(" ", "").partition("->")
+        terms = [_letters(term) for term in left.split(",")]
+        output = _letters(right) if arrow else None
+    else:
+        arrays, lists = operands[: len(operands) // 2 * 2 : 2], operands[1::2]
+        terms = [list(axes) for axes in lists]
+        output = list(operands[-1]) if len(operands) % 2 else None
+    if len(terms) != len(arrays):
+        raise ValueError(f"einsum: {len(terms)} terms for {len(arrays)} arrays. Give one term per array.")
+    widest = max((np.ndim(a) - len(term) + 1 for a, term in zip(arrays, terms) if ... in term), default=0)
+    if output is None:
+        flat = [n for term in terms for n in term if n is not ...]
+        output = ([...] if any(... in term for term in terms) else []) + sorted(
+            n for n in set(flat) if flat.count(n) == 1
+        )
+    numbers: dict[Any, int] = {}
+    spelled = [_spell(term, np.ndim(a) - len(term) + 1, numbers) for a, term in zip(arrays, terms)]
+    return einsum(*arrays, axes=(*spelled, _spell(output, widest, numbers)), optimize=optimize)
+
+
+def _letters(term: str) -> list[Any]:
+    before, dots, after = term.partition("...")
+    return [*before, ..., *after] if dots else list(before)
+
+
+def _spell(term: list[Any], dots: int, numbers: dict[Any, int]) -> tuple[int, ...]:
+    """Letters as numbers; the dots stand for as many axes as are left, counted from the right so that they broadcast."""
+    names = [n for part in term for n in ([("dot", k) for k in range(dots, 0, -1)] if part is ... else [part])]
+    return tuple(numbers.setdefault(name, len(numbers)) for name in names)
+
+
+composite(np.einsum, _einsum_of)
+
+
+# Convolution: with the full result in hand, each factor's gradient is a convolution with the other one reversed.
+def _full_convolution_vjp(i: int, g: Any, y: Any, a: Any, v: Any) -> Any:
+    other, length = (v, np.size(plain(a))) if i == 0 else (a, np.size(plain(v)))
+    begin = np.size(plain(other)) - 1
+    return _convolve_full(g, np.flip(other))[begin : begin + length]
+
+
+_convolve_full = linear(np.convolve, *[lambda g, y, a, v, i=i: _full_convolution_vjp(i, g, y, a, v) for i in (0, 1)])
+
+
+def _convolve(a: Any, v: Any, mode: str = "full") -> Any:
+    n, m = np.size(plain(a)), np.size(plain(v))
+    full = _convolve_full(a, v)
+    if mode == "full":
+        return full
+    length = max(n, m) if mode == "same" else max(n, m) - min(n, m) + 1
+    begin = (n + m - 1 - length) // 2
+    return full[begin : begin + length]
+
+
+composite(np.convolve, _convolve)
+composite(np.correlate, lambda a, v, mode="valid": _correlate(a, v, mode))
+
+
+def _correlate(a: Any, v: Any, mode: str) -> Any:
+    """a convolved with v reversed; NumPy swaps the two if v is longer, which matters for mode="same"."""
+    if np.size(plain(v)) > np.size(plain(a)) and mode != "full":
+        return np.flip(np.conj(_correlate(v, a, mode)))
+    return _convolve(a, np.flip(np.conj(v)), mode)
+
+
+# Interpolation, grids, counting
+def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
+    xp, fp = (part if isinstance(part, Traced) else np.asarray(part) for part in (xp, fp))
+    if period is not None:
+        x, xp = np.remainder(x, period), np.remainder(xp, period)
+        order = np.argsort(plain(xp))
+        xp, fp = xp[order], fp[order]
+        xp, fp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period]), np.concatenate([fp[-1:], fp, fp[:1]])
+    x, xp, fp = (part if isinstance(part, Traced) else np.asarray(part, dtype=float) for part in (x, xp, fp))
+    n = np.size(plain(xp))
+    i = np.clip(np.searchsorted(plain(xp), plain(x), side="right") - 1, 0, max(n - 2, 0))
+    j = np.minimum(i + 1, n - 1)
+    inside = fp[i] + (fp[j] - fp[i]) * ((x - xp[i]) / np.where(i == j, 1, xp[j] - xp[i]))
+    low, high = plain(x) < plain(xp)[0], plain(x) > plain(xp)[-1]
+    return np.where(low, fp[0] if left is None else left, np.where(high, fp[-1] if right is None else right, inside))
+
+
+def _linspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
+) -> Any:
+    dtype = np.linspace(plain(start), plain(stop), 0, dtype=dtype).dtype
+    start, stop = np.broadcast_arrays(start, stop)
+    share = np.linspace(0, 1, num, endpoint=endpoint).astype(dtype).reshape((-1,) + (1,) * np.ndim(start))
+    line = np.moveaxis(start * (1 - share) + stop * share, 0, axis).astype(dtype)
+    return (line, (stop - start) / max(num - bool(endpoint), 1)) if retstep else line
+
+
+def _logspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
+) -> Any:
+    dtype = np.logspace(plain(start), plain(stop), 0, base=plain(base), dtype=dtype).dtype
+    return (base ** _linspace(start, stop, num, endpoint, axis=axis)).astype(dtype)
+
+
+def _bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
+    from mytorch.autodiff.rules.shapes import scatter
+
+    x = plain(x)
+    return (
+        np.bincount(x, None, minlength)
+        if weights is None
+        else scatter(weights.astype(float), x, (max(minlength, x.max(initial=-1) + 1),))
+    )
+
+
+composite(np.interp, _interp)
+composite(np.linspace, _linspace)
+composite(np.logspace, _logspace)
+composite(
+    np.geomspace, lambda start, stop, *args, **kwargs: np.exp(_linspace(np.log(start), np.log(stop), *args, **kwargs))
+)
+composite(np.bincount, _bincount)
+composite(np.vander, lambda x, N=None, increasing=False: _vander(x, N, increasing))
+composite(np.polyval, lambda p, x: _polyval(p, x))
+
+
+def _vander(x: Any, N: Any, increasing: bool) -> Any:
+    powers = np.arange(np.size(plain(x)) if N is None else N)
+    return x[:, np.newaxis] ** (powers if increasing else powers[::-1])
+
+
+def _polyval(p: Any, x: Any) -> Any:
+    y = 0 * x
+    for coefficient in p:  # Horner's scheme
+        y = y * x + coefficient
+    return y

@@ -1,0 +1,322 @@
+"""What moves entries around: indexing, reshaping, joining, cutting, repeating, sorting. All of it is linear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from mytorch.autodiff.kinds import Rule, composite, constant, explicit, linear
+from mytorch.autodiff.tracer import Traced, is_float, plain
+from mytorch.nn import functional as f
+
+scatter: Any
+
+
+# Indexing, and its transpose: adding to the entries that were read
+def _read(x: Any, index: Any) -> Any:
+    return x[index]
+
+
+def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
+    """Zeros of a shape, with g added at an index; an entry named twice gets the sum."""
+    if type(g) is Traced:
+        return scatter(g, index, shape)
+    total = np.zeros(shape, g.dtype)
+    if _names_each_once(index):
+        total[index] = g
+    else:
+        np.add.at(total, index, g)
+    return total
+
+
+def _names_each_once(index: Any) -> bool:
+    parts = index if type(index) is tuple else (index,)
+    return all(part is None or part is ... or isinstance(part, (slice, int, np.integer)) for part in parts)
+
+
+getitem = linear(_read, lambda g, y, x, index: scatter(g, index, x.shape), name="getitem")
+scatter = linear(_scatter, lambda g, y, x, index, shape: g[index], name="scatter")
+getitem.reads = scatter.reads = True  # not x, but the index arrays
+
+
+def astype(x: Any, dtype: Any, *args: Any, **kwargs: Any) -> Any:
+    """x.astype: what is not a float afterwards has no derivative."""
+    if np.dtype(dtype).kind not in "fc":
+        return plain(x).astype(dtype, *args, **kwargs)
+    return _astype(x, np.dtype(dtype))
+
+
+_astype = linear(np.ndarray.astype, lambda g, y, x, dtype: g, name="astype", call=lambda x, dtype: x.astype(dtype))
+_astype.jvps = [lambda t, y, x, dtype: t]
+copy = linear(np.copy, lambda g, y, x, *_, **__: g, call=lambda x, *_, **__: x.copy())
+
+
+# Every rearrangement of entries, one way: done to the numbers of the entries, it tells where each one went.
+def _put_back(fun: Callable, g: Any, y: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+    numbers = fun(np.arange(x.size).reshape(x.shape), *args, **kwargs)
+    return scatter(np.ravel(g), np.ravel(numbers), (x.size,)).reshape(x.shape)
+
+
+def rearrangement(fun: Callable) -> Rule:
+    """Register a function that only moves, repeats or drops entries of its first argument."""
+    return linear(fun, partial(_put_back, fun))
+
+
+for moving in (np.rollaxis, np.rot90, np.repeat, np.tile, np.resize, np.diagonal, np.delete, np.take_along_axis):
+    rearrangement(moving)
+
+# The common ones by what undoes them, without a list of numbers
+for reshaping in (np.squeeze, np.expand_dims):
+    linear(reshaping, lambda g, y, x, *_, **__: g.reshape(x.shape))
+for raising in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
+    rule = linear(raising, lambda g, y, x: g.reshape(x.shape))
+    composite(raising, lambda *xs, rule=rule: rule(*xs) if len(xs) == 1 else tuple(map(rule, xs)))
+
+
+def _reshape_vjp(g: Any, y: Any, x: Any, shape: Any, order: Any = "C") -> Any:
+    return f.reshape_backward(g, x) if order == "C" else np.reshape(g, x.shape, order=order)
+
+
+_reshape = linear(np.reshape, _reshape_vjp, call=lambda x, shape, order="C": x.reshape(shape, order=order))
+composite(
+    np.reshape,
+    lambda a, shape=None, order="C", *, newshape=None, copy=None: _reshape(
+        a, newshape if shape is None else shape, order=order
+    ),
+)
+
+
+def _ravel_vjp(g: Any, y: Any, x: Any, order: Any = "C") -> Any:
+    return np.reshape(g, x.shape, order=order)
+
+
+linear(np.ravel, _ravel_vjp)
+linear(np.transpose, lambda g, y, x, axes=None: f.transpose_backward(g, x, axes))
+linear(np.swapaxes, lambda g, y, x, axis1, axis2: np.swapaxes(g, axis1, axis2))
+linear(np.moveaxis, lambda g, y, x, source, destination: np.moveaxis(g, destination, source))
+linear(np.flip, lambda g, y, x, axis=None: np.flip(g, axis))
+linear(np.roll, lambda g, y, x, shift, axis=None: np.roll(g, _negative(shift), axis))
+linear(np.broadcast_to, lambda g, y, x, shape, **_: g)  # what was broadcast is summed for every rule
+composite(np.flipud, lambda m: np.flip(m, 0))
+composite(np.fliplr, lambda m: np.flip(m, 1))
+if hasattr(np, "matrix_transpose"):
+    composite(np.matrix_transpose, lambda x: np.swapaxes(x, -1, -2))
+
+
+def _negative(shift: Any) -> Any:
+    return tuple(-s for s in shift) if isinstance(shift, (tuple, list)) else -shift
+
+
+def _broadcast_arrays(*arrays: Any, subok: bool = False) -> tuple:
+    shape = np.broadcast_shapes(*(np.shape(array) for array in arrays))
+    return tuple(np.broadcast_to(array, shape) for array in arrays)
+
+
+composite(np.broadcast_arrays, _broadcast_arrays)
+composite(np.meshgrid, lambda *xs, indexing="xy", **_: _meshgrid(xs, indexing))
+
+
+def _meshgrid(xs: tuple, indexing: str) -> tuple:
+    grids = [np.reshape(x, (1,) * i + (-1,) + (1,) * (len(xs) - 1 - i)) for i, x in enumerate(xs)]
+    grids = list(_broadcast_arrays(*grids))
+    return tuple(np.swapaxes(grid, 0, 1) for grid in grids) if indexing == "xy" and len(xs) > 1 else tuple(grids)
+
+
+# Triangles and diagonals
+linear(np.triu, lambda g, y, x, k=0: np.triu(g, k))
+linear(np.tril, lambda g, y, x, k=0: np.tril(g, k))
+linear(np.diagflat, lambda g, y, x, k=0: np.reshape(np.diagonal(g, k), x.shape))
+composite(np.diag, lambda v, k=0: np.diagflat(v, k) if np.ndim(v) == 1 else np.diagonal(v, k))
+composite(
+    np.trace,
+    lambda a, offset=0, axis1=0, axis2=1, **kwargs: np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, **kwargs),
+)
+
+
+# Joining: the arrays of the list become arguments of one operation
+def _concatenate_vjp(i: int, g: Any, y: Any, *arrays: Any, axis: int | None = 0, **_: Any) -> Any:
+    lengths = [np.size(plain(a)) if axis is None else np.shape(plain(a))[axis] for a in arrays[: i + 1]]
+    piece = slice(sum(lengths[:-1]), sum(lengths))
+    return g[piece].reshape(arrays[i].shape) if axis is None else g[(slice(None),) * (axis % g.ndim) + (piece,)]
+
+
+def _concatenate_jvp(i: int, t: Any, y: Any, *arrays: Any, axis: int | None = 0, **_: Any) -> Any:
+    parts = [t if j == i else np.zeros(np.shape(array), y.dtype) for j, array in enumerate(arrays)]
+    return np.concatenate(parts, axis=axis)
+
+
+_concatenate = explicit(
+    np.concatenate, _concatenate_vjp, _concatenate_jvp, call=lambda *arrays, **kwargs: np.concatenate(arrays, **kwargs)
+)
+_concatenate.reads = False
+composite(np.concatenate, lambda arrays, axis=0, **kwargs: _concatenate(*arrays, axis=axis, **_without_out(kwargs)))
+
+
+def _stack(arrays: Any, axis: int = 0, **kwargs: Any) -> Any:
+    arrays = list(arrays)
+    if len({np.shape(array) for array in arrays}) > 1:
+        raise ValueError("all input arrays must have the same shape")
+    return np.concatenate([np.expand_dims(array, axis) for array in arrays], axis=axis, **kwargs)
+
+
+def _column_stack(arrays: Any) -> Any:
+    return np.concatenate([np.reshape(a, (-1, 1)) if np.ndim(a) < 2 else a for a in arrays], axis=1)
+
+
+def _hstack(arrays: Any, **kwargs: Any) -> Any:
+    arrays = [np.atleast_1d(array) for array in arrays]
+    return np.concatenate(arrays, axis=0 if arrays and np.ndim(arrays[0]) == 1 else 1, **kwargs)
+
+
+def _block(arrays: Any) -> Any:
+    """Nested lists joined from the inside out along the last axes, as NumPy documents it."""
+
+    def depth(part: Any) -> int:
+        return 1 + max(map(depth, part)) if isinstance(part, list) else 0
+
+    def leaves(part: Any) -> Any:
+        return (leaf for inner in part for leaf in leaves(inner)) if isinstance(part, list) else (part,)
+
+    ndim = max([depth(arrays), *(np.ndim(leaf) for leaf in leaves(arrays))])
+
+    def join(part: Any, axis: int) -> Any:
+        if not isinstance(part, list):
+            return np.reshape(part, (1,) * (ndim - np.ndim(part)) + np.shape(part))
+        return np.concatenate([join(inner, axis + 1) for inner in part], axis=axis)
+
+    return join(arrays, -depth(arrays))
+
+
+composite(np.stack, _stack)
+composite(np.vstack, lambda tup, **kwargs: np.concatenate([np.atleast_2d(a) for a in tup], axis=0, **kwargs))
+composite(np.hstack, _hstack)
+composite(np.dstack, lambda tup: np.concatenate([np.atleast_3d(a) for a in tup], axis=2))
+composite(np.column_stack, _column_stack)
+composite(np.block, _block)
+composite(np.append, lambda arr, values, axis=None: np.concatenate([arr, values], axis=axis))
+
+
+def _without_out(kwargs: dict[str, Any]) -> dict[str, Any]:
+    if kwargs.pop("out", None) is not None:
+        from mytorch.autodiff.errors import WRITES, in_place
+
+        raise in_place("out=", WRITES["out="])
+    return kwargs
+
+
+# Cutting
+def _array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list:
+    size = np.shape(ary)[axis]
+    places = np.array_split(np.arange(size), indices_or_sections)
+    before = (slice(None),) * (axis % np.ndim(ary))
+    begin = 0
+    pieces = []
+    for place in places:
+        begin = int(place[0]) if len(place) else begin
+        pieces.append(ary[before + (slice(begin, begin + len(place)),)])
+    return pieces
+
+
+def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list:
+    np.split(np.arange(np.shape(ary)[axis]), indices_or_sections)  # raises what NumPy raises
+    return _array_split(ary, indices_or_sections, axis)
+
+
+composite(np.array_split, _array_split)
+composite(np.split, _split)
+composite(np.vsplit, lambda ary, n: _split(ary, n, 0))
+composite(np.hsplit, lambda ary, n: _split(ary, n, 0 if np.ndim(ary) == 1 else 1))
+composite(np.dsplit, lambda ary, n: _split(ary, n, 2))
+if hasattr(np, "unstack"):
+    composite(np.unstack, lambda x, axis=0: tuple(np.moveaxis(x, axis, 0)))
+
+
+# Padding, taking, sorting
+def _pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
+    """Constant padding writes into a larger array; the modes that copy entries are a rearrangement."""
+    shape = np.shape(array)
+    if mode == "constant":
+        filled = np.pad(np.zeros(shape), pad_width, constant_values=plain(kwargs.get("constant_values", 0)))
+        if any(isinstance(part, Traced) for part in _flat(kwargs.get("constant_values", 0))):
+            raise TypeError(
+                "np.pad with traced constant_values is not differentiated. Use np.concatenate with np.full_like."
+            )
+        inside = np.pad(np.ones(shape, bool), pad_width)
+        where = np.nonzero(inside)
+        index = (
+            tuple(slice(int(w.min()), int(w.max()) + 1) for w in where) if inside.any() else (slice(0, 0),) * len(shape)
+        )
+        return scatter(array, index, inside.shape) + filled.astype(array.dtype)
+    if mode in ("edge", "wrap", "reflect", "symmetric") and kwargs.get("reflect_type", "even") == "even":
+        numbers = np.pad(np.arange(array.size).reshape(shape), pad_width, mode=mode, **kwargs)
+        return np.ravel(array)[numbers]
+    raise NotImplementedError(
+        f"np.pad with mode={mode!r} has no rule of differentiation. The modes constant, edge, wrap, reflect and symmetric have."
+    )
+
+
+def _flat(part: Any) -> list:
+    return [leaf for inner in part for leaf in _flat(inner)] if isinstance(part, (tuple, list)) else [part]
+
+
+def _take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
+    a = np.ravel(a) if axis is None else a
+    axis = 0 if axis is None else axis % np.ndim(a)
+    indices = np.asarray(plain(indices))
+    size = np.shape(a)[axis]
+    indices = indices % size if mode == "wrap" else np.clip(indices, 0, size - 1) if mode == "clip" else indices
+    return a[(slice(None),) * axis + (indices,)]
+
+
+def _sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, **_: Any) -> Any:
+    a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
+    return np.take_along_axis(a, np.argsort(plain(a), axis=axis, kind=kind or "stable"), axis)
+
+
+def _partition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None) -> Any:
+    a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
+    return np.take_along_axis(a, np.argpartition(plain(a), kth, axis=axis), axis)
+
+
+composite(np.pad, _pad)
+composite(np.take, _take)
+composite(
+    np.choose,
+    lambda a, choices, mode="raise": np.stack(np.broadcast_arrays(*choices))[_choice(plain(a), choices, mode)],
+)
+composite(np.sort, _sort)
+composite(np.partition, _partition)
+composite(np.compress, lambda condition, a, axis=None, out=None: _take(a, np.flatnonzero(plain(condition)), axis))
+composite(np.extract, lambda condition, arr: np.ravel(arr)[np.flatnonzero(plain(condition))])
+composite(np.full_like, lambda a, fill_value, dtype=None, **_: _full_like(a, fill_value, dtype))
+
+
+def _choice(a: Any, choices: Any, mode: Any) -> tuple:
+    shape = np.broadcast_shapes(np.shape(a), *(np.shape(choice) for choice in choices))
+    a = np.broadcast_to(a if mode == "raise" else np.choose(a, np.arange(len(choices)), mode=mode), shape)
+    return (a, *np.indices(shape))
+
+
+def _full_like(a: Any, fill_value: Any, dtype: Any) -> Any:
+    full = np.broadcast_to(fill_value, np.shape(a))
+    return (
+        full.astype(plain(a).dtype if dtype is None else dtype)
+        if is_float(plain(fill_value))
+        else np.full_like(plain(a), fill_value, dtype)
+    )
+
+
+def _unique(ar: Any, *args: Any, **kwargs: Any) -> Any:
+    """The sorted distinct entries, each differentiated through its first occurrence."""
+    if args or any(value for key, value in kwargs.items() if key != "equal_nan"):
+        raise NotImplementedError(
+            "np.unique of a traced array takes no further arguments. Use plain indices of np.argsort."
+        )
+    return np.ravel(ar)[np.unique(plain(ar), return_index=True)[1]]
+
+
+composite(np.unique, _unique)
+constant(np.tril_indices_from, np.triu_indices_from, np.diag_indices_from, np.ix_, np.ndindex)

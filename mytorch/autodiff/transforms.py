@@ -1,0 +1,357 @@
+"""grad and its relatives: gradients, Jacobians, Hessians and products with them, recomputation, the operation list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from mytorch.autodiff.core import Function, as_leaf, jvp, push, record
+from mytorch.autodiff.kinds import Rule, zeros_like
+from mytorch.autodiff.tracer import TABLE, Reverse, Traced, bind, innermost, plain
+from mytorch.autodiff.tree import flatten
+from mytorch.autograd_engine import Autograd
+
+Argnums = int | Sequence[int]
+
+
+def grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
+    """A function that computes the gradient of a scalar function, in reverse mode.
+
+    fun: its arguments at argnums are floating or complex arrays, or nested tuples, lists and dicts of them; it returns a
+    scalar, with has_aux a pair (scalar, aux). All other arguments pass through as they are. argnums: an int, or a tuple
+    of ints for a tuple of gradients. Returns gradients in the arguments' structure, shapes and dtypes; with has_aux a
+    pair (gradients, aux).
+
+    Complex: for real-valued fun of z = x + iy the gradient is df/dx - i df/dy, as in JAX (step against its conjugate to
+    descend). A complex value is refused unless holomorphic=True says that fun has a complex derivative, which is then
+    returned. Raises TypeError for a result that is no scalar or no float, and for integer arguments.
+    """
+    both = value_and_grad(fun, argnums, has_aux, holomorphic)
+
+    @_named(fun, "grad")
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        value, gradients = both(*args, **kwargs)
+        return (gradients, value[1]) if has_aux else gradients
+
+    return gradient
+
+
+def value_and_grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
+    """Like grad, but returns ``(value, gradients)``, with has_aux ``((value, aux), gradients)``."""
+
+    @_named(fun, "value_and_grad")
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        call, leaves, build = _split_arguments(fun, argnums, args, kwargs)
+        value, pull, aux = record(call, leaves, has_aux)
+        shape, dtype = np.shape(value), getattr(plain(value), "dtype", np.asarray(plain(value)).dtype)
+        if isinstance(value, (tuple, list, dict)) or shape != ():
+            what = (
+                f"an array of shape {shape}"
+                if not isinstance(value, (tuple, list, dict))
+                else f"a {type(value).__name__}"
+            )
+            raise TypeError(
+                f"grad differentiates functions that return one number, and this one returned {what}. Reduce it to a scalar "
+                "(result.sum() or result.mean()), or use jacobian(fun), or elementwise_grad(fun) for a function that works "
+                "entry by entry."
+            )
+        if holomorphic and not all(plain(as_leaf(leaf)).dtype.kind == "c" for leaf in leaves):
+            raise TypeError(
+                "holomorphic=True takes complex arguments. Pass x.astype(complex), or leave holomorphic out."
+            )
+        if dtype.kind == "c" and not holomorphic:
+            raise TypeError(
+                "grad differentiates real-valued functions, and this one returned a complex number. Take a real part of it, "
+                "such as np.abs(result)**2, or pass holomorphic=True if it has a complex derivative."
+            )
+        gradients = build(pull([np.ones((), dtype if dtype.kind in "fc" else float)]))
+        return ((value, aux) if has_aux else value), gradients
+
+    return gradient
+
+
+def elementwise_grad(fun: Function, argnums: Argnums = 0) -> Function:
+    """For a function that works entry by entry: its derivative at every entry, in the argument's shape.
+
+    It is the gradient of the sum of the outputs, so for any other function it is the sum of the Jacobian's rows.
+    """
+
+    @_named(fun, "elementwise_grad")
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        call, leaves, build = _split_arguments(fun, argnums, args, kwargs)
+        value, pull, _ = record(call, leaves)
+        return build(pull([_ones_like(v) for v in flatten(value)[0]]))
+
+    return gradient
+
+
+def jacobian(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> Function:
+    """The Jacobian in reverse mode: one walk back per entry of the output, so best where the output is the smaller side.
+
+    Returns, for each array that fun returns and each that it is differentiated by, an array of shape
+    ``output.shape + input.shape`` in the input's dtype (trees of outputs hold trees of inputs). Raises TypeError for
+    complex outputs unless holomorphic=True, and as grad does for arguments.
+    """
+
+    @_named(fun, "jacobian")
+    def rows(*args: Any, **kwargs: Any) -> Any:
+        call, leaves, build = _split_arguments(fun, argnums, args, kwargs)
+        value, pull, _ = record(call, leaves)
+        outputs, rebuild = flatten(value)
+        _check_complex(outputs, holomorphic, "output")
+        blocks = []
+        for k, output in enumerate(outputs):
+            one_hot = [zeros_like(output) if j == k else None for j in range(len(outputs))]
+            found = []
+            for i in range(np.size(plain(output))):
+                basis = one_hot[k] = zeros_like(output)
+                basis.flat[i] = 1
+                found.append(pull(one_hot))
+            shape = np.shape(output)
+            blocks.append(build([_stacked([row[j] for row in found], shape, x) for j, x in enumerate(leaves)]))
+        return rebuild(iter(blocks))
+
+    return rows
+
+
+def jacobian_forward(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> Function:
+    """The Jacobian in forward mode: one run of the function per entry of the input. Returns what jacobian returns.
+
+    Raises TypeError for complex inputs unless holomorphic=True.
+    """
+
+    @_named(fun, "jacobian_forward")
+    def columns(*args: Any, **kwargs: Any) -> Any:
+        call, leaves, build = _split_arguments(fun, argnums, args, kwargs)
+        _check_complex(leaves, holomorphic, "input")
+        found: list[list[Any]] = []  # per input array, per entry of it: the outputs' tangents
+        value = None
+        for k, leaf in enumerate(leaves):
+            found.append([])
+            for i in range(np.size(plain(leaf))):
+                basis = zeros_like(leaf)
+                basis.flat[i] = 1
+                value, tangent, _ = push(call, leaves, [basis if j == k else None for j in range(len(leaves))])
+                found[k].append(flatten(tangent)[0])
+        value = call(*leaves) if value is None else value
+        outputs, rebuild = flatten(value)
+        blocks = []
+        for j, output in enumerate(outputs):
+            parts = [_stacked([t[j] for t in tangents], np.shape(x), output) for x, tangents in zip(leaves, found)]
+            shapes = zip(parts, leaves)
+            blocks.append(build([np.moveaxis(p, range(np.ndim(x)), range(-np.ndim(x), 0)) for p, x in shapes]))
+        return rebuild(iter(blocks))
+
+    return columns
+
+
+def hessian(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> Function:
+    """The second derivatives, forward over reverse: shape ``output.shape + input.shape + input.shape``."""
+    return jacobian_forward(jacobian(fun, argnums, holomorphic), argnums, holomorphic)
+
+
+def hvp(fun: Function, argnums: int = 0) -> Function:
+    """``hvp(fun)(*args, vector)``: the Hessian of a scalar function times a vector, without the Hessian.
+
+    vector: a tree like the argument at argnums. Forward over reverse: a small multiple of one gradient in time and memory.
+    """
+
+    @_named(fun, "hvp")
+    def product(*args: Any, **kwargs: Any) -> Any:
+        *args_, vector = args
+
+        def gradient(x: Any) -> Any:
+            return grad(fun, argnums)(*args_[:argnums], x, *args_[argnums + 1 :], **kwargs)
+
+        return jvp(gradient, (args_[argnums],), (vector,))[1]
+
+    return product
+
+
+def checkpoint(fun: Function) -> Function:
+    """The same function, but its intermediate results are not kept: the walk back runs it once more.
+
+    Inside a chain of n calls, memory falls from all operations to those of one call, plus one value per call. Arguments
+    are trees; what is traced has to be an argument: a traced value from an enclosing scope raises ValueError. The function
+    must compute the same when it is called again.
+    """
+
+    @_named(fun, "checkpoint")
+    def recomputed(*args: Any, **kwargs: Any) -> Any:
+        leaves, build = flatten((args, kwargs))
+        run = innermost(leaves)
+        if run is None:
+            return fun(*args, **kwargs)
+        traced = list({id(leaf): leaf for leaf in leaves if type(leaf) is Traced}.values())  # each variable once
+        places = [[i for i, leaf in enumerate(leaves) if leaf is variable] for variable in traced]
+        built: list[Any] = []
+
+        def call(*values: Any) -> Any:
+            filled = list(leaves_without_trace)
+            for same, value in zip(places, values):
+                for place in same:
+                    filled[place] = value
+            again, keywords = build(iter(filled))
+            parts, rebuild = flatten(fun(*again, **keywords))
+            built[:] = [rebuild]
+            return tuple(parts)
+
+        leaves_without_trace = [None if type(leaf) is Traced else leaf for leaf in leaves]
+        rule = _Recomputed(call, f"checkpoint({getattr(fun, '__name__', 'function')})", run.level)
+        outputs = bind(rule, traced, {})
+        return built[0](iter(outputs))
+
+    return recomputed
+
+
+class _Recomputed(Rule):
+    """The rule of one checkpointed call, whose outputs are a tuple."""
+
+    pulls_onto = True
+
+    def __init__(self, fun: Function, name: str, level: int) -> None:
+        super().__init__(self._values, name)
+        self.again, self.level = fun, level
+
+    def _values(self, *values: Any) -> tuple:
+        outputs = self.again(*values)
+        outer = innermost(outputs)
+        if outer is not None and outer.level >= self.level:
+            raise ValueError(
+                f"{self.name} reads a traced value from an enclosing scope, whose gradient would be lost when the function "
+                "is run again. Pass that value as an argument."
+            )
+        return tuple(v if hasattr(v, "dtype") else np.asarray(v) for v in outputs)
+
+    def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: dict, wanted: Sequence[Any]) -> Sequence[Any]:
+        return self.pull_onto(g, args, [None] * len(args))
+
+    def pull_onto(self, g: Any, args: Sequence[Any], so_far: Sequence[Any]) -> Sequence[Any]:
+        return record(self.again, args)[1](g, so_far)
+
+    def push(self, tangents: Sequence[Any], y: Any, args: Sequence[Any], kwargs: dict) -> Any:
+        return push(self.again, args, tangents)[1]
+
+
+def trace(fun: Function) -> Function:
+    """``trace(fun)(*args)``: an Autograd engine that holds the operations of fun on args, in the order they were done.
+
+    Every argument that is a float or complex array, or a tree of them, is a variable. print(engine) shows the table;
+    ``engine.backward(engine.operation_list[-1].output)`` walks it back as in the homework, and
+    ``engine.gradient_buffer.get_param(x)`` reads the gradient of an argument array. Numbers become arrays of shape ().
+    """
+
+    @_named(fun, "trace")
+    def traced(*args: Any, **kwargs: Any) -> Autograd:
+        leaves, build = flatten(args)
+        run = Reverse()
+        known: dict[int, Any] = {}
+        arguments = []
+        for leaf in leaves:
+            kind = np.asarray(plain(leaf)).dtype.kind
+            value = np.asarray(plain(leaf)) if kind in "fc" else leaf
+            arguments.append(run.variable(value) if kind in "fc" else leaf)
+            if kind in "fc":
+                known[run.count] = value
+        try:
+            fun(*build(iter(arguments)), **kwargs)
+        finally:
+            run.close()
+        engine = Autograd()
+        for step in run.operation_list:
+            # The engine knows an array by where it lies, so a result that shares its argument's memory is copied.
+            several = isinstance(step.output, tuple)
+            outputs = [np.array(part) for part in (step.output if several else (step.output,))]
+            inputs = [known[number] if number else value for value, number in zip(step.inputs, step.reads)]
+            inputs = [np.asarray(x) if isinstance(x, np.generic) else x for x in inputs]
+            known.update(zip(step.makes if several else (step.makes,), outputs))
+            output = tuple(outputs) if several else outputs[0]
+            engine.add_operation(inputs, output, [None] * len(inputs), _backward_of(step, output))
+        return engine
+
+    return traced
+
+
+def _backward_of(step: Any, output: Any) -> Function:
+    """A step's rule in the homework's form, ``f(grad_output, *inputs)``."""
+
+    def backward(grad_output: Any, *inputs: Any) -> Any:
+        gradients = step.rule.pull(grad_output, output, inputs, step.kwargs, step.reads)
+        return tuple(g if number else None for g, number in zip(gradients, step.reads))
+
+    backward.__name__ = f"{step.rule.name}_backward"
+    return backward
+
+
+def primitive(fun: Function) -> Function:
+    """Make a function an operation of its own, to be given a rule by elementwise, linear or explicit.
+
+    Until it has one, differentiating it raises NotImplementedError. Inside, it may do anything: it sees plain arrays.
+    """
+
+    @wraps(fun)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if innermost(args) is None and innermost(list(kwargs.values())) is None:
+            return fun(*args, **kwargs)
+        rule = TABLE.get(call)
+        if rule is None:
+            from mytorch.autodiff.errors import no_rule
+
+            raise no_rule(call)
+        return rule(*args, **kwargs)
+
+    return call
+
+
+def _named(fun: Function, what: str) -> Callable[[Function], Function]:
+    def name(transformed: Function) -> Function:
+        transformed.__name__ = f"{what}({getattr(fun, '__name__', 'function')})"
+        transformed.__doc__ = f"{what} of {getattr(fun, '__name__', 'a function')}: see help({what})."
+        return transformed
+
+    return name
+
+
+def _split_arguments(fun: Function, argnums: Argnums, args: tuple, kwargs: dict) -> tuple[Function, list, Function]:
+    """fun as a function of the leaves at argnums, those leaves, and what builds the result's structure from leaves."""
+    single = isinstance(argnums, (int, np.integer))
+    numbers: Any = [argnums] if single else list(argnums)  # type: ignore[arg-type]
+    for number in numbers:
+        if not -len(args) <= number < len(args):
+            raise TypeError(
+                f"argnums={argnums} asks for argument {number}, but {len(args)} positional argument(s) were given. Count "
+                "from 0, and pass what is differentiated by position."
+            )
+    numbers = [number % len(args) for number in numbers]
+    leaves, build = flatten(tuple(args[number] for number in numbers))
+
+    def call(*values: Any) -> Any:
+        filled = list(args)
+        for number, value in zip(numbers, build(iter(values))):
+            filled[number] = value
+        return fun(*filled, **kwargs)
+
+    return call, leaves, lambda found: build(iter(found))[0] if single else build(iter(found))
+
+
+def _ones_like(value: Any) -> Any:
+    return zeros_like(value) + 1
+
+
+def _stacked(rows: Sequence[Any], shape: tuple[int, ...], x: Any) -> Any:
+    """Rows of x's shape as one array of shape ``shape + x.shape``."""
+    inner = np.shape(x)
+    if not rows:
+        return np.zeros(shape + inner, zeros_like(x).dtype)
+    return np.reshape(np.stack(rows), shape + inner)
+
+
+def _check_complex(leaves: Sequence[Any], holomorphic: bool, what: str) -> None:
+    if not holomorphic and any(np.asarray(plain(leaf)).dtype.kind == "c" for leaf in leaves):
+        raise TypeError(
+            f"A complex {what} has no Jacobian of one complex number per entry, unless the function is holomorphic: pass "
+            "holomorphic=True, or differentiate its real and imaginary parts by those of its argument."
+        )
