@@ -53,6 +53,8 @@ def load(data: str | None = None, test_data: str | None = None, classes: int = 1
     if data is None:
         if test_data is not None:
             raise BadInput("--test-data was given without --data; give --data PATH to train on as well")
+        if classes != 10:
+            raise BadInput(f"--classes {classes} was given, but the UCI digits have 10; it is for --data")
         return load_digits(split_seed)
     if test_data is None:
         return arrange(str(data), read_folder(data, classes), classes, split_seed)

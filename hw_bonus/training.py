@@ -133,7 +133,7 @@ def train_step(run: Run, opts: Namespace, x: np.ndarray, y: np.ndarray) -> tuple
         x *= kept
         x /= 1 - opts.input_dropout
     mlp.zero_grads()
-    mlp.forward(x)
+    mlp.forward(mlp.autograd_engine.data(x))
     loss = float(mlp.total_loss(y)[0])
     _check_finite(loss, "loss", run, opts)
     mlp.backward()

@@ -104,6 +104,11 @@ class Autograd:
         ### END SOLUTION
         if not self.recording:
             return
+        if not isinstance(inputs, (list, tuple)) or not isinstance(gradients_to_update, (list, tuple)):
+            raise TypeError(
+                f"{describe_rule(backward_operation)}: inputs and gradients_to_update are lists with one entry per input, as "
+                f"in [x, W] and [None, dW]; a {type(inputs).__name__} and a {type(gradients_to_update).__name__} were given."
+            )
         inputs, gradients_to_update = list(inputs), list(gradients_to_update)
         ### BEGIN SOLUTION
         operation = Operation(inputs, output, gradients_to_update, backward_operation)
@@ -190,6 +195,13 @@ class Autograd:
         Returns the same array, which then has no spot in the buffer unless it had one before. It holds until zero_grad(),
         and saves the first layer of a network a matrix product.
         """
+        if not isinstance(array, ndarray):
+            raise TypeError(f"Only an array can be declared to be data; a {type(array).__name__} was given.")
+        if any(array is output for operation in self.operation_list for output in operation.outputs):
+            raise ValueError(
+                "This array was produced by a recorded operation. Declared to be data, it would stop every gradient on its "
+                "way to what it was computed from; declare the inputs of the network."
+            )
         if self.recording:
             self._data[self.gradient_buffer.get_memory_loc(array)] = array
         ### HANDOUT """Declare that nobody will read this array's gradient. Your engine may ignore it."""

@@ -56,6 +56,7 @@ def glance(operation: Operation, buffer: GradientBuffer, data: Container[Locatio
                 continue
         elif (
             type(slot) is not ndarray
+            or slot.base is not None
             or slot is array
             or slot.shape != array.shape
             or slot.dtype is not array.dtype
@@ -116,7 +117,7 @@ def _refuse_input(where: str, array: Any, slot: Any) -> None:
         raise TypeError(
             f"{where}: its gradient to update is a {type(slot).__name__}. Give an array that can be added to."
         )
-    if slot is array:
+    if np.may_share_memory(slot, array):
         raise ValueError(
             f"{where} was given as its own gradient to update. Give the gradient's array, such as dW for W."
         )
@@ -142,23 +143,33 @@ def _refuse_overwriting(operation: Operation, earlier: Sequence[Operation], spot
     if _marked(operation, "makes_view"):
         return
     for output in operation.outputs:
+        is_view = False
         for index, array in enumerate(operation.inputs):
             if not _overlap(output, array):
                 continue
-            in_place = locate(output) == locate(array)
-            if _marked(operation, "reads_inputs") or (in_place and _depends_on_values(operation, index)):
+            if _marked(operation, "reads_inputs") or _depends_on_values(operation, index):
                 raise ValueError(
                     f"{operation.name}: the output was written over input {index}, whose values the backward pass needs. "
                     "Write the result into a new array."
                 )
-        if locate(output) not in spots:
+            is_view = is_view or locate(output) != locate(array)
+        if is_view or (locate(output) not in spots and id(owner(output)) not in spots):
             continue
         for number, other in enumerate(earlier):
-            if _marked(other, "reads_inputs") and any(_overlap(output, read) for read in other.inputs):
-                raise ValueError(
-                    f"{operation.name}: the output was written over an array whose values operation {number} "
-                    f"({other.name}) needs for its backward pass. Write the result into a new array."
-                )
+            for index, read in enumerate(other.inputs):
+                if _overlap(output, read) and (locate(output) != locate(read) or _reads(other, index)):
+                    raise ValueError(
+                        f"{operation.name}: the output was written over an array that operation {number} ({other.name}) "
+                        "needs as it was for the backward pass. Write the result into a new array."
+                    )
+
+
+def _reads(operation: Operation, index: int) -> bool:
+    """Whether an operation's rule will look at the values of one of its inputs."""
+    if _marked(operation, "makes_view"):
+        return False
+    marked = _marked(operation, "reads_inputs") or _marked(operation, "may_overwrite")
+    return marked or _depends_on_values(operation, index)
 
 
 def _depends_on_values(operation: Operation, index: int) -> bool:
@@ -168,7 +179,7 @@ def _depends_on_values(operation: Operation, index: int) -> bool:
     grads = [np.ones(output.shape, gradient_dtype(output)) for output in operation.outputs]
     grad_output = tuple(grads) if isinstance(operation.output, tuple) else grads[0]
     tries = []
-    for value in (0.25, 0.75):
+    for value in (-0.75, 0.25, 0.75):
         inputs = list(operation.inputs)
         inputs[index] = np.full(inputs[index].shape, value, gradient_dtype(inputs[index]))
         try:
@@ -176,9 +187,7 @@ def _depends_on_values(operation: Operation, index: int) -> bool:
         except Exception:
             return True
         tries.append(result if isinstance(result, (tuple, list)) else (result,))
-    return len(tries[0]) != len(tries[1]) or not all(
-        np.array_equal(one, other) for one, other in zip(*tries) if one is not None
-    )
+    return any(len(tries[0]) != len(other) or not all(map(np.array_equal, tries[0], other)) for other in tries[1:])
 
 
 def _marked(operation: Operation, mark: str) -> bool:

@@ -86,21 +86,12 @@ class Watch:
 
     def before_walk(self, divergence: Any) -> None:
         """Look at the whole list before it is walked back."""
+        if not self._operations:
+            return
         locate = GradientBuffer.get_memory_loc
-        overwritten_by = {locate(o): n for n, op in enumerate(self._operations) for o in op.outputs}
-        for number, (operation, seen) in enumerate(zip(self._operations, self._fingerprints)):
-            for what, array, print_of in seen:
-                by = overwritten_by.get(locate(array), number)
-                by_a_later_one = by > number
-                if _fingerprint(array) == print_of or (by_a_later_one and what.startswith("output")):
-                    continue
-                culprit = f", by operation {by} ({self._operations[by].name})" if by_a_later_one else ""
-                raise DebugError(
-                    f"Operation {number} ({operation.name}): {what}, an array of shape {array.shape}, was changed in place "
-                    f"after it was recorded{culprit}, so gradients would be wrong. Write the new values into another array."
-                )
         is_output = isinstance(divergence, np.ndarray) and locate(divergence) in self._output_of
         target = locate(divergence) if is_output else None
+        self._refuse_changed_arrays({target} if is_output else {locate(o) for o in self._operations[-1].outputs})
         if not is_output and self._operations:
             self._used.update(locate(output) for output in self._operations[-1].outputs)
             last = self._operations[-1].outputs[-1]
@@ -116,13 +107,37 @@ class Watch:
                     DebugWarning,
                     stacklevel=3,
                 )
+        if target is not None:
+            self._used.add(target)
         for location, number in self._output_of.items():
-            if location not in self._used and location != target:
+            if location not in self._used:
                 warnings.warn(
                     f"Operation {number} ({self._operations[number].name}): nothing used its output, so no gradient passes "
                     "through it. Was another array passed on?",
                     DebugWarning,
                     stacklevel=3,
+                )
+
+    def _refuse_changed_arrays(self, targets: set[Any]) -> None:
+        """Compare what the walk will read with its fingerprints; what the walk skips may have been overwritten."""
+        locate = GradientBuffer.get_memory_loc
+        overwritten_by = {locate(o): n for n, op in enumerate(self._operations) for o in op.outputs}
+        reached: list[int] = []
+        for number in range(len(self._operations) - 1, -1, -1):
+            if not targets.isdisjoint(locate(output) for output in self._operations[number].outputs):
+                reached.append(number)
+                targets.update(locate(a) for a in self._operations[number].inputs if isinstance(a, np.ndarray))
+        for number in reversed(reached):
+            for what, array, print_of in self._fingerprints[number]:
+                by = overwritten_by.get(locate(array), number)
+                by_a_later_one = by > number
+                if _fingerprint(array) == print_of or (by_a_later_one and what.startswith("output")):
+                    continue
+                culprit = f", by operation {by} ({self._operations[by].name})" if by_a_later_one else ""
+                raise DebugError(
+                    f"Operation {number} ({self._operations[number].name}): {what}, an array of shape {array.shape}, was "
+                    f"changed in place after it was recorded{culprit}, so gradients would be wrong. Write the new values "
+                    "into another array."
                 )
 
     def before_rule(self, grad_output: Any) -> None:
@@ -167,6 +182,8 @@ def _is_plain(array: np.ndarray) -> bool:
 
 
 def _first_not_finite(value: Any) -> tuple[int, ...] | None:
+    if isinstance(value, np.generic):
+        value = np.asarray(value)
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fc":
         return None
     finite = np.isfinite(value)

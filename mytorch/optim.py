@@ -273,7 +273,7 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     NaN or infinite, which scaling would only spread.
     """
     _require(max_norm > 0, "max_norm", max_norm, "above 0")
-    gradients = [parameter.gradient for parameter in parameters]
+    gradients = list({id(parameter.gradient): parameter.gradient for parameter in parameters}.values())
     # hypot does not overflow where the squares would, and each array's norm is scaled by its largest entry.
     norm = math.hypot(*map(_norm, gradients)) if gradients else 0.0
     if not math.isfinite(norm):

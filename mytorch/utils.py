@@ -81,6 +81,9 @@ class GradientBuffer:
     def get_param(self, np_array: np.ndarray) -> np.ndarray:
         """The gradient of the array, in its shape; zeros where nothing has arrived.
 
+        An array that was recorded with a gradient to update has its gradient there, not here. What is returned may also
+        be the gradient of another array (a sum hands on one gradient to both sides): copy it before changing it.
+
         Raises KeyError for an array that has no spot: most often it is a copy of the one that was recorded.
         """
         gradient = self.memory[self._location(np_array)]
@@ -126,4 +129,6 @@ def owner(array: np.ndarray) -> Any:
 
 
 def _layout(array: np.ndarray) -> Location:
-    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
+    # Nothing is ever reached by the stride of an axis with one entry, so x[None] and x.reshape(1, -1) lie alike.
+    strides = tuple(stride if n != 1 else 0 for n, stride in zip(array.shape, array.strides))
+    return array.__array_interface__["data"][0], array.shape, strides, array.dtype

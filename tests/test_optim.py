@@ -237,7 +237,8 @@ def test_schedules_by_their_formulas_and_resumed(rng):
 @pytest.mark.parametrize("max_norm", [1.0, 1e3])
 @pytest.mark.parametrize("scale", [1.0, 1e-30, 1e30])
 def test_clipping(max_norm, scale, dtype, rng):
-    net = Sequential(Linear(3, 4, Autograd(), rng=0, dtype=dtype), LayerNorm(4, Autograd(), dtype=dtype))
+    engine = Autograd()
+    net = Sequential(Linear(3, 4, engine, rng=0, dtype=dtype), LayerNorm(4, engine, dtype=dtype))
     for parameter in net.parameters():
         parameter.gradient[...] = rng.standard_normal(parameter.gradient.shape).astype(dtype) * dtype(scale)
     before = [p.gradient.astype(float) for p in net.parameters()]

@@ -1,7 +1,7 @@
 """One backward function per primitive: ``f(grad_output, *inputs)`` returns the gradient of each input.
 
 With L the scalar at the end, ``grad_output`` is dL/d(output) and has the output's shape. What is returned has the shape of
-its input, summed over every axis along which NumPy broadcast it, and its dtype (float64 for integers). One input gives an
+its input, summed over every axis along which NumPy broadcast it, and its dtype (a float for integers). One input gives an
 array, several give a tuple. No function changes its arguments.
 """
 
@@ -268,7 +268,7 @@ def linear_backward(
         rows, g = x.reshape(-1, x.shape[-1]), g.reshape(-1, g.shape[-1])
     grad_x = fit(np.dot(grad_output, W), x) if needs[0] else None
     place = None if out[1] is None or g.dtype != W.dtype or rows.dtype != W.dtype else out[1]
-    if len(rows) > 1:
+    if len(rows) != 1:
         ones = np.empty((len(rows), 1), g.dtype)
         ones.fill(1)
         return grad_x, fit(np.dot(g.T, rows, place), W), fit(np.dot(g.T, ones), b)
@@ -388,6 +388,11 @@ def normalize_backward(
 
 def _spread(grad_output: Array, a: Array, axis: Any, keepdims: bool) -> Array:
     """A reduction's gradient in the shape that was reduced, as a read-only view."""
+    if axis is None and grad_output.size != 1:
+        raise ValueError(
+            f"The gradient has shape {grad_output.shape}, but a reduction over all axes has one entry. Record the axis with "
+            "the rule, as in partial(sum_backward, axis=0)."
+        )
     if axis is not None and not keepdims:
         grad_output = np.expand_dims(grad_output, axis)
     return np.broadcast_to(grad_output, a.shape)

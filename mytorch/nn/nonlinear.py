@@ -1,7 +1,7 @@
 """Activations, softmax and cross-entropy: each function beside its backward function.
 
-All of them are finite for every finite input. The derivative of a sigmoid is computed from exp(-|x|) and not as s(1 - s):
-where s rounds to 1, the difference would have lost every digit.
+All of them are for real arrays, and finite at |x| = 1e4 and far beyond. The derivative of a sigmoid is computed from
+exp(-|x|) and not as s(1 - s): where s rounds to 1, the difference would have lost every digit.
 """
 
 from __future__ import annotations

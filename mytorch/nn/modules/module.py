@@ -84,8 +84,12 @@ class Module:
             waiting.extend(reversed(below))
 
     def parameters(self) -> list[Parameter]:
-        """Every trainable array, in the order of the layers."""
-        return [Parameter(module, name) for _, module in self.modules() for name in module.parameter_names]
+        """Every trainable array once, in the order of the layers; layers may share one."""
+        found: dict[int, Parameter] = {}
+        for _, module in self.modules():
+            for name in module.parameter_names:
+                found.setdefault(id(getattr(module, name)), Parameter(module, name))
+        return list(found.values())
 
     def zero_grad(self) -> None:
         """Fill the gradients with zeros, in place: whoever holds a gradient array keeps holding the right one."""

@@ -11,7 +11,14 @@ class Sequential(Module):
     """Passes the input through each module in turn, handing on the very arrays that they return."""
 
     def __init__(self, *layers: Module) -> None:
-        super().__init__(layers[0].autograd_engine if layers else None)
+        super().__init__(getattr(layers[0], "autograd_engine", None) if layers else None)
+        for layer in layers:
+            if not isinstance(layer, Module):
+                raise TypeError(f"Sequential takes modules, as in ReLU(engine); it was given {layer!r}.")
+            if layer.autograd_engine is not self.autograd_engine:
+                raise ValueError(
+                    f"{layer!r} records on another engine than the layers before it. Give all layers one engine."
+                )
         self.layers = list(layers)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
