@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -387,3 +388,11 @@ def test_trees_of_hessians_and_zero_derivatives_by_argument() -> None:
     np.testing.assert_allclose(xy, 2 * X)
     np.testing.assert_allclose(yx, 2 * X)
     assert yy == 0
+
+
+def test_complex_tangents_and_gradients_of_real_values_lose_their_imaginary_part_quietly() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(vjp(np.positive, X)[1](X + 1j)[0], X)
+        np.testing.assert_array_equal(jvp(np.positive, (X,), (X + 1j,))[1], X)
+        np.testing.assert_allclose(jvp(lambda z: np.abs(z) * X, (X + 1j,), (X * 1j,))[1], X / np.abs(X + 1j) * X)
