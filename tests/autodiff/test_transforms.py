@@ -324,6 +324,7 @@ def test_inputs_keep_their_dtype() -> None:
     assert grad(lambda x, y: np.sum(x * y), (0, 1))(x, X)[0].dtype == np.float32
     assert type(grad(np.sin)(np.float32(1.0))) is np.float32
     assert type(grad(np.sin)(1.0)) is np.float64
+    assert type(value_and_grad(lambda x: np.reshape(np.sum(x), ()))(X)[0]) is np.float64
     assert jvp(np.sin, (x,), (X,))[1].dtype == np.float32
     assert grad(lambda x: np.sum(np.sin(x)))(X.astype(np.float16)).dtype == np.float16
 
