@@ -108,12 +108,12 @@ def peak(call: Callable[[], Any]) -> int:
     return most
 
 
-def memory(numbers: int = 20_000) -> list[Row]:
-    """Forward mode along 1e2 and 1e4 operations; reverse mode with and without checkpoints, in sizes of one array."""
+def memory(numbers: int = 5_000) -> list[Row]:
+    """Forward mode along 1e2 and 1e5 operations; reverse mode with and without checkpoints, in sizes of one array."""
     x = np.linspace(0.1, 0.2, numbers)
     v = np.ones_like(x)
     rows: list[Row] = []
-    for n in (100, 10_000):
+    for n in (100, 100_000):
         rows.append(
             (
                 f"forward mode, chain of {n}: arrays at the peak",

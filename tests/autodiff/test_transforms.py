@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -323,6 +324,7 @@ def test_inputs_keep_their_dtype() -> None:
     assert grad(lambda x, y: np.sum(x * y), (0, 1))(x, X)[0].dtype == np.float32
     assert type(grad(np.sin)(np.float32(1.0))) is np.float32
     assert type(grad(np.sin)(1.0)) is np.float64
+    assert type(value_and_grad(lambda x: np.reshape(np.sum(x), ()))(X)[0]) is np.float64
     assert jvp(np.sin, (x,), (X,))[1].dtype == np.float32
     assert grad(lambda x: np.sum(np.sin(x)))(X.astype(np.float16)).dtype == np.float16
 
@@ -387,3 +389,11 @@ def test_trees_of_hessians_and_zero_derivatives_by_argument() -> None:
     np.testing.assert_allclose(xy, 2 * X)
     np.testing.assert_allclose(yx, 2 * X)
     assert yy == 0
+
+
+def test_complex_tangents_and_gradients_of_real_values_lose_their_imaginary_part_quietly() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(vjp(np.positive, X)[1](X + 1j)[0], X)
+        np.testing.assert_array_equal(jvp(np.positive, (X,), (X + 1j,))[1], X)
+        np.testing.assert_allclose(jvp(lambda z: np.abs(z) * X, (X + 1j,), (X * 1j,))[1], X / np.abs(X + 1j) * X)
