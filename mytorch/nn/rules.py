@@ -71,7 +71,7 @@ def fit(gradient: Any, array: Any) -> Any:
     shape = getattr(array, "shape", None)
     if shape is None:
         return None
-    if isinstance(gradient, np.generic):
+    if not shape and isinstance(gradient, np.generic):
         gradient = np.asarray(gradient)
     if gradient.shape != shape:
         gradient = unbroadcast(gradient, shape)

@@ -36,7 +36,9 @@ class Loss(Module):
             raise RuntimeError(
                 f"{type(self).__name__}: there is no loss value yet. Call the loss with (y, y_hat) first."
             )
-        if not any(operation.output is self.loss_val for operation in reversed(self.autograd_engine.operation_list)):
+        operations = self.autograd_engine.operation_list
+        is_last = bool(operations) and operations[-1].output is self.loss_val
+        if not is_last and not any(operation.output is self.loss_val for operation in operations):
             raise RuntimeError(
                 f"{type(self).__name__}: the last loss value is not on the list of operations. It was computed inside "
                 "paused(), or zero_grad() has emptied the list since. Compute the loss again, then walk back."
