@@ -16,7 +16,6 @@ from mytorch.utils import GradientBuffer, Location
 from mytorch.walk import settings_for, starting_gradients, walk_back
 
 ndarray = np.ndarray
-LISTS = (list, tuple)
 ### HANDOUT from mytorch.observe import observe
 ### HANDOUT from mytorch.report import describe_rule, operations_as_table
 ### HANDOUT from mytorch.utils import GradientBuffer
@@ -105,7 +104,7 @@ class Autograd:
         ### END SOLUTION
         if not self.recording:
             return
-        if not isinstance(inputs, LISTS) or not isinstance(gradients_to_update, LISTS):
+        if not isinstance(inputs, (list, tuple)) or not isinstance(gradients_to_update, (list, tuple)):
             raise TypeError(
                 f"{describe_rule(backward_operation)}: inputs and gradients_to_update are lists with one entry per input, as "
                 f"in [x, W] and [None, dW]; a {type(inputs).__name__} and a {type(gradients_to_update).__name__} were given."
