@@ -20,6 +20,7 @@ import numpy as np
 ### BEGIN SOLUTION
 from mytorch.nn.nonlinear import (
     SoftmaxCrossEntropy_backward,
+    as_float,
     gelu_backward,
     leaky_relu_backward,
     log_softmax_backward,
@@ -137,7 +138,7 @@ def power_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool]
     dy/da is 0 where b is 0, also at a = 0. dy/db is 0 at a = 0 and NaN for negative a, where a ** b is no real function
     of b.
     """
-    a_float, b_float = _as_float(a), _as_float(b)
+    a_float, b_float = as_float(a), as_float(b)
     grad_a = grad_b = None
     if needs[0]:
         constant = b_float == 0
@@ -151,13 +152,13 @@ def power_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool]
 @reads_inputs
 def sqrt_backward(grad_output: Array, a: Array) -> Array:
     """y = sqrt(a): dy/da = 1 / (2 sqrt(a)), infinite at 0."""
-    return fit(grad_output / (2 * np.sqrt(_as_float(a))), a)
+    return fit(grad_output / (2 * np.sqrt(as_float(a))), a)
 
 
 @reads_inputs
 def exp_backward(grad_output: Array, a: Array) -> Array:
     """y = exp(a) is its own derivative."""
-    return fit(grad_output * np.exp(_as_float(a)), a)
+    return fit(grad_output * np.exp(as_float(a)), a)
 
 
 ### STUB def exp_backward(grad_output: Array, a: Array) -> Array
@@ -179,7 +180,7 @@ def log_backward(grad_output: Array, a: Array) -> Array:
 @reads_inputs
 def abs_backward(grad_output: Array, a: Array) -> Array:
     """y = abs(a): dy/da = sign(a), 0 at 0."""
-    return fit(grad_output * np.sign(_as_float(a)), a)
+    return fit(grad_output * np.sign(as_float(a)), a)
 
 
 @may_overwrite
@@ -350,7 +351,7 @@ def dropout_backward(grad_output: Array, x: Array, scale: Array | None = None) -
 @reads_inputs
 def mse_backward(grad_output: Array, y: Array, y_hat: Array, needs: Sequence[bool] = (True, True)) -> Two:
     """L = mean((y - y_hat)**2) over all entries: dL/dy = 2 (y - y_hat) / size, dL/dy_hat its opposite."""
-    grad = (_as_float(y) - y_hat) * (np.asarray(grad_output).reshape(-1)[0] * (2 / max(y.size, 1)))
+    grad = (as_float(y) - y_hat) * (np.asarray(grad_output).reshape(-1)[0] * (2 / max(y.size, 1)))
     return fit(grad, y) if needs[0] else None, fit(-grad, y_hat) if needs[1] else None
 
 
@@ -396,11 +397,6 @@ def _spread(grad_output: Array, a: Array, axis: Any, keepdims: bool) -> Array:
     if axis is not None and not keepdims:
         grad_output = np.expand_dims(grad_output, axis)
     return np.broadcast_to(grad_output, a.shape)
-
-
-def _as_float(a: Any) -> Array:
-    a = np.asarray(a)
-    return a if a.dtype.kind in "fc" else a.astype(np.float64)
 
 
 def _is_advanced(index: Any) -> bool:

@@ -19,7 +19,8 @@ _erf_of_objects = np.frompyfunc(math.erf, 1, 1)
 
 
 def as_float(x: Array) -> Array:
-    """The array itself, or its float64 copy if it holds integers or booleans."""
+    """The array itself, or a float64 copy of integers, booleans and Python numbers."""
+    x = np.asarray(x)
     return x if x.dtype.kind in "fc" else x.astype(np.float64)
 
 
