@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import io
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
 
-from autograder.staff.markers import solution_lines, strip
+from autograder.staff.markers import MarkerError, solution_lines, strip
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OVERLAY = Path(__file__).resolve().parent / "student_files"
@@ -31,6 +33,22 @@ HW_BONUS = (
     "data/README.md",
 )
 OTHERS = ("docs/writeup.md", "create_tarball.sh", "create_tarball.py", "LICENSE")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, default=Path("dist"), help="folder for the archives (default dist)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """The command ``handout``."""
+    try:
+        archives = build(options.out)
+    except (MarkerError, SyntaxError, OSError) as error:
+        print(f"No handout was built. {error}", file=sys.stderr)
+        return 2
+    for path in archives:
+        print(f"{path}: {len(contents())} files, {path.stat().st_size:,} bytes")
+    return 0
 
 
 def contents(root: Path = ROOT) -> dict[str, bytes]:

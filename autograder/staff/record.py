@@ -1,0 +1,72 @@
+"""The record of one graded submission: what is kept of it, and the part of that which its student may see."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, TypedDict
+
+FORMAT = 1
+# status of a Record
+GRADED, UNREADABLE, GRADER_ERROR = "graded", "unreadable", "GRADER_ERROR"
+
+
+class ExerciseRecord(TypedDict):
+    """One exercise. hint: for hidden exercises, the general sentence that is all a student gets."""
+
+    name: str
+    points: float
+    earned: float
+    hidden: bool
+    passed: bool
+    hint: str
+    seconds: float
+
+
+class CheckRecord(TypedDict):
+    """One check. status: passed, failed, todo, blocked or not run. hint: a key of hints.HINTS, or empty."""
+
+    exercise: str
+    check: str
+    points: float
+    earned: float
+    status: str
+    needs: str
+    hint: str
+    feedback: str
+    printed: str
+    hidden: bool
+
+
+class Record(TypedDict):
+    """One submission. Plain JSON; everything in it that came from a submission is untrusted text."""
+
+    format: int
+    student: str
+    version: int
+    source: str
+    digest: str
+    grader: str
+    seed: int
+    hidden_seed: int
+    level: list[str]
+    status: str
+    reason: str
+    started: str
+    seconds: float
+    notes: list[str]
+    exercises: list[ExerciseRecord]
+    checks: list[CheckRecord]
+    total: float
+    possible: float
+
+
+def seeds_for(class_seed: int, digest: str) -> tuple[int, int]:
+    """The seeds of the open and of the hidden exercises of a submission: the same submission gets the same again."""
+    data = hashlib.sha256(f"{class_seed}/{digest}".encode()).digest()
+    return int.from_bytes(data[:6], "big"), int.from_bytes(data[6:12], "big")
+
+
+def student_view(record: Record) -> dict[str, Any]:
+    """What a student may see: of hidden exercises the status and the general hint, never checks, inputs or seeds."""
+    kept = {key: value for key, value in record.items() if key not in ("hidden_seed", "checks", "grader")}
+    return {**kept, "checks": [dict(check) for check in record["checks"] if not check["hidden"]]}
