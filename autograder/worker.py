@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import linecache
 import os
+import random
 import sys
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ class Bounded(io.TextIOBase):
 
 
 def main() -> None:
-    """Read one job from standard input; write a frame for the import and one per check to standard output."""
+    """Read one job from standard input; write its frames to standard output."""
     job_bytes = sys.stdin.buffer.read()
     channel = os.fdopen(os.dup(1), "wb")
     null = os.open(os.devnull, os.O_RDWR)
@@ -41,18 +43,27 @@ def main() -> None:
     sys.path.insert(0, str(HERE.parent))
     sys.dont_write_bytecode = True
     from autograder.plain import pack, unpack
-    from autograder.scenarios_net import SCENARIOS
-    from autograder.student import Student
 
     def send(frame: dict[str, Any]) -> None:
         data = pack(frame)
         channel.write(len(data).to_bytes(8, "big") + data)
         channel.flush()
 
-    job = unpack(job_bytes)
+    work(unpack(job_bytes), send)
+
+
+def work(job: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
+    """Import the submission and send a frame about that; if it went well, run each check's scenario and send a frame.
+
+    Each frame carries the job's token, and the number of the check where it belongs to one.
+    """
+    from autograder.scenarios_net import SCENARIOS
+    from autograder.student import Student
+
     student = Student(job["folder"])
+    token = job.get("token", "")
     outcome = attempt(lambda: student.load(job["parts"]), student)
-    send(outcome)
+    send({**outcome, "token": token})
     if outcome["status"] != "ok":
         return
     for number, (scenario, cases) in enumerate(job["checks"]):
@@ -64,7 +75,7 @@ def main() -> None:
                 values.append(SCENARIOS[scenario](student, given))
 
         frame = attempt(run, student)
-        send({**frame, "check": number, "values": values})
+        send({**frame, "token": token, "check": number, "values": values})
 
 
 def attempt(run: Any, student: Any) -> dict[str, Any]:
@@ -76,7 +87,9 @@ def attempt(run: Any, student: Any) -> dict[str, Any]:
     sys.stdout = sys.stderr = printed
     frame: dict[str, Any] = {"status": "ok", "text": "", "where": ""}
     try:
-        np.random.seed(0)  # noqa: NPY002  (what the submission draws from it shall repeat)
+        # What the submission draws shall repeat.
+        random.seed(0)
+        np.random.seed(0)  # noqa: NPY002
         np.seterr(all="ignore")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
