@@ -13,6 +13,8 @@ import numpy as np
 Given = dict[str, Any]
 Scenario = Callable[[Any, Given], dict[str, Any]]
 SCENARIOS: dict[str, Scenario] = {}
+# Larger than anything that a scenario is given or should return, small enough to be sent.
+MOST_ENTRIES = 10_000
 
 
 def scenario(function: Scenario) -> Scenario:
@@ -24,7 +26,7 @@ def scenario(function: Scenario) -> Scenario:
 def plain(value: Any) -> Any:
     """An array or number as an array, anything else as a phrase that says what it is."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
-        return value.copy() if value.size <= 100_000 else f"an array of shape {value.shape}"
+        return value.copy() if value.size <= MOST_ENTRIES else f"an array of shape {value.shape}"
     if isinstance(value, (np.generic, int, float)) and not isinstance(value, np.object_):
         return np.asarray(value)
     if isinstance(value, np.ndarray):

@@ -54,6 +54,10 @@ def shift_rule(grad_output: Any, a: np.ndarray, b: np.ndarray) -> tuple[Any, Non
     return np.array(grad_output), None
 
 
+def drift_rule(grad_output: Any, a: np.ndarray, b: np.ndarray) -> tuple[None, Any]:
+    return None, np.array(grad_output)
+
+
 Forward = Callable[..., Any]
 # Operations of the autograder's own: forward and backward. They take complex numbers too.
 OPERATIONS: dict[str, tuple[Forward, Callable[..., Any]]] = {
@@ -65,8 +69,9 @@ OPERATIONS: dict[str, tuple[Forward, Callable[..., Any]]] = {
     "mix": (lambda a, b, c: a * a * b - 2.0 * c, mix_rule),
     "stack": (lambda a, b: np.concatenate((a, b)), stack_rule),
     "average": (lambda a: a.sum(axis=0, keepdims=True) / len(a), average_rule),
-    # b is data: nothing flows to it.
+    # One input is data: nothing flows to it.
     "shift": (lambda a, b: a + np.real(b), shift_rule),
+    "drift": (lambda a, b: np.real(a) + b, drift_rule),
 }
 # What the submission's rules are the backward functions of.
 FORWARDS: dict[str, Forward] = {

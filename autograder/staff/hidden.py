@@ -128,7 +128,8 @@ def _nothing_flows(rng: np.random.Generator, way: str) -> Given:
         _own("h", "affine", "a"),
         _own("data", "cube", "h" if way == "shared" else "b"),
         _own("moved", "shift", "h", "data"),
-        _own("y", "bend", "moved", "a"),
+        _own("again", "drift", "data", "moved"),
+        _own("y", "bend", "again", "a"),
         ["backward", "g"],
         ["gradient", "gradient of a", "a"],
         ["gradient", "gradient of h", "h"],
@@ -220,14 +221,13 @@ def _rules(*cases: tuple[str, tuple[int, ...], tuple[int, ...] | None]) -> Cases
 
 def _stretched(rng: np.random.Generator) -> list[Given]:
     """Broadcasting over axes in the middle, in front and on both sides, each rule at shapes drawn from these."""
-    shapes = [
-        ((2, 1, 3), (5, 1)), ((1, 1), (6, 5)), ((5,), (2, 1, 5)), ((3, 1, 2), (1, 4, 1)), ((6, 1), (6, 4)),
-        ((1, 2), (3, 1, 2)),
-    ]  # fmt: skip
+    shapes = [((2, 1, 3), (5, 1)), ((1, 1), (6, 5)), ((5,), (2, 1, 5)), ((6, 1), (6, 4)), ((1, 2), (3, 1, 2))]
     chosen = []
     for rule in ("sub_backward", "mul_backward", "div_backward"):
-        drawn = rng.permutation(len(shapes))[:3]
-        chosen += [(rule, *shapes[k]) for k in drawn]
+        # The hardest is asked of every rule, so that luck decides less.
+        n, k, m = (int(size) for size in rng.integers(2, 5, 3))
+        drawn = rng.permutation(len(shapes))[:2]
+        chosen += [(rule, (n, 1, k), (1, m, 1)), *((rule, *shapes[index]) for index in drawn)]
     return _rules(*chosen)(rng)
 
 
