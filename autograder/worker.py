@@ -99,7 +99,10 @@ def attempt(run: Any, student: Any) -> dict[str, Any]:
     finally:
         sys.stdout, sys.stderr = before[:2]
         np.seterr(**before[2])
-    rules = student.rules_used()
+    try:
+        rules = student.rules_used()
+    except BaseException:
+        rules = []
     return {**frame, "printed": printed.kept, "rules": rules}
 
 
@@ -126,7 +129,13 @@ def describe(error: BaseException, folder: Path) -> dict[str, Any]:
             line = linecache.getline(frame.filename, frame.lineno or 0).strip()
             where = f"{path.resolve().relative_to(root).as_posix()}, line {frame.lineno}: {line}"
             function = frame.name
-    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error).replace(str(root), ".").strip()
+    try:
+        text = (
+            str(error.args[0] if isinstance(error, KeyError) and error.args else error).replace(str(root), ".").strip()
+        )
+    except BaseException:
+        # An exception may be of the submission's own class, and fail to say what it is.
+        text = ""
     if isinstance(error, SystemExit):
         text = f"the code called sys.exit({error.code!r})"
     return {
