@@ -89,13 +89,16 @@ def run(chosen: argparse.Namespace, scratch: Path) -> int:
             for check in (c for c in kept if c.exercise == exercise.name):
                 print(f"{number(check.points) if check.points else 'practice':>9}  {check.exercise}: {check.name}")
         return 0
-    folder = find_submission(chosen.submission, ROOT, scratch)
+    notes: list[str] = []
+    folder = find_submission(chosen.submission, ROOT, scratch, notes)
     shown = chosen.submission or str(folder)
     if chosen.debug:
         from autograder.debugger import debug
 
         return debug(folder, kept, chosen.seed)
     print(f"Grading {Path(shown) / 'mytorch' if Path(shown).is_dir() and not shown.endswith('mytorch') else shown}\n")
+    for note in notes:
+        print(f"note: {note}")
     grades = grade(folder, EXERCISES, keep=keep, seed=chosen.seed, limit=chosen.time_limit)
     print("\n".join(table(grades)))
     total = sum(grades.scores().values())

@@ -8,6 +8,7 @@ import sys
 
 # Each command is a module with configure(parser) and run(options) -> exit code.
 COMMANDS = {
+    "grade": ("autograder.staff.classroom", "grade a class: a folder of hand-ins"),
     "handout": ("autograder.staff.handout", "build dist/handout.tar.gz and dist/handout.zip"),
 }
 
