@@ -45,12 +45,13 @@ def histogram(marks: Sequence[float], possible: float, median: float | None) -> 
     if median is not None:
         at = min(max(100 * median / top, 0), 100)
         parts.append(
-            f'<line class="marker" x1="{at:.2f}%" x2="{at:.2f}%" y1="8" y2="{22 + TALL}">'
+            f'<line class="marker" x1="{at:.2f}%" x2="{at:.2f}%" y1="22" y2="{22 + TALL}">'
             f"<title>median {number(median)}</title></line>"
         )
     parts.append(f'<line class="axis" x1="0" x2="100%" y1="{22 + TALL}" y2="{22 + TALL}"></line>')
     label = html.escape(f"Histogram of marks. {words}.", quote=True)
-    return f'<svg role="img" aria-label="{label}" height="{TALL + 48}"><title>Distribution of marks</title>{"".join(parts)}</svg>'
+    title = "<title>Distribution of marks</title>"
+    return f'<svg role="img" aria-label="{label}" height="{TALL + 48}">{title}{"".join(parts)}</svg>'
 
 
 def _tick(at: float, value: float, anchor: str) -> str:

@@ -27,7 +27,10 @@ MOST_REASON = 400
 
 @dataclass(frozen=True)
 class Summary:
-    """One submission. name: its file name in the reports. hints: the exercises behind each hint."""
+    """One submission. name: its file name in the reports. hints: the exercises behind each hint that cost marks.
+
+    practice: the same for hints that cost none.
+    """
 
     name: str
     student: str
@@ -43,14 +46,16 @@ class Summary:
     notes: tuple[str, ...]
     exercises: dict[str, tuple[float, float, bool]] = field(default_factory=dict)
     hints: dict[str, list[str]] = field(default_factory=dict)
+    practice: dict[str, list[str]] = field(default_factory=dict)
 
 
 def summary(record: Record, name: str) -> Summary:
     """What of a record the class page needs: about a kilobyte."""
     hints: dict[str, list[str]] = {}
+    practice: dict[str, list[str]] = {}
     for check in record["checks"]:
         if check["status"] in ("failed", "todo") and check["hint"]:
-            exercises = hints.setdefault(str(check["hint"])[:60], [])
+            exercises = (hints if check["points"] else practice).setdefault(str(check["hint"])[:60], [])
             if check["exercise"] not in exercises:
                 exercises.append(check["exercise"])
     return Summary(
@@ -68,6 +73,7 @@ def summary(record: Record, name: str) -> Summary:
         notes=tuple(str(note)[:MOST_REASON] for note in record["notes"][:10]),
         exercises={e["name"]: (e["earned"], e["points"], e["hidden"]) for e in record["exercises"]},
         hints=hints,
+        practice=practice,
     )
 
 
@@ -136,12 +142,15 @@ class Class:
             )  # fmt: skip
         return rows
 
-    def hints(self, keys: Sequence[str] = ()) -> list[dict[str, Any]]:
-        """Per hint the students behind it and the exercises, most students first; these keys, or all misconceptions."""
+    def hints(self, keys: Sequence[str] = (), practice: bool = False) -> list[dict[str, Any]]:
+        """Per hint the students behind it and the exercises, most students first; these keys, or all misconceptions.
+
+        practice: of the checks that have no marks, instead of those that have.
+        """
         students: dict[str, list[str]] = {}
         exercises: dict[str, Counter[str]] = {}
         for one in self.of(GRADED):
-            for hint, where in one.hints.items():
+            for hint, where in (one.practice if practice else one.hints).items():
                 if (hint in keys) if keys else (hint not in TROUBLE and hint != TODO):
                     students.setdefault(hint, []).append(one.name)
                     exercises.setdefault(hint, Counter()).update(where)
@@ -163,6 +172,22 @@ class Class:
         who = {one.name: one.student for one in self.all}
         return [p for p in similar if p.a in who and p.b in who and who[p.a] != who[p.b]]
 
+    def groups(self, pairs: Sequence[Pair]) -> list[list[Pair]]:
+        """Pairs that hang together, as a solution that went through many hands makes; the most alike first."""
+        above: dict[str, str] = {}
+
+        def root(name: str) -> str:
+            while above.get(name, name) != name:
+                above[name] = name = above.get(above[name], above[name])
+            return name
+
+        for pair in pairs:
+            above[root(pair.a)] = root(pair.b)
+        found: dict[str, list[Pair]] = {}
+        for pair in sorted(pairs, key=lambda p: -p.score):
+            found.setdefault(root(pair.a), []).append(pair)
+        return list(found.values())
+
 
 def sentence(hint: str) -> str:
     """A hint without the numbers of one submission."""
@@ -183,6 +208,7 @@ def class_data(summaries: Iterable[Summary], similar: Sequence[Pair] = ()) -> di
         "marks": sorted(float(one.total) for one in klass.of(GRADED)),
         "exercises": klass.exercises(),
         "misconceptions": klass.hints(),
+        "misconceptions_in_practice": klass.hints(practice=True),
         "trouble": klass.hints(list(TROUBLE)),
         "not_implemented": klass.hints([TODO]),
         "unreadable": [{"name": one.name, "reason": one.reason} for one in klass.of(UNREADABLE)],

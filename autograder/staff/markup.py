@@ -22,10 +22,6 @@ class _Visible(dict[int, str]):
         kind = unicodedata.category(char)
         if char in "\n\t\u200c\u200d":
             shown = char
-        elif code < 32:
-            shown = chr(0x2400 + code)
-        elif code == 127:
-            shown = "\u2421"
         elif kind in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") or code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF:
             # Among them the direction overrides, zero-width spaces, and halves of characters that UTF-8 cannot hold.
             shown = f"\u27e8U+{code:04X}\u27e9"
@@ -65,7 +61,7 @@ def block(text: object, most: int = MOST) -> str:
 
 def line(text: object, most: int = 300) -> str:
     """Text on one line, escaped for HTML, also within a quoted attribute."""
-    return html.escape(visible(text, most).replace("\n", "\u240a").replace("\t", " "), quote=True)
+    return html.escape(visible(text, most).replace("\n", " \u21b5 ").replace("\t", " "), quote=True)
 
 
 def name(text: object, most: int = 120) -> str:
@@ -136,6 +132,8 @@ a { color: var(--link); }
 .total { font-size: 1.15rem; margin: .6rem 0 1rem; }
 .total strong { font-size: 2rem; font-variant-numeric: tabular-nums; }
 .loud { background: var(--badpaper); border: 2px solid var(--bad); border-radius: 6px; padding: .7rem 1rem; margin: 1rem 0; }
+.loud dl { grid-template-columns: minmax(0, 16rem) minmax(0, 1fr); }
+.word { overflow-wrap: break-word; }
 .loud h2 { margin: 0 0 .3rem; border: 0; color: var(--bad); }
 .notice { background: var(--warnpaper); border-left: 4px solid var(--warn); border-radius: 4px; padding: .5rem 1rem;
   margin: 1rem 0; }
@@ -147,7 +145,7 @@ th, td { text-align: left; vertical-align: top; padding: .32rem .6rem .32rem 0; 
 thead th { color: var(--quiet); font-size: .85rem; font-weight: 600; }
 tbody th { font-weight: 500; }
 .num { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.wide { width: 38%; min-width: 7rem; } .half { min-width: 9rem; }
+.wide { width: 38%; min-width: 7rem; } .half { min-width: 9rem; } .small { width: 14%; min-width: 3rem; }
 .check { background: var(--panel); border: 1px solid var(--edge); border-radius: 6px; padding: .6rem .9rem; margin: .7rem 0; }
 .check h3 { margin: 0 0 .4rem; display: flex; flex-wrap: wrap; gap: 0 1rem; justify-content: space-between; }
 dl { margin: 0; display: grid; grid-template-columns: 6rem minmax(0, 1fr); gap: .3rem .8rem; }
@@ -155,9 +153,9 @@ dt { color: var(--quiet); font-size: .9rem; } dd { margin: 0; min-width: 0; }
 pre, code { font-family: ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .85rem; }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; overflow: hidden; direction: ltr; unicode-bidi: isolate; }
 pre.cut { max-height: 22rem; overflow-y: auto; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(6.4rem, 1fr)); gap: .6rem; margin: 1rem 0; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(6.8rem, 1fr)); gap: .6rem; margin: 1rem 0; }
 .facts div { background: var(--panel); border: 1px solid var(--edge); border-radius: 6px; padding: .4rem .7rem; }
-.facts dt { font-size: .8rem; } .facts dd { font-size: 1.3rem; font-variant-numeric: tabular-nums; }
+.facts dt { font-size: .8rem; } .facts dd { font-size: 1.2rem; white-space: nowrap; font-variant-numeric: tabular-nums; }
 figure { margin: .6rem 0; } figcaption { color: var(--quiet); font-size: .9rem; margin-bottom: .3rem; }
 svg { display: block; width: 100%; overflow: visible; }
 svg text { font-size: 12px; fill: var(--ink); font-family: inherit; font-variant-numeric: tabular-nums; }
@@ -168,7 +166,7 @@ svg .tick { fill: var(--quiet); }
 .key.one { background: var(--bar); margin-left: 0; } .key.two { background: var(--bar2); }
 @media (max-width: 560px) { dl:not(.facts) { grid-template-columns: minmax(0, 1fr); gap: 0; } dd { margin-bottom: .5rem; }
   main { padding: 1rem .8rem 3rem; } .facts dd { margin: 0; } th, td { padding-right: .45rem; } table { font-size: .88rem; }
-  .wide { width: 28%; min-width: 4.5rem; } .scroll .minor { display: none; } }
+  .wide { width: 28%; min-width: 4.5rem; } }
 @media print { :root { --ink: #000; --quiet: #444; --paper: #fff; --panel: #fff; --edge: #bbb; --link: #000; --bar: #3b74b8;
     --bar2: #58a37c; --track: #e8ecf1; --good: #000; --bad: #900; --badpaper: #fff; --warn: #000; --warnpaper: #fff; }
   body { font-size: 10.5pt; } main { max-width: none; padding: 0; } pre.cut { max-height: none; }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from autograder.staff.charts import bars, histogram
 from autograder.staff.classdata import TODO, TROUBLE, Class, Summary
@@ -10,7 +11,7 @@ from autograder.staff.markup import block, line, link, name, number, page, table
 from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE
 from autograder.staff.similarity import Pair
 
-MOST_MISCONCEPTIONS = 25
+MOST_MISCONCEPTIONS, MOST_IN_PRACTICE, MOST_GROUPS = 20, 6, 40
 FEW = 6
 STATUS = {UNREADABLE: '<span class="warn">unreadable</span>', GRADER_ERROR: '<span class="bad">GRADER_ERROR</span>'}
 
@@ -100,30 +101,39 @@ def _exercises(klass: Class) -> list[str]:
         '<p class="quiet"><span class="key one"></span>mean share of the marks'
         '<span class="key two"></span>students with full marks</p>'
     )
-    heads = [("Exercise", ""), ("", "wide"), ("Mean", "num"), ("Full marks", "num")]
+    heads = [("Exercise", "word"), ("", "wide"), ("Mean", "num"), ("Full marks", "num")]
     return ["<h2>Marks per exercise</h2>", key, table("Exercises in the order of the assignment", heads, rows)]
 
 
 def _misconceptions(klass: Class) -> list[str]:
-    found = klass.hints()
     body = ["<h2>Most frequent misconceptions</h2>"]
-    if not found:
-        return [*body, "<p>None was found.</p>"]
     most = len(klass.of(GRADED))
+    found = klass.hints()
+    if found:
+        label = f"In exercises with marks, by the number of students who got the hint, of {most} graded"
+        body.append(_hints(label, found[:MOST_MISCONCEPTIONS], most))
+    else:
+        body.append("<p>None was found.</p>")
+    practice = klass.hints(practice=True)
+    if practice:
+        label = f"In practice, which has no marks, of {most} graded"
+        body += ["<h3>In practice</h3>", _hints(label, practice[:MOST_IN_PRACTICE], most)]
+    rest = max(len(found) - MOST_MISCONCEPTIONS, 0) + max(len(practice) - MOST_IN_PRACTICE, 0)
+    if rest:
+        body.append(f'<p class="quiet">{rest} rarer ones are in class.json.</p>')
+    return body
+
+
+def _hints(label: str, found: list[dict[str, Any]], most: int) -> str:
     rows = []
-    for one in found[:MOST_MISCONCEPTIONS]:
+    for one in found:
         where = ", ".join(line(e, 80) for e in list(one["exercises"])[:FEW])
         more = len(one["exercises"]) - FEW
         where += f" and {more} more" if more > 0 else ""
+        about = f'<div class="quiet"><code>{line(one["hint"], 60)}</code> in {where}</div>'
         picture = bars([("of the graded students", one["students"] / most)])
-        key = f'<code>{line(one["hint"], 60)}</code><div class="quiet">{where}</div>'
-        rows.append([key, line(one["sentence"], 500), str(one["students"]), picture])
-    heads = [("Hint, exercises", ""), ("What it says", "half"), ("Students", "num"), ("", "minor")]
-    label = f"By the number of students who got the hint, of {most} graded"
-    body.append(table(label, heads, rows))
-    if len(found) > MOST_MISCONCEPTIONS:
-        body.append(f'<p class="quiet">{len(found) - MOST_MISCONCEPTIONS} rarer ones are in class.json.</p>')
-    return body
+        rows.append([f"{line(one['sentence'], 500)}{about}", str(one["students"]), picture])
+    return table(label, [("What the hint says, and where", ""), ("Students", "num"), ("", "small")], rows)
 
 
 def _trouble(klass: Class) -> list[str]:
@@ -144,9 +154,9 @@ def _trouble(klass: Class) -> list[str]:
     return body
 
 
-def _some(who: list[Summary]) -> str:
-    text = ", ".join(_to(one) for one in who[:FEW])
-    return text + (f" and {len(who) - FEW} more" if len(who) > FEW else "")
+def _some(who: list[Summary], most: int = FEW) -> str:
+    text = ", ".join(_to(one) for one in who[:most])
+    return text + (f" and {len(who) - most} more" if len(who) > most else "")
 
 
 def _similar(klass: Class, pairs: list[Pair]) -> list[str]:
@@ -160,12 +170,25 @@ def _similar(klass: Class, pairs: list[Pair]) -> list[str]:
         return [*body, "<p>No pair stands out.</p>"]
     names = {one.name: one for one in klass.all}
     rows = []
-    for pair in pairs:
-        shared = ", ".join(f"{line(a, 60)}" + (f" = {line(b, 60)}" if a != b else "") for a, b in pair.shared[:FEW])
-        both = f"{_to(names[pair.a])} and {_to(names[pair.b])}"
-        rows.append([both, f"{100 * pair.score:.0f} %", f'<span class="quiet">{shared}</span>'])
-    heads = [("Students", "half"), ("Alike", "num"), ("Parts that agree most", "half")]
-    return [*body, table(f"{len(pairs)} pairs, most alike first", heads, rows)]
+    groups = klass.groups(pairs)
+    for group in groups[:MOST_GROUPS]:
+        best = group[0]
+        members = list(dict.fromkeys(name for pair in group for name in (pair.a, pair.b)))
+        shared = ", ".join(f"{line(a, 60)}" + (f" = {line(b, 60)}" if a != b else "") for a, b in best.shared[:FEW])
+        who = (
+            " and ".join(_to(names[n]) for n in members)
+            if len(members) == 2
+            else _some([names[n] for n in members], 12)
+        )
+        scores = [f"{100 * score:.0f}" for score in (group[-1].score, best.score)]
+        alike = " – ".join(dict.fromkeys(scores))
+        rows.append([who, str(len(members)), f"{alike} %", f'<span class="quiet">{shared}</span>'])
+    heads = [("Students", "half"), ("Size", "num"), ("Alike", "num"), ("Parts that agree most", "half")]
+    label = "Pairs and groups, most alike first. In a group each one is like at least one other; all pairs are in class.json."
+    body.append(table(label, heads, rows))
+    if len(groups) > MOST_GROUPS:
+        body.append(f'<p class="quiet">{len(groups) - MOST_GROUPS} more are in class.json.</p>')
+    return body
 
 
 def _students(klass: Class) -> list[str]:

@@ -13,7 +13,7 @@ from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE
 COLUMN = 15
 LABELS = ("given", "looked at", "expected", "came", "at", "look at", "printed")
 SHOWN = {"at": "where"}
-SHORT = ("todo", "blocked", "not run")
+SHORT = ("todo", "not run")
 MOST_CHECKS = 200
 Check = dict[str, Any]
 
@@ -60,10 +60,10 @@ def _marks(exercises: list[dict[str, Any]], checks: list[Check]) -> str:
         own = [check for check in checks if check["exercise"] == exercise["name"]]
         worth = f"{number(exercise['earned'])} / {number(exercise['points'])}" if exercise["points"] else "practice"
         target = line(exercise["name"])
-        if not exercise["hidden"] and _to_show(own):
+        if not exercise["hidden"] and any(_own_reason(check) for check in own):
             target = f'<a href="#{_anchor(exercises, exercise["name"])}">{target}</a>'
         rows.append([target, worth, _remark(exercise, own)])
-    return table("Marks per exercise", [("Exercise", ""), ("Marks", "num"), ("", "half")], rows)
+    return table("Marks per exercise", [("Exercise", "word"), ("Marks", "num"), ("", "half")], rows)
 
 
 def _remark(exercise: dict[str, Any], checks: list[Check]) -> str:
@@ -82,8 +82,9 @@ def _remark(exercise: dict[str, Any], checks: list[Check]) -> str:
     return f'<span class="bad">✗</span> {statuses.count("passed")} of {len(statuses)} checks passed'
 
 
-def _to_show(checks: list[Check]) -> bool:
-    return any(check["status"] != "passed" for check in checks)
+def _own_reason(check: Check) -> bool:
+    """Neither passed nor waiting for something else."""
+    return check["status"] not in ("passed", "blocked")
 
 
 def _anchor(exercises: list[dict[str, Any]], exercise: str) -> str:
@@ -94,20 +95,29 @@ def _anchor(exercises: list[dict[str, Any]], exercise: str) -> str:
 def _feedback(exercises: list[dict[str, Any]], checks: list[Check]) -> list[str]:
     """Exercise by exercise in the order in which to look at them; what has no marks comes last."""
     body: list[str] = []
-    shown = 0
+    anchored: set[str] = set()
+    left = MOST_CHECKS
     for head, marked in (("What to look at, in this order", True), ("Practice, without marks", False)):
         part: list[str] = []
+        waiting: dict[str, list[str]] = {}
         for exercise in exercises:
             own = [c for c in checks if c["exercise"] == exercise["name"] and bool(c["points"]) == marked]
-            if exercise["hidden"] or not _to_show(own):
+            reasons = [c for c in own if _own_reason(c)][: max(left, 0)]
+            needs = [c["needs"] for c in own if c["status"] == "blocked"]
+            if needs and not any(c["status"] == "todo" for c in own):
+                waiting.setdefault(needs[0], []).append(exercise["name"])
+            if exercise["hidden"] or not reasons:
                 continue
-            anchor = "" if any(f'id="{_anchor(exercises, exercise["name"])}"' in text for text in body) else (
-                f' id="{_anchor(exercises, exercise["name"])}"'
-            )  # fmt: skip
-            part.append(f"<section{anchor}><h3>{line(exercise['name'])}</h3>")
-            part += _of_exercise([c for c in own if c["status"] != "passed"][: MOST_CHECKS - shown])
-            shown += len(own)
-            part.append("</section>")
+            left -= len(reasons)
+            anchor = _anchor(exercises, exercise["name"])
+            mark = "" if anchor in anchored else f' id="{anchor}"'
+            part.append(f"<section{mark}><h3>{line(exercise['name'])}</h3>")
+            anchored.add(anchor)
+            part += [*_of_exercise(reasons), "</section>"]
+        for needed, names in waiting.items():
+            part.append(
+                f"<p>Checks that need <strong>{line(needed)}</strong> first: {line(', '.join(names), 1000)}.</p>"
+            )
         if part:
             body += [f"<h2>{head}</h2>", *part]
     return body + _hidden(exercises)
@@ -122,28 +132,26 @@ def _hidden(exercises: list[dict[str, Any]]) -> list[str]:
         status = '<span class="good">passed</span>' if exercise["passed"] else '<span class="bad">not passed</span>'
         worth = f"{number(exercise['earned'])} / {number(exercise['points'])}"
         rows.append([line(exercise["name"]), worth, status, "" if exercise["passed"] else line(exercise["hint"], 500)])
-    heads = [("Exercise", ""), ("Marks", "num"), ("Status", ""), ("A general hint", "half")]
+    heads = [("Exercise", "word"), ("Marks", "num"), ("Status", ""), ("A general hint", "half")]
     return ["<h2>Hidden exercises</h2>", table("These are graded with cases that are not shown.", heads, rows)]
 
 
 def _of_exercise(checks: list[Check]) -> list[str]:
     body: list[str] = []
     seen: set[tuple[str, ...]] = set()
-    stub = any(check["status"] == "todo" for check in checks)
     for check in checks:
         parts = parse(check["feedback"])
         if check["status"] in SHORT:
-            # A stub, or what waits for another exercise, takes one line however many checks it has.
+            # A stub takes one line, however many checks it has.
             text = _short(check)
-            if (text,) not in seen and not (stub and check["status"] == "blocked"):
+            if (text,) not in seen:
                 body.append(f"<p>{line(text, 400)}</p>")
             seen.add((text,))
             continue
         same = (parts.get("came", ""), parts.get("at", ""))
         if parts.get("at") and same in seen:
-            body.append(
-                f'<p class="quiet">{line(check["check"])} ({_worth(check)}): stopped at the same line as above.</p>'
-            )
+            what = f"{line(check['check'])} ({_worth(check)})"
+            body.append(f'<p class="quiet">{what}: stopped at the same line as above.</p>')
             continue
         seen.add(same)
         body.append(_box(check, parts))
@@ -151,8 +159,6 @@ def _of_exercise(checks: list[Check]) -> list[str]:
 
 
 def _short(check: Check) -> str:
-    if check["status"] == "blocked":
-        return f"Needs {check['needs']} first; then this will be looked at."
     rows = [row.strip() for row in str(check["feedback"])[:4000].splitlines()[1:] if row.strip()]
     text = rows[0] if rows else "not implemented yet" if check["status"] == "todo" else "not run"
     return f"{text[:1].upper()}{text[1:]}"

@@ -26,7 +26,7 @@ from autograder.staff.handout import contents
 K, WINDOW = 9, 4
 # A pair is listed from this share of its weighted fingerprints on, and from this much evidence on.
 LEAST_SCORE, LEAST_EVIDENCE = 0.75, 12.0
-MOST_PAIRS = 100
+MOST_PAIRS = 1000
 # What a hand-in may make us read.
 MOST_FILES, MOST_ENTRIES, MOST_BYTES, MOST_IN_FILE, MOST_FINGERPRINTS = 300, 5000, 1 << 20, 1 << 18, 6000
 CHUNK = 4096
@@ -140,8 +140,10 @@ def _shared(a: Fingerprint, b: Fingerprint, weight: Mapping[int, float]) -> tupl
             other = max(votes, key=lambda key: votes[key])
             own = sum(weight[h] for h in hashes)
             if votes[other] > 0 and votes[other] >= 0.6 * own:
-                found.append((-votes[other], _short(unit), _short(other)))
-    return tuple((one, other) for _, one, other in sorted(found)[:8])
+                # Functions of the homework's own files tell more than what somebody added.
+                foreign = ": " not in unit or not unit.rpartition(": ")[0].endswith(_handout()[2])
+                found.append((foreign, -votes[other], _short(unit), _short(other)))
+    return tuple((one, other) for _, _, one, other in sorted(found)[:8])
 
 
 def _short(unit: str) -> str:
