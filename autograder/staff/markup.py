@@ -145,7 +145,8 @@ th, td { text-align: left; vertical-align: top; padding: .32rem .6rem .32rem 0; 
 thead th { color: var(--quiet); font-size: .85rem; font-weight: 600; }
 tbody th { font-weight: 500; }
 .num { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.wide { width: 38%; min-width: 7rem; } .half { min-width: 9rem; } .small { width: 14%; min-width: 3rem; }
+.wide { width: 38%; min-width: 7rem; } .half { min-width: 9rem; } .small { width: 16%; min-width: 3rem; }
+.who { width: 30%; min-width: 9rem; }
 .check { background: var(--panel); border: 1px solid var(--edge); border-radius: 6px; padding: .6rem .9rem; margin: .7rem 0; }
 .check h3 { margin: 0 0 .4rem; display: flex; flex-wrap: wrap; gap: 0 1rem; justify-content: space-between; }
 dl { margin: 0; display: grid; grid-template-columns: 6rem minmax(0, 1fr); gap: .3rem .8rem; }

@@ -142,8 +142,11 @@ def _trouble(klass: Class) -> list[str]:
     for found in klass.hints([*TROUBLE, TODO]):
         what = TROUBLE.get(found["hint"], "something is not implemented yet")
         where = ", ".join(line(e, 80) for e in list(found["exercises"])[:FEW])
-        rows.append([line(what), str(found["students"]), where, _some([names[n] for n in found["who"]])])
-    heads = [("What happened", ""), ("Students", "num"), ("Exercises", ""), ("Who", "half")]
+        more = len(found["exercises"]) - FEW
+        where += f" and {more} more" if more > 0 else ""
+        about = f'{line(what)}<div class="quiet">in {where}</div>'
+        rows.append([about, str(found["students"]), _some([names[n] for n in found["who"]])])
+    heads = [("What happened", "word"), ("Students", "num"), ("Who", "half")]
     body = ["<h2>Timeouts, crashes and gaps</h2>"]
     body.append(table("Exercises that gave no result", heads, rows) if rows else "<p>There were none.</p>")
     unreadable = klass.of(UNREADABLE)
@@ -206,7 +209,7 @@ def _students(klass: Class) -> list[str]:
         remarks += [line(note, 100) for note in one.notes[:2]]
         remarks += [f"and {len(one.notes) - 2} more notes"] if len(one.notes) > 2 else []
         rows.append([_to(one), marks, picture, f'<span class="quiet">{"; ".join(remarks)}</span>'])
-    heads = [("Student", ""), ("Marks", "num"), ("", "wide"), ("Remarks", "half")]
+    heads = [("Student", "who"), ("Marks", "num"), ("", "small"), ("Remarks", "")]
     return ["<h2>Students</h2>", table("Each name leads to the feedback page of that student", heads, rows)]
 
 

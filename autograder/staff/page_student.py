@@ -96,13 +96,19 @@ def _feedback(exercises: list[dict[str, Any]], checks: list[Check]) -> list[str]
     """Exercise by exercise in the order in which to look at them; what has no marks comes last."""
     body: list[str] = []
     anchored: set[str] = set()
+    said: set[str] = set()
     left = MOST_CHECKS
     for head, marked in (("What to look at, in this order", True), ("Practice, without marks", False)):
         part: list[str] = []
         waiting: dict[str, list[str]] = {}
         for exercise in exercises:
             own = [c for c in checks if c["exercise"] == exercise["name"] and bool(c["points"]) == marked]
-            reasons = [c for c in own if _own_reason(c)][: max(left, 0)]
+            # What is not implemented is said once, with the marks that it costs.
+            stubs = {c["feedback"].partition("\n")[2] for c in own if c["status"] == "todo"}
+            reasons = [c for c in own if _own_reason(c) and c["feedback"].partition("\n")[2] not in said][
+                : max(left, 0)
+            ]
+            said |= stubs if marked else set()
             needs = [c["needs"] for c in own if c["status"] == "blocked"]
             if needs and not any(c["status"] == "todo" for c in own):
                 waiting.setdefault(needs[0], []).append(exercise["name"])

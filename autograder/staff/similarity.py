@@ -32,6 +32,8 @@ MOST_FILES, MOST_ENTRIES, MOST_BYTES, MOST_IN_FILE, MOST_FINGERPRINTS = 300, 500
 CHUNK = 4096
 
 Fingerprint = dict[str, list[int]]
+# Names that stay what they are, alone and after a dot: the language's, NumPy's and the handout's.
+Names = tuple[frozenset[str], frozenset[str]]
 
 # Each alternative matches without looking back, and an unclosed string ends with its line or with the file.
 TOKEN = re.compile(
@@ -184,7 +186,7 @@ def _read(path: str) -> bytes:
         return b""
 
 
-def units(source: str, names: frozenset[str]) -> Iterator[tuple[str, list[str]]]:
+def units(source: str, names: Names) -> Iterator[tuple[str, list[str]]]:
     """The functions of a source, each as normalised tokens; what stands outside of them comes last, without a name.
 
     Left out: comments, docstrings, line breaks, brackets, annotations in the line of the def. Local names, numbers and
@@ -249,16 +251,19 @@ def _after_header(words: list[str]) -> list[str]:
     return []
 
 
-def _normal(words: list[str], names: frozenset[str]) -> Iterator[str]:
+def _normal(words: list[str], names: Names) -> Iterator[str]:
+    own, attributes = names
+    before = ""
     for word in words:
         if word in OPEN or word in CLOSE:
             continue
         if word[0].isdigit() or (word[0] == "." and len(word) > 1):
             yield "0"
-        elif word.isidentifier() and word not in names:
+        elif word.isidentifier() and word not in (attributes if before == "." else own):
             yield "v"
         else:
             yield word
+        before = word
     yield ";"
 
 
@@ -278,19 +283,12 @@ def _winnow(hashes: list[int]) -> list[int]:
 
 
 @cache
-def _handout() -> tuple[frozenset[int], frozenset[str], tuple[str, ...]]:
+def _handout() -> tuple[frozenset[int], Names, tuple[str, ...]]:
     """What every student got: its fingerprints, all of them, the names that are not theirs to choose, and its files."""
     sources = {name: data.decode() for name, data in contents().items() if name.endswith(".py")}
-    texts = list(sources.values())
-    names = {*keyword.kwlist, *dir(builtins), *dir(np), *dir(np.ndarray)}
-    for text in texts:
-        names |= _global_names(text)
-    # One letter is a name for anything, except for the transpose.
-    known = frozenset(name for name in names if len(name) > 1 or name == "T")
-    given = {h for text in texts for _, tokens in units(text, known) for h in _grams(tokens)}
-    return frozenset(given), known, tuple(sources)
-
-
-def _global_names(text: str) -> set[str]:
-    """Names of functions, classes and attributes of a source."""
-    return set(re.findall(r"(?:\bdef|\bclass|\.) *(\w+)", text))
+    texts = "\n".join(sources.values())
+    own = {*keyword.kwlist, *dir(builtins), *re.findall(r"(?m)^(?:def|class) +(\w+)", texts)}
+    attributes = {*keyword.kwlist, *dir(np), *dir(np.ndarray), *re.findall(r"(?:\bdef|\bclass|\.) *(\w+)", texts)}
+    names = frozenset(own), frozenset(attributes)
+    given = {h for text in sources.values() for _, tokens in units(text, names) for h in _grams(tokens)}
+    return frozenset(given), names, tuple(sources)
