@@ -9,6 +9,8 @@ import sys
 # Each command is a module with configure(parser) and run(options) -> exit code.
 COMMANDS = {
     "handout": ("autograder.staff.handout", "build dist/handout.tar.gz and dist/handout.zip"),
+    "autolab": ("autograder.staff.autolab", "build autograde-Makefile and autograde.tar for Autolab"),
+    "gradescope": ("autograder.staff.gradescope", "build autograder.zip for Gradescope"),
 }
 
 
