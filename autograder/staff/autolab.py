@@ -84,7 +84,7 @@ def build(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, bytes]
     if not re.fullmatch(r"[\w.+-]+", options.handin) or options.handin in ("Makefile", TAR, TOP):
         raise package.CannotBuild(f"--handin {options.handin!r} is no plain file name; give one such as handin.tar.")
     config = {
-        **package.settings(options, "autolab"),
+        **package.settings(options, "autolab", {}),
         "handin": options.handin,
         "scoreboard": options.scoreboard,
     }

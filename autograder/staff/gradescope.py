@@ -12,6 +12,8 @@ from autograder.staff.packing import zip_bytes
 
 NAME = "autograder.zip"
 NUMPY = "numpy>=1.26"
+# Address space of a submission's process, of the 768 MB that the smallest container has.
+MEMORY = 448 << 20
 SETUP = r"""#!/usr/bin/env bash
 # Gradescope runs this once, as root, while it builds the image: a Python of 3.10 or newer with NumPy.
 set -euo pipefail
@@ -91,7 +93,7 @@ def build(options: argparse.Namespace) -> tuple[dict[str, Any], bytes]:
             "--most takes a number of submissions from 0 on, --per a number of hours, such as 24."
         )
     config = {
-        **package.settings(options, "gradescope"),
+        **package.settings(options, "gradescope", {"memory": MEMORY}),
         "most": options.most,
         "hours": options.per,
         "hidden_visibility": options.hidden_visibility,

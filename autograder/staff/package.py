@@ -49,11 +49,11 @@ def configure(parser: argparse.ArgumentParser, limit: float, most: float) -> Non
     parser.add_argument("--wheels", type=Path, metavar="DIR", help="folder of wheels (NumPy) that go into the package")
 
 
-def settings(options: argparse.Namespace, platform: str) -> dict[str, Any]:
-    """What config.json of a package says. Raises CannotBuild for options that make no sense."""
-    if not options.limit >= MARGIN + 15:
+def settings(options: argparse.Namespace, platform: str, limits: dict[str, float]) -> dict[str, Any]:
+    """What config.json of a package says. limits: of the sandbox. Raises CannotBuild for options that make no sense."""
+    if not options.limit >= MARGIN + 30:
         raise CannotBuild(
-            f"--limit {options.limit:g} is too short for a whole submission; give at least {MARGIN + 15:g}."
+            f"--limit {options.limit:g} is too short for a whole submission; give at least {MARGIN + 30:g}."
         )
     if options.limit > options.platform_limit - 10:
         raise CannotBuild(
@@ -69,7 +69,7 @@ def settings(options: argparse.Namespace, platform: str) -> dict[str, Any]:
         "hidden": not options.no_hidden,
         "class_seed": class_seed(options),
         "limit": options.limit,
-        "sandbox": {},
+        "limits": limits,
     }
 
 

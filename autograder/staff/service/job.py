@@ -10,7 +10,6 @@ import contextlib
 import ctypes
 import importlib
 import json
-import shutil
 import sys
 import tarfile
 import tempfile
@@ -23,10 +22,13 @@ from typing import Any
 HOME = Path(__file__).resolve().parent.parent.parent.parent
 CONFIG, MARKER, TOP, TAR = "config.json", ".mytorch-grader", "mytorch-grader", "autograde.tar"
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
-# Time that is left for the check that is running when the time of the submission is over.
-MARGIN = 30.0
-# A check that takes longer is the submission's own slowness, not the machine's.
-SLOW = 2.0
+PUBLIC = "autograder/exercises.py"
+# Seconds for the grader to start and to print, which the submission does not get.
+MARGIN = 15.0
+# Seconds that one process of a submission may take beside its checks.
+START = 10.0
+# What takes longer is the submission's own slowness, not the machine's.
+SLOW = 5.0
 
 
 class CannotFinish(Exception):
@@ -42,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args(arguments)
     try:
-        die_with_parent()
+        protect()
         sys.path.insert(0, str(HOME))
         if options.site:
             sys.path.insert(1, str(options.site))
@@ -55,18 +57,21 @@ def main(arguments: list[str] | None = None) -> int:
         # The message could hold what the submission returned, or a hidden input; where it happened is harmless.
         traceback.print_exc()
         last = traceback.extract_tb(error.__traceback__)[-1]
-        print(f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}")
+        known = type(error).__name__ in ("SandboxBroken", "CannotIsolate")
+        print(error if known else f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}")
         return 2
     sys.stdout.buffer.write(output)
     sys.stdout.buffer.flush()
     return 0
 
 
-def die_with_parent() -> None:
-    """On Linux: not to outlive start.py."""
+def protect() -> None:
+    """On Linux: not to outlive start.py, and not to be read through /proc by a process of the same user."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG
+            libc = ctypes.CDLL(None)
+            libc.prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG
+            libc.prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
 
 
 def need_numpy() -> None:
@@ -118,7 +123,7 @@ def read_metadata(root: Path) -> Any:
 
 
 class Budget:
-    """A sandbox with a time for the whole submission: what is asked for afterwards counts as taking too long."""
+    """A sandbox with a time for the whole submission: what would not surely end within it counts as taking too long."""
 
     def __init__(self, sandbox: Any, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.sandbox, self.level, self.clock = sandbox, list(sandbox.level), clock
@@ -126,26 +131,19 @@ class Budget:
         self.used_up = self.slow = False
 
     def run_scenarios(
-        self, folder: Path, parts: Sequence[str], scenarios: Sequence[tuple[str, list[Any]]], limit: float = 5.0
+        self, folder: Path, parts: Sequence[str], scenarios: Sequence[tuple[str, list[Any]]], limit: float = 2.0
     ) -> Iterator[dict[str, Any]]:
-        """Like the sandbox's, until the time is over."""
-        if self.clock() < self.deadline:
-            frames = self.sandbox.run_scenarios(folder, parts, scenarios, limit)
-            started = self.clock()
-            for frame in frames:
-                self.slow |= self.clock() - started > SLOW
-                yield frame
-                started = self.clock()
-                if started >= self.deadline:
-                    frames.close()
-                    break
-            else:
-                return
-        self.used_up = True
-        yield {"status": "time", "limit": limit}
+        """Like the sandbox's, as long as there is time."""
+        started = self.clock()
+        if started + START + limit * len(scenarios) > self.deadline:
+            self.used_up = True
+            return iter([{"status": "time", "limit": limit}])
+        frames = list(self.sandbox.run_scenarios(folder, parts, scenarios, limit))
+        self.slow |= self.clock() - started > SLOW or any(frame["status"] == "time" for frame in frames)
+        return iter(frames)
 
     def note(self) -> str:
-        """What to tell a student. Raises CannotFinish where no check was slow, so that the machine must have been."""
+        """What to tell a student. Raises CannotFinish where nothing of it was slow, so that the machine must have been."""
         if not self.used_up:
             return ""
         if not self.slow:
@@ -159,8 +157,9 @@ class Budget:
 def forget(root: Path) -> str:
     """Delete the unpacked grader and its tar from an Autolab job, so that no submission can read them.
 
-    Only a folder of our name, with our marker, right below the job directory; the tar only if it holds that marker too
-    and is not where it was built. Returns what is to be said about it.
+    Only in a folder of our name, with our marker, right below the job directory; the tar only if it holds that marker too
+    and is not where it was built. One public file stays, with which the sandbox tries what can be read. Returns what is
+    to be said about it.
     """
     home = root / TOP
     if home != HOME or home.is_symlink() or not (home / MARKER).is_file():
@@ -171,7 +170,12 @@ def forget(root: Path) -> str:
             ours = f"{TOP}/{MARKER}" in packed.getnames()
         if ours:
             tar.unlink()
-    shutil.rmtree(home)
+    for path in sorted(home.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        elif path not in (home / MARKER, home / PUBLIC):
+            path.unlink()
     return "grader's files left in place" if tar.exists() else "grader's files deleted"
 
 
@@ -186,12 +190,12 @@ def grade_one(options: argparse.Namespace, config: dict[str, Any]) -> Any:
     import_all(config)
     from autograder.archives import CannotGrade, write
     from autograder.staff.grading import grade_submission
-    from autograder.staff.isolation.sandbox import Sandbox
+    from autograder.staff.isolation.sandbox import Limits, Sandbox
     from autograder.staff.record import UNREADABLE, seeds_for
 
     started = time.monotonic()
     source = options.root / (config["handin"] if options.platform == "autolab" else "submission")
-    with Sandbox(**config["sandbox"]) as sandbox, tempfile.TemporaryDirectory(prefix="mytorch-") as scratch:
+    with Sandbox(Limits(**config["limits"])) as sandbox, tempfile.TemporaryDirectory(prefix="mytorch-") as scratch:
         level = list(sandbox.level)
         if options.platform == "autolab":
             level.append("grader's files left in place" if options.keep else forget(options.root))
