@@ -34,7 +34,7 @@ MAKEFLAGS += --no-print-directory
 
 .PHONY: all autograde
 all:
-	@printf '%s\n' 'Grading. Should the next line be the last one, the grading was cut off - then tell staff.' '$(ZERO)' ''
+	@printf '%s\n' 'Grading. Should the next line be the last one, the grading was cut off - then tell staff.' '$(ZERO)'
 	-@umask 077; rm -rf .mytorch-running; mkdir .mytorch-running; why=; out=; whole=; \
 	if test -f @TOP@/@MARKER@; then rm -rf @TOP@; fi; \
 	if test -e @TOP@; then why='there is something else called @TOP@ here'; \
@@ -44,12 +44,13 @@ all:
 	elif out=$$("$(PYTHON)" -I -B @TOP@/autograder/staff/service/start.py autolab $(if $(KEEP),--keep) \
 		</dev/null 2>/dev/null); \
 	then whole=yes; fi; \
-	if test -n "$$whole" && test -n "$$out"; then printf '%s\n' "$$out"; \
+	if test -n "$$whole" && test -n "$$out"; then printf '\n%s\n' "$$out"; \
 	else printf '\n%s\n' "$${why:-$${out:-GRADER_ERROR - the grader was ended from outside}}"; \
 	printf '%s\n' '$(LOST)' '$(FAILED)' '$(ZERO)'; fi; \
 	rmdir .mytorch-running; \
 	if test -z '$(KEEP)' && test -f @TOP@/@MARKER@; then rm -rf @TOP@; fi; exit 0
 	@if test -e .mytorch-running; then rm -rf .mytorch-running; \
+	if test -z '$(KEEP)' && test -f @TOP@/@MARKER@; then rm -rf @TOP@; fi; \
 	printf '\n'; printf '%s\n' '$(LOST)' '$(FAILED)' '$(ZERO)'; fi; exit 0
 
 autograde: all

@@ -70,6 +70,8 @@ def settings(options: argparse.Namespace, platform: str, limits: dict[str, float
         "class_seed": class_seed(options),
         "limit": options.limit,
         "limits": limits,
+        # Measures of the isolation to leave out; there to try what a weaker machine reaches.
+        "without": [],
     }
 
 

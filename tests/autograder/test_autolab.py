@@ -146,6 +146,29 @@ def test_what_hostile_code_cannot_do(built: dict[str, bytes], tmp_path: Path) ->
     assert b"echo" not in (folder / "Makefile").read_bytes().replace(built["autograde-Makefile"], b"")
 
 
+SNOOP = """
+import glob, os
+found = [p for p in glob.glob({job!r} + "/**", recursive=True) if p.endswith(("config.json", "hidden.py", "autograde.tar"))]
+found += [p for p in glob.glob("/proc/[0-9]*/cwd/autograde.tar")]
+if not found: raise ValueError("nothing to see")
+"""
+
+
+@pytest.mark.parametrize(("keep", "found"), [("", 0), ("KEEP=1", 1)])
+def test_secrets_are_gone_where_the_file_system_is_open(
+    built: dict[str, bytes], tmp_path: Path, keep: str, found: int
+) -> None:
+    """The second run shows that the submission would have found them."""
+    config = json.loads(tools.untar(built["autograde.tar"])[f"{job.TOP}/config.json"])
+    config["without"] = ["namespaces", "uid", "landlock", "seccomp"]
+    tar = replaced(built, {f"{job.TOP}/config.json": json.dumps(config)})
+    files = tools.acting({"Identity": SNOOP.format(job=str(tmp_path / "job"))})
+    folder = place({**built, "autograde.tar": tar}, tools.handin(files), tmp_path / "job")
+    output = tools.run([MAKE, *([keep] if keep else [])], folder)[1]
+    assert graded(output)["Identity Forward"] == found
+    assert ("grader's files deleted" in output.decode()) != bool(keep)
+
+
 KILL = "import os, signal; os.kill({}, signal.SIGKILL)"
 PARENT_OF = "int(open('/proc/%d/stat' % os.getppid()).read().rpartition(')')[2].split()[1])"
 FAILURES = {
@@ -179,7 +202,7 @@ def test_whatever_fails_the_last_line_is_one_of_scores(built: dict[str, bytes], 
     folder = place({**built, "autograde.tar": replaced(built, pieces)}, b"", tmp_path / "job")
     if name == "a record of ours is wrong":
         (folder / "handin.tar").write_bytes(tools.handin(tools.solved()))
-    # In a namespace of their own, if there is one, so that nothing else is hit should a piece go wrong.
+
     output = tools.run([MAKE], folder)[1]
     text = output.decode()
     if name == "make is killed":
@@ -199,10 +222,9 @@ def test_everything_is_killed(built: dict[str, bytes], tmp_path: Path) -> None:
     """Make itself too: then the line that was printed first is the last."""
     tar = replaced(built, {"service/start.py": "import os; os.kill(-1, 9)"})
     folder = place({**built, "autograde.tar": tar}, b"", tmp_path / "job")
-    command = [*tools.in_a_namespace(), "sh", "-c", "make > out 2>&1; true"]
-    tools.run(command, folder)
-    output = (folder / "out").read_bytes()
-    assert autolab_problems(output.rstrip(b"\n"), list(tools.problems_and_points()), columns=1, feedback=False) == []
+    program = "import subprocess; subprocess.run(['make'], stderr=subprocess.STDOUT)"
+    output = tools.run([*tools.in_a_namespace(), sys.executable, "-c", program], folder)[1]
+    assert autolab_problems(output, list(tools.problems_and_points()), columns=1, feedback=False) == []
 
 
 @pytest.mark.parametrize(

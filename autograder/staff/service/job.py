@@ -195,7 +195,10 @@ def grade_one(options: argparse.Namespace, config: dict[str, Any]) -> Any:
 
     started = time.monotonic()
     source = options.root / (config["handin"] if options.platform == "autolab" else "submission")
-    with Sandbox(Limits(**config["limits"])) as sandbox, tempfile.TemporaryDirectory(prefix="mytorch-") as scratch:
+    with (
+        Sandbox(Limits(**config["limits"]), config["without"]) as sandbox,
+        tempfile.TemporaryDirectory(prefix="mytorch-") as scratch,
+    ):
         level = list(sandbox.level)
         if options.platform == "autolab":
             level.append("grader's files left in place" if options.keep else forget(options.root))

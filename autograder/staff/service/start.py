@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,10 +64,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def protect() -> None:
-    """On Linux: no process of the same user reads this one's memory or descriptors, and orphans come to this one."""
+    """On Linux: end with the shell; no process of the same user reads this one's memory; orphans come to this one."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             libc = ctypes.CDLL(None)
+            libc.prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG
             libc.prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
             libc.prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
 
@@ -108,13 +110,20 @@ def watched(command: list[str], limit: float, show_errors: bool = False) -> byte
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=None if show_errors else subprocess.DEVNULL,
         start_new_session=True,
     )  # fmt: skip
+    parts: list[bytes] = []
+    assert process.stdout is not None
+    reader = threading.Thread(target=lambda stream=process.stdout: parts.append(stream.read()), daemon=True)
+    reader.start()
     try:
-        output, _ = process.communicate(timeout=limit)
+        process.wait(limit)
     except subprocess.TimeoutExpired:
         raise GraderFailed(f"the grader did not finish within {limit:g} seconds") from None
     finally:
         process.kill()
         sweep()
+    # Whoever held the other end of the pipe is gone now, so this comes to its end.
+    reader.join(5.0)
+    output = b"".join(parts)
     if process.returncode == 2:
         raise GraderFailed(output.decode(errors="replace").strip()[:1000] or "the grader gave no reason")
     if process.returncode < 0:
