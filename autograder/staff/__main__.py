@@ -10,6 +10,8 @@ import sys
 COMMANDS = {
     "grade": ("autograder.staff.classroom", "grade a class: a folder of hand-ins"),
     "handout": ("autograder.staff.handout", "build dist/handout.tar.gz and dist/handout.zip"),
+    "autolab": ("autograder.staff.autolab", "build autograde-Makefile and autograde.tar for Autolab"),
+    "gradescope": ("autograder.staff.gradescope", "build autograder.zip for Gradescope"),
 }
 
 
