@@ -1,7 +1,4 @@
-"""The plots of docs/autodiff.md.
-
-python benchmarks/autodiff_plots.py
-"""
+"""The two measured pictures of docs/autodiff.md, drawn into docs/images: ``python -m benchmarks.autodiff_plots``."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ from mytorch.autodiff import (
     value_and_grad,
     vjp,
 )  # fmt: skip
+from mytorch.autodiff.rules.statistics import STEEPNESS
 from mytorch.autodiff.tracer import TABLE
 
 X = np.array([0.5, -1.2, 2.0])
@@ -397,3 +398,50 @@ def test_complex_tangents_and_gradients_of_real_values_lose_their_imaginary_part
         np.testing.assert_array_equal(vjp(np.positive, X)[1](X + 1j)[0], X)
         np.testing.assert_array_equal(jvp(np.positive, (X,), (X + 1j,))[1], X)
         np.testing.assert_allclose(jvp(lambda z: np.abs(z) * X, (X + 1j,), (X * 1j,))[1], X / np.abs(X + 1j) * X)
+
+
+METHODS = (
+    "inverted_cdf averaged_inverted_cdf closest_observation interpolated_inverted_cdf hazen weibull linear median_unbiased "
+    "normal_unbiased lower higher midpoint nearest"
+)
+
+
+@pytest.mark.parametrize("method", METHODS.split())
+def test_every_method_of_quantile(method: str) -> None:
+    x = np.array([[0.3, 2.0, -1.0, 0.7, 1.1], [1.0, -0.2, 4.0, 2.2, 0.1]])
+    for q in (0.0, 0.13, 0.5, 0.87, 1.0, np.array([0.35, 0.61])):
+        f = lambda x, q=q: np.quantile(x, q, axis=1, method=method)  # noqa: E731
+        np.testing.assert_allclose(vjp(f, x)[0], f(x), rtol=1e-14)
+        check_grads(f, (x,))
+    if method in STEEPNESS:
+        check_grads(lambda q: np.quantile(x, q, axis=1, method=method), (np.array([0.35, 0.62]),))
+        check_grads(lambda q: np.nanpercentile(x, q, axis=0, method=method), (np.float64(44.0),))
+
+
+def test_nan_in_medians_and_quantiles_is_numpys() -> None:
+    x = np.array([[0.3, np.nan, -1.0, 0.7], [1.0, -0.2, 4.0, 2.2], [np.nan] * 4])
+    for f in (np.median, np.nanmedian, lambda x, axis: np.quantile(x, 0.3, axis), np.nanmean, np.nanstd, np.nanvar):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value, pull = vjp(lambda x, f=f: f(x, axis=1), x)
+            np.testing.assert_array_equal(np.isnan(value), np.isnan(f(x, axis=1)))
+            np.testing.assert_allclose(value, f(x, axis=1))
+        assert np.isfinite(pull(np.array([0.0, 1.0, 0.0]))[0][1]).all()
+    inf = np.array([np.inf, np.inf, 1.0, np.inf])
+    assert vjp(np.median, inf)[0] == np.inf
+    with pytest.raises((NotImplementedError, TypeError), match="weights"):  # NumPy 1.x has no weights
+        grad(lambda x: np.quantile(x, 0.5, weights=np.ones(3)))(X)
+
+
+def test_solve_reads_b_as_this_numpy_does() -> None:
+    a = np.broadcast_to(A, (2, 3, 3))
+    for shape in ((3,), (3, 2), (2, 3), (1, 3, 2), (2, 3, 1)):
+        b = np.linspace(-1, 1, int(np.prod(shape))).reshape(shape)
+        try:
+            expected = np.linalg.solve(a, b)
+        except ValueError:
+            with pytest.raises(ValueError, match="solve"):
+                vjp(np.linalg.solve, a, b)
+            continue
+        np.testing.assert_allclose(vjp(np.linalg.solve, a, b)[0], expected)
+        check_grads(np.linalg.solve, (a, b))

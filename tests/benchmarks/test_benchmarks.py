@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from benchmarks import cli, networks, processes
-from benchmarks.comparisons import chain, memory, training_step
+from benchmarks.comparisons import autodiff, chain, memory, training_step
 from benchmarks.processes import Missing, WorkerFailed, worker, workers
 from benchmarks.race import Disagreement, check_agreement, race
 from benchmarks.settings import BadRequest, Settings
@@ -177,9 +179,60 @@ def test_memory_is_measured():
     assert memory.resident() > 2**20
 
 
+@pytest.mark.parametrize("name", autodiff.STEPS)
+def test_the_gradients_of_a_chain_agree(name):
+    pytest.importorskip("autograd")
+    ours, theirs = (autodiff.make_gradient(framework, name)() for framework in ("mytorch", "autograd"))
+    check_agreement({"mytorch": [ours], "autograd": [theirs]}, 1e-9, name)
+
+
+def a_run_of_autodiff(**changed) -> dict:
+    seconds = {"mytorch": [1e-3] * 3, "autograd": [2e-3] * 3}
+    result = {
+        "versions": {}, "missing": {}, "rounds": 3,
+        "cases": [{"step": "sin(x)", "seconds": seconds, "ratio": ratio(seconds["mytorch"], seconds["autograd"])}],
+        "gradients": dict.fromkeys(autodiff.GRADIENTS, spread([2.0])),
+        "memory": [{"mode": "forward", "operations": n, "arrays": 5.0} for n in (100, 1000)],
+        "chains": {"1000": 1e-6, "10000": 1e-6},
+    }  # fmt: skip
+    return json.loads(json.dumps({**result, **changed}))
+
+
+def test_targets_of_automatic_differentiation():
+    result = a_run_of_autodiff()
+    assert not autodiff.missed(result)
+    assert any("2.00 µs" in line and "4.00 µs" in line and "0.50" in line for line in autodiff.lines(result))
+    slow = a_run_of_autodiff(gradients=dict.fromkeys(autodiff.GRADIENTS, spread([3.5])), chains={"1": 1e-6, "2": 3e-6})
+    assert [line.split()[1] for line in autodiff.missed(slow)] == ["3.50", "the"]
+    assert "8 products" in autodiff.missed(slow)[0]
+    (line,) = autodiff.missed(a_run_of_autodiff(cases=[{"step": "a", "seconds": {}, "ratio": [0.7, 0.7, 0.7]}]))
+    assert "0.70 of HIPS autograd" in line
+    grown = [{"mode": "forward", "operations": 1, "arrays": n} for n in (5.0, 500.0)]
+    assert "from 5 to 500" in autodiff.missed(a_run_of_autodiff(memory=grown))[0]
+
+
+def test_automatic_differentiation_without_autograd_is_measured_and_says_so(monkeypatch):
+    monkeypatch.setattr(autodiff, "worker", lambda name: nullcontext(SimpleNamespace(call=lambda what, **_: what)))
+    reason = "No module named 'autograd'"
+    monkeypatch.setattr(autodiff, "workers", lambda *_: nullcontext(({}, {}, {"autograd": reason})))
+    result = autodiff.run(Settings(quick=True))
+    assert result["cases"] == []
+    whole = a_run_of_autodiff(cases=[], missing=result["missing"])
+    assert f"HIPS autograd is left out: it is not installed ({reason})." in autodiff.lines(whole)
+    assert not autodiff.missed(whole)
+
+
+def test_gradients_memory_and_long_chains_are_measured():
+    assert set(autodiff.gradients(rounds=1)) == set(autodiff.GRADIENTS)
+    modes = [one["mode"] for one in autodiff.memory(longest=200, numbers=1000)]
+    assert modes.count("forward") == 2
+    assert modes[3:8:2] == [f"reverse, {n} checkpointed segments" for n in (4, 8, 16)]
+    assert list(autodiff.long_chains(longest=10_000)) == ["1000", "10000"]
+
+
 def test_every_comparison_has_what_the_command_line_needs():
-    assert cli.names() == ["chain", "memory", "training_step"]
-    for module in (chain, memory, training_step):
+    assert cli.names() == ["autodiff", "chain", "memory", "training_step"]
+    for module in (autodiff, chain, memory, training_step):
         assert module.TITLE
         assert all(callable(getattr(module, name)) for name in ("check", "run", "lines", "missed"))
 

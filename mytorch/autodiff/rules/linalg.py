@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff.kinds import Explicit, composite, constant, explicit
+from mytorch.autodiff.rules.reductions import in_dtype
 from mytorch.autodiff.tracer import plain
 from mytorch.nn.rules import fit
 
@@ -315,7 +316,7 @@ def _vector_norm(x: Any, ord: Any, settings: Any) -> Any:
     size = np.abs(x)
     if np.isinf(ord):
         return np.max(size, **settings) if ord > 0 else np.min(size, **settings)
-    return np.sum(size, **settings) if ord == 1 else np.sum(size**ord, **settings) ** (1 / ord)
+    return np.sum(size, **settings) if ord == 1 else in_dtype(np.sum(size**ord, **settings) ** (1 / ord), size.dtype)
 
 
 def _squares(x: Any) -> Any:

@@ -241,7 +241,7 @@ def _logspace(
 def _bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     from mytorch.autodiff.rules.shapes import scatter
 
-    x = plain(x)
+    x = np.asarray(plain(x))
     return (
         np.bincount(x, None, minlength)
         if weights is None
@@ -266,6 +266,7 @@ def _vander(x: Any, N: Any, increasing: bool) -> Any:
 
 
 def _polyval(p: Any, x: Any) -> Any:
+    p, x = (part if isinstance(part, Traced) else np.asarray(part) for part in (p, x))
     y = 0 * x
     for coefficient in p:  # Horner's scheme
         y = y * x + coefficient

@@ -1,4 +1,4 @@
-"""Sums, means, products, extremes and what statistics makes of them, along axes."""
+"""Sums, means, products, extremes and differences, along axes."""
 
 from __future__ import annotations
 
@@ -30,78 +30,56 @@ _mean = linear(
 )
 
 
-def _no_value(value: Any) -> bool:
+def no_value(value: Any) -> bool:
     return value is None or value is np._NoValue
 
 
-def _settings(axis: Any, keepdims: Any, dtype: Any = None, out: Any = None) -> dict[str, Any]:
+def settings_of(axis: Any, keepdims: Any, dtype: Any = None, out: Any = None) -> dict[str, Any]:
+    """axis, keepdims and, if it was given, dtype, as the rules take them."""
     if out is not None:
         from mytorch.autodiff.errors import WRITES, in_place
 
         raise in_place("out=", WRITES["out="])
     axis = tuple(axis) if isinstance(axis, list) else axis
-    settings = {"axis": axis, "keepdims": False if _no_value(keepdims) else bool(keepdims)}
+    settings = {"axis": axis, "keepdims": False if no_value(keepdims) else bool(keepdims)}
     return settings if dtype is None else {**settings, "dtype": dtype}
 
 
-def _masked(x: Any, where: Any, neutral: Any) -> Any:
-    return x if _no_value(where) or where is True else np.where(where, x, neutral)
+def masked(x: Any, where: Any, neutral: Any) -> Any:
+    return x if no_value(where) or where is True else np.where(where, x, neutral)
 
 
-def sum_(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: Any = False,
-    initial: Any = None,
-    where: Any = None,
-) -> Any:
-    """np.sum."""
-    total = _sum(_masked(a, where, 0), **_settings(axis, keepdims, dtype, out))
-    return total if _no_value(initial) else total + initial
+def in_dtype(x: Any, dtype: Any) -> Any:
+    """x in a dtype. NumPy 1.x makes a double of a scalar in single precision and a Python number; the rules do not."""
+    return x if x.dtype == dtype else x.astype(dtype)
+
+
+def _reduction(fun: Any, rule: Any, neutral: float, join: Any) -> None:
+    """Register np.sum or np.prod: what where= leaves out becomes neutral, and initial= joins at the end."""
+
+    def reduction(
+        a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None,
+        where: Any = None,
+    ) -> Any:  # fmt: skip
+        result = rule(masked(a, where, neutral), **settings_of(axis, keepdims, dtype, out))
+        return result if no_value(initial) else in_dtype(join(result, initial), result.dtype)
+
+    composite(fun, reduction)
 
 
 def mean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = None
 ) -> Any:
     """np.mean."""
-    settings = _settings(axis, keepdims, dtype, out)
-    if _no_value(where):
+    settings = settings_of(axis, keepdims, dtype, out)
+    if no_value(where):
         return _mean(a, **settings)
     counts = np.broadcast_to(where, np.shape(a)).sum(axis=settings["axis"], keepdims=settings["keepdims"])
-    return _sum(_masked(a, where, 0), **settings) / counts.astype(plain(a).dtype)
+    return _sum(masked(a, where, 0), **settings) / counts.astype(plain(a).dtype)
 
 
-def var(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = False, **kwargs: Any
-) -> Any:
-    """np.var: the sum of |x - mean|**2 over n - ddof."""
-    settings = _settings(axis, keepdims, dtype, out)
-    centred = a - np.mean(a, axis=settings["axis"], keepdims=True)
-    squares = (
-        np.square(centred) if plain(a).dtype.kind != "c" else np.square(np.real(centred)) + np.square(np.imag(centred))
-    )
-    total = np.sum(squares, **settings)
-    return total / max(np.size(plain(a)) / max(total.size, 1) - kwargs.get("correction", ddof), 0)
-
-
-composite(np.sum, sum_)
+_reduction(np.sum, _sum, 0, np.add)
 composite(np.mean, mean)
-composite(np.var, var)
-composite(np.std, lambda a, *args, **kwargs: np.sqrt(np.var(a, *args, **kwargs)))
-composite(np.average, lambda a, axis=None, weights=None, **kwargs: _average(a, axis, weights, **kwargs))
-
-
-def _average(a: Any, axis: Any, weights: Any, returned: bool = False, keepdims: Any = False) -> Any:
-    if weights is None:
-        weights = np.ones(np.shape(a), plain(a).dtype)
-    elif np.shape(weights) != np.shape(a):
-        weights = np.reshape(weights, [n if i == axis % np.ndim(a) else 1 for i, n in enumerate(np.shape(a))])
-        weights = np.broadcast_to(weights, np.shape(a))
-    settings = _settings(axis, keepdims)
-    total = np.sum(weights, **settings)
-    return (np.sum(a * weights, **settings) / total, total) if returned else np.sum(a * weights, **settings) / total
 
 
 # Products. A product along an axis is computed from its factors alone, nowhere by a division, so zeros are no exception.
@@ -132,23 +110,12 @@ _prod = explicit(
 )
 
 
-def prod(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: Any = False,
-    initial: Any = None,
-    where: Any = None,
-) -> Any:
-    """np.prod."""
-    settings = _settings(axis, keepdims, dtype, out)
-    product = _prod(_axes_last(_masked(a if dtype is None else a.astype(dtype), where, 1), axis))
-    product = _keep(product, a, **settings)
-    return product if _no_value(initial) else product * initial
+def _product(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+    product = _prod(axes_last(x if dtype is None else x.astype(dtype), axis))
+    return keep(product, x, axis, keepdims)
 
 
-def _axes_last(a: Any, axis: Any) -> Any:
+def axes_last(a: Any, axis: Any) -> Any:
     """The axes of a reduction as one axis, the last."""
     if axis is None:
         return np.ravel(a)
@@ -162,7 +129,7 @@ def _axes_last(a: Any, axis: Any) -> Any:
     )
 
 
-def _keep(result: Any, a: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
+def keep(result: Any, a: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
     if not keepdims:
         return result
     axes = (
@@ -173,7 +140,7 @@ def _keep(result: Any, a: Any, axis: Any = None, keepdims: bool = False, **_: An
 
 def _cumulative(fun: Any, step: Any) -> Any:
     def cumulative(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-        _settings(axis, False, dtype, out)
+        settings_of(axis, False, dtype, out)
         a = a if dtype is None else a.astype(dtype)
         return step(np.ravel(a), 0) if axis is None else step(a, axis)
 
@@ -183,7 +150,7 @@ def _cumulative(fun: Any, step: Any) -> Any:
 _cumsum = linear(np.cumsum, lambda g, y, x, axis: np.flip(np.cumsum(np.flip(g, axis), axis), axis))
 _cumulative(np.cumsum, lambda a, axis: _cumsum(a, axis))
 _cumulative(np.cumprod, _scan)
-composite(np.prod, prod)
+_reduction(np.prod, _product, 1, np.multiply)
 
 
 # Extremes. Entries that tie for the maximum share its gradient equally, as in JAX.
@@ -207,8 +174,8 @@ def _extreme(fun: Any, neutral: float, pair: Any) -> Any:
     def extreme(
         a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = None
     ) -> Any:
-        result = rule(_masked(a, where, neutral), **_settings(axis, keepdims, out=out))
-        return result if _no_value(initial) else pair(result, initial)
+        result = rule(masked(a, where, neutral), **settings_of(axis, keepdims, out=out))
+        return result if no_value(initial) else in_dtype(pair(result, initial), result.dtype)
 
     return composite(fun, extreme)
 
@@ -217,50 +184,6 @@ _extreme(np.max, -math.inf, np.maximum)
 _extreme(np.min, math.inf, np.minimum)
 
 
-def _median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False) -> Any:
-    settings = _settings(axis, keepdims, out=out)
-    flat = np.sort(_axes_last(a, settings["axis"]), axis=-1)
-    n = flat.shape[-1]
-    middle = np.mean(flat[..., (n - 1) // 2 : n // 2 + 1], axis=-1)
-    return _keep(middle, a, **settings)
-
-
-def _quantile(
-    a: Any,
-    q: Any,
-    axis: Any = None,
-    out: Any = None,
-    overwrite_input: bool = False,
-    method: str = "linear",
-    keepdims: Any = False,
-    **_: Any,
-) -> Any:
-    if method != "linear" or np.ndim(q) > 1:
-        raise NotImplementedError(
-            "np.quantile of a traced array knows method='linear' and a 0-d or 1-d q. Use np.sort and indices."
-        )
-    settings = _settings(axis, keepdims, out=out)
-    flat = np.sort(_axes_last(a, settings["axis"]), axis=-1)
-    dtype = np.quantile(np.zeros(1, plain(a).dtype), plain(q)).dtype
-    place = q * (flat.shape[-1] - 1)
-    low = np.clip(np.floor(place).astype(int), 0, max(flat.shape[-1] - 2, 0))
-    high = np.minimum(low + 1, flat.shape[-1] - 1)
-    mixed = flat[..., low] + (flat[..., high] - flat[..., low]) * (place - low).astype(dtype)
-    if np.ndim(q) == 0:
-        return _keep(mixed, a, **settings)
-    return np.stack([_keep(mixed[..., i], a, **settings) for i in range(np.shape(q)[0])])
-
-
-composite(
-    np.ptp,
-    lambda a, axis=None, out=None, keepdims=False: np.max(a, axis, out, keepdims) - np.min(a, axis, out, keepdims),
-)
-composite(np.median, _median)
-composite(np.quantile, _quantile)
-composite(
-    np.percentile,
-    lambda a, q, *args, **kwargs: np.quantile(a, np.true_divide(q, 100) if np.ndim(q) else q / 100, *args, **kwargs),
-)
 for old, new in ((np.amax, np.max), (np.amin, np.min)):
     if old is not new:  # in NumPy 1.x they are functions of their own
         composite(old, lambda *args, new=new, **kwargs: new(*args, **kwargs))
@@ -280,44 +203,12 @@ def _nan_as(fun: Any, neutral: float) -> Any:
     return lambda a, *args, **kwargs: fun(np.where(np.isnan(plain(a)), neutral, a), *args, **kwargs)
 
 
-def _nan_count(a: Any, axis: Any, keepdims: bool) -> Any:
-    return np.sum(~np.isnan(plain(a)), axis=axis, keepdims=keepdims).astype(plain(a).dtype)
-
-
-def _nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
-    settings = _settings(axis, keepdims, dtype, out)
-    return np.nansum(a, **settings) / _nan_count(a, settings["axis"], settings["keepdims"])
-
-
-def _nanvar(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = False
-) -> Any:
-    settings = _settings(axis, keepdims, dtype, out)
-    centred = np.where(np.isnan(plain(a)), 0, a - _nanmean(a, settings["axis"], keepdims=True))
-    return np.sum(np.square(np.abs(centred) if plain(a).dtype.kind == "c" else centred), **settings) / (
-        _nan_count(a, settings["axis"], settings["keepdims"]) - ddof
-    )
-
-
-def _nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False) -> Any:
-    settings = _settings(axis, keepdims, out=out)
-    flat = np.sort(_axes_last(a, settings["axis"]), axis=-1)  # NaN comes last
-    count = np.sum(~np.isnan(plain(flat)), axis=-1, keepdims=True)
-    low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, flat.shape[-1] - 1)
-    pair = np.take_along_axis(flat, low, -1) + np.take_along_axis(flat, high, -1)
-    return _keep(pair[..., 0] / 2, a, **settings)
-
-
 composite(np.nansum, _nan_as(np.sum, 0))
 composite(np.nanprod, _nan_as(np.prod, 1))
 composite(np.nanmax, _nan_as(np.max, -math.inf))
 composite(np.nanmin, _nan_as(np.min, math.inf))
 composite(np.nancumsum, _nan_as(np.cumsum, 0))
 composite(np.nancumprod, _nan_as(np.cumprod, 1))
-composite(np.nanmean, _nanmean)
-composite(np.nanvar, _nanvar)
-composite(np.nanstd, lambda a, *args, **kwargs: np.sqrt(_nanvar(a, *args, **kwargs)))
-composite(np.nanmedian, _nanmedian)
 
 
 # Differences
@@ -325,7 +216,7 @@ def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any =
     ends = []
     for end in (prepend, append):
         shape = [1 if i == axis % np.ndim(a) else k for i, k in enumerate(np.shape(a))]
-        ends.append([] if _no_value(end) else [np.broadcast_to(end, shape) if np.ndim(end) == 0 else end])
+        ends.append([] if no_value(end) else [np.broadcast_to(end, shape) if np.ndim(end) == 0 else end])
     if ends[0] or ends[1]:
         a = np.concatenate([*ends[0], a, *ends[1]], axis=axis)
     before = (slice(None),) * (axis % np.ndim(a))

@@ -196,7 +196,12 @@ composite(np.hstack, _hstack)
 composite(np.dstack, lambda tup: np.concatenate([np.atleast_3d(a) for a in tup], axis=2))
 composite(np.column_stack, _column_stack)
 composite(np.block, _block)
-composite(np.append, lambda arr, values, axis=None: np.concatenate([arr, values], axis=axis))
+composite(
+    np.append,
+    lambda arr, values, axis=None: np.concatenate(
+        [np.ravel(part) if axis is None else part for part in (arr, values)], axis=axis or 0
+    ),
+)
 
 
 def _without_out(kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,138 @@
+"""Variances, averages, medians and quantiles, with NaN and aside from it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from mytorch.autodiff.kinds import composite
+from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, masked, no_value, settings_of
+from mytorch.autodiff.tracer import plain
+
+
+def _squares(x: Any) -> Any:
+    return np.square(np.real(x)) + np.square(np.imag(x)) if plain(x).dtype.kind == "c" else np.square(x)
+
+
+def var(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = False, *,
+    where: Any = None, mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    """np.var: the sum of |x - mean|**2 over n - ddof."""
+    settings = settings_of(axis, keepdims, dtype, out)
+    chosen = True if no_value(where) else where
+    about = np.mean(a, axis=settings["axis"], keepdims=True, where=chosen) if no_value(mean) else mean
+    total = np.sum(_squares(masked(a - about, where, 0)), **settings)
+    count = np.broadcast_to(chosen, np.shape(a)).sum(axis=settings["axis"], keepdims=settings["keepdims"])
+    return in_dtype(total / np.maximum(count - (ddof if no_value(correction) else correction), 0), total.dtype)
+
+
+def nanmean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = None
+) -> Any:
+    """np.nanmean: the sum of what is a number over how many there are."""
+    a, settings = masked(a, where, np.nan), settings_of(axis, keepdims, dtype, out)
+    total = np.nansum(a, **settings)
+    return in_dtype(total / np.sum(~np.isnan(plain(a)), settings["axis"], keepdims=settings["keepdims"]), total.dtype)
+
+
+def nanvar(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = False, *,
+    where: Any = None, mean: Any = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    """np.nanvar; NaN where no degree of freedom is left."""
+    a, settings = masked(a, where, np.nan), settings_of(axis, keepdims, dtype, out)
+    hole = np.isnan(plain(a))
+    about = nanmean(a, settings["axis"], keepdims=True) if no_value(mean) else mean
+    total = np.sum(_squares(np.where(hole, 0, a - about)), **settings)
+    degrees = np.sum(~hole, settings["axis"], keepdims=settings["keepdims"])
+    degrees = degrees - (ddof if no_value(correction) else correction)
+    return in_dtype(total / np.where(degrees > 0, degrees, np.nan), total.dtype)
+
+
+def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False) -> Any:
+    if weights is None:
+        weights = np.ones(np.shape(a), plain(a).dtype)
+    elif np.shape(weights) != np.shape(a):
+        weights = np.reshape(weights, [n if i == axis % np.ndim(a) else 1 for i, n in enumerate(np.shape(a))])
+        weights = np.broadcast_to(weights, np.shape(a))
+    settings = settings_of(axis, keepdims)
+    total = np.sum(weights, **settings)
+    average = np.sum(a * weights, **settings) / total
+    return (average, total) if returned else average
+
+
+composite(np.var, var)
+composite(np.std, lambda a, *args, **kwargs: np.sqrt(np.var(a, *args, **kwargs)))
+composite(np.average, _average)
+composite(np.nanmean, nanmean)
+composite(np.nanvar, nanvar)
+composite(np.nanstd, lambda a, *args, **kwargs: np.sqrt(nanvar(a, *args, **kwargs)))
+
+
+# Medians and quantiles: one or two of the sorted entries
+def _median(
+    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False, skip: bool = False
+) -> Any:
+    """The mean of the middle two. NaN is sorted to the end; skip: count what comes before it."""
+    settings = settings_of(axis, keepdims, out=out)
+    flat = np.sort(axes_last(a, settings["axis"]), axis=-1)
+    holes = np.isnan(plain(flat))
+    n = flat.shape[-1]
+    count = n - np.sum(holes, axis=-1, keepdims=True) if skip else np.full(flat.shape[:-1] + (1,), n)
+    if n == 0:
+        return keep(np.sum(flat, axis=-1) + np.nan, a, **settings)
+    pair = [np.take_along_axis(flat, place, -1)[..., 0] for place in (np.maximum(count - 1, 0) // 2, count // 2 % n)]
+    middle = in_dtype(pair[0] / 2 + pair[1] / 2, flat.dtype)
+    hole = holes.all(axis=-1) if skip else holes[..., -1]
+    return keep(np.where(hole, np.asarray(np.nan, flat.dtype), middle) if np.any(hole) else middle, a, **settings)
+
+
+# How far the place among n sorted entries moves with q, less n; for the methods of Hyndman and Fan (1996) that interpolate.
+STEEPNESS = {
+    "interpolated_inverted_cdf": 0, "hazen": 0, "weibull": 1, "linear": -1, "median_unbiased": 1 / 3, "normal_unbiased": 1 / 4,
+}  # fmt: skip
+
+
+def _quantile(
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
+    keepdims: Any = False, *, weights: Any = None, interpolation: Any = None, fun: Any = np.quantile,
+) -> Any:  # fmt: skip
+    """Every method reads the sorted entries at a place between two of them. NumPy's quantile of 0, 1, ... is that place."""
+    if weights is not None:
+        raise NotImplementedError(
+            f"np.{fun.__name__} with weights has no rule of differentiation. Use np.sort and np.argsort."
+        )
+    settings, method = settings_of(axis, keepdims, out=out), interpolation or method
+    flat = np.sort(axes_last(a, settings["axis"]), axis=-1)
+    n, known = flat.shape[-1], np.asarray(plain(q))
+    ranks = np.where(np.isnan(plain(flat)), np.nan, np.arange(n))
+    place = np.moveaxis(np.reshape(fun(ranks, known.ravel(), axis=-1, method=method), (-1, *flat.shape[:-1])), 0, -1)
+    low = np.clip(np.nan_to_num(np.floor(place)).astype(int), 0, max(n - 2, 0))
+    share = place - low
+    if known is not q and method in STEEPNESS:
+        moves = (place > 0) & (place < n - 1) | (method == "linear")
+        share = share + moves * (n + STEEPNESS[method]) * np.ravel(q - known)
+    dtype = fun(np.zeros(1, flat.dtype), plain(q), method=method).dtype
+    below, above = (np.take_along_axis(flat, i, -1) for i in (low, np.minimum(low + 1, n - 1)))
+    mixed = np.moveaxis(in_dtype(below + (above - below) * share, dtype), -1, 0)
+    kept = np.shape(keep(np.empty(flat.shape[:-1]), a, **settings))
+    return np.reshape(mixed, known.shape + kept)
+
+
+def _percentile(a: Any, q: Any, *args: Any, fun: Any = np.quantile, **kwargs: Any) -> Any:
+    return _quantile(a, np.true_divide(q, 100) if isinstance(q, (list, tuple)) else q / 100, *args, fun=fun, **kwargs)
+
+
+composite(np.median, _median)
+composite(np.nanmedian, partial(_median, skip=True))
+composite(np.quantile, _quantile)
+composite(np.nanquantile, partial(_quantile, fun=np.nanquantile))
+composite(np.percentile, _percentile)
+composite(np.nanpercentile, partial(_percentile, fun=np.nanquantile))
+composite(
+    np.ptp,
+    lambda a, axis=None, out=None, keepdims=False: np.max(a, axis, out, keepdims) - np.min(a, axis, out, keepdims),
+)
