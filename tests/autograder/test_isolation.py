@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from autograder.staff.isolation import syscalls
-from autograder.staff.isolation.sandbox import AUTOGRADER, RUNTIME, Limits, Sandbox, SandboxBroken
+from autograder.staff.isolation.sandbox import AUTOGRADER, FILES, Limits, Sandbox, SandboxBroken
 from tests.autograder.hostile_code import ENDS, OUTLIVING
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="isolation needs fork")
@@ -268,7 +268,7 @@ def test_a_dead_warm_process_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_sandbox_that_cannot_be_set_up_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("autograder.staff.isolation.sandbox.RUNTIME", tuple(n for n in RUNTIME if "worker" not in n))
+    monkeypatch.setattr("autograder.staff.isolation.sandbox.FILES", tuple(n for n in FILES if "worker" not in n))
     with pytest.raises(SandboxBroken, match="isolated"):
         Sandbox()
 

@@ -22,14 +22,14 @@ from typing import Any
 
 import numpy as np
 
+from autograder.isolate import RUNTIME
 from autograder.plain import Malformed, pack, unpack
 
 AUTOGRADER = Path(__file__).resolve().parents[2]
 # All that lies where submissions run. None of it knows what is right.
-RUNTIME = (
-    "__init__.py", "plain.py", "scenarios.py", "scenarios_net.py", "student.py", "worker.py", "staff/__init__.py",
-    "staff/isolation/__init__.py", "staff/isolation/confine.py", "staff/isolation/linux.py",
-    "staff/isolation/syscalls.py", "staff/isolation/warm.py",
+FILES = (
+    *RUNTIME, "staff/__init__.py", "staff/isolation/__init__.py", "staff/isolation/confine.py",
+    "staff/isolation/linux.py", "staff/isolation/syscalls.py", "staff/isolation/warm.py",
 )  # fmt: skip
 # The packages of a submission that are looked at, which is all of it that a submission's process gets.
 GRADED = ("mytorch", "hw_bonus")
@@ -122,7 +122,7 @@ class Sandbox:
 
     def _prepare(self) -> None:
         self._folder.chmod(0o755)
-        for name in RUNTIME:
+        for name in FILES:
             target = self._folder / "runtime" / "autograder" / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(AUTOGRADER / name, target)
