@@ -236,12 +236,13 @@ def test_an_error_of_ours_is_no_mark(
     out = tmp_path / "reports"
     hand_in(submissions, "bug", "bug")
     hand_in(submissions, "nonsense", "nonsense")
+    hand_in(submissions, "exit", "exit")
     assert grade(submissions, out) == 1
     printed = capsys.readouterr()
-    assert "GRADER_ERROR: 2 submissions have no mark" in printed.err
+    assert "GRADER_ERROR: 3 submissions have no mark" in printed.err
     assert "ZeroDivisionError: a bug in the <grader>" in printed.err
     marks = rows(out)
-    for student in ("bug", "nonsense"):
+    for student in ("bug", "nonsense", "exit"):
         row = marks[f"{student}@x.edu/1"]
         assert (row["status"], row["total"], row["Open"], row["possible"]) == ("GRADER_ERROR", "GRADER_ERROR", "", "")
         record = json.loads((out / f"records/{student}@x.edu.json").read_text())
@@ -252,7 +253,7 @@ def test_an_error_of_ours_is_no_mark(
     log.write_text("")
     hand_in(submissions, "nonsense", "marks 4")
     assert grade(submissions, out) == 1
-    assert sorted(log.read_text().splitlines()) == ["# bug", "# marks 4"]
+    assert sorted(log.read_text().splitlines()) == ["# bug", "# exit", "# marks 4"]
     assert not (out / "records/nonsense@x.edu.traceback.txt").exists()
     assert rows(out)["nonsense@x.edu/1"]["total"] == "4"
 
@@ -434,7 +435,7 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             hand_in(tmp_path / f"class{number}", f"s{student}", "marks 3")
         gc.collect()
         tracemalloc.start()
-        assert grade(tmp_path / f"class{number}", tmp_path / f"reports{number}") == 0
+        assert grade(tmp_path / f"class{number}", tmp_path / f"reports{number}", "--jobs", "1") == 0
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] + 2e6
