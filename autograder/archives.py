@@ -128,7 +128,7 @@ def _walk(top: Path) -> Iterator[Member]:
             name, path = prefix + entry.name, folder / entry.name
             mode = entry.stat(follow_symlinks=False).st_mode
             if stat.S_ISDIR(mode):
-                if not _is_junk([entry.name]) and name.count("/") < DEEPEST:
+                if not _is_junk([entry.name]) and name.count("/") < DEEPEST and len(name) < 1000:
                     waiting.append((path, f"{name}/"))
             else:
                 kind = FILE if stat.S_ISREG(mode) else _irregular(mode).split(" ", 1)[1]
@@ -236,6 +236,10 @@ def _without_collisions(files: dict[str, bytes], left_out: _LeftOut) -> dict[str
     kept = {}
     for key, names in same.items():
         chosen = key if key in names else names[0]
+        folders = [key[:place] for place, character in enumerate(key) if character == "/"]
+        if any(folder in same for folder in folders):
+            left_out.add("left out, its folder is a file as well", chosen)
+            continue
         kept[chosen] = files[chosen]
         for other in names:
             if other != chosen:

@@ -9,17 +9,18 @@ import platform
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from autograder.archives import CannotGrade
+from autograder.archives import CannotGrade, shown
 from autograder.exercises import EXERCISES
 from autograder.staff.again import again
-from autograder.staff.gradebook import Row, write_gradebook
-from autograder.staff.handins import find, newest, same_student
+from autograder.staff.class_reports import after, finish
+from autograder.staff.handins import Handin, find, newest, same_student
 from autograder.staff.marking import MakeGrader, NoGrader, Outcome, Stopped, Task, grade_class
 from autograder.staff.progress import Progress
 from autograder.staff.record import GRADER_ERROR
@@ -28,8 +29,9 @@ from autograder.staff.store import Reports, safe_name
 TIME_LIMIT = 2.0
 # Files that mark nothing: a change of them grades nobody anew.
 NO_PART_OF_MARKING = {
-    "__main__", "again", "autolab", "charts", "classdata", "classroom", "gradebook", "gradescope", "handins", "handout",
-    "markers", "markup", "package", "page_class", "page_student", "pages", "progress", "similarity", "store",
+    "__main__", "again", "autolab", "charts", "class_reports", "classdata", "classroom", "formats", "gradebook", "gradescope",
+    "handins", "handout", "markers", "markup", "package", "packing", "page_class", "page_student", "pages", "progress",
+    "similarity", "store",
 }  # fmt: skip
 
 
@@ -179,30 +181,40 @@ def _run(options: argparse.Namespace, make_grader: MakeGrader, most: float | Non
         return again(options.again, options.submissions, reports, mark, make_grader)
     found, notes = find(options.submissions)
     reports.check(options.submissions)
-    last = {handin.source for handin in newest(found)}
     handins = found if options.all_versions else newest(found)
-    if options.all_versions:
-        names = {h.source: safe_name(f"{same_student(h.student)}_{h.version}") for h in handins}
-    else:
-        names = {h.source: safe_name(same_student(h.student)) for h in handins}
+    versions = "_{}" if options.all_versions else ""
+    names = {h.source: safe_name(same_student(h.student) + versions.format(h.version)) for h in handins}
     with reports.locked():
         class_seed = reports.class_seed(options.seed, notes)
         total = possible(options.hidden) if most is None else most
-        task = Task(reports, class_seed, mark, total, lambda handin: names[handin.source])
+
+        def name_of(handin: Handin) -> str:
+            return names[handin.source]
+
+        task = Task(reports, class_seed, mark, total, name_of, partial(after, reports))
         progress = Progress(len(handins), sys.stderr)
         for note in notes:
             progress.say(f"note: {note}")
         outcome = grade_class(handins, task, make_grader, min(options.jobs, len(handins)), progress, stop)
         progress.close()
-
-        def rows() -> Iterator[Row]:
-            for handin in handins:
-                yield reports.read(names[handin.source])[0], handin.student, handin.version, handin.source in last
-
         if not outcome.stopped:
-            columns = [exercise.name for exercise in EXERCISES if exercise.points]
-            write_gradebook(reports.gradebook, rows, columns)
+            _finish(reports, handins, name_of, {handin.source for handin in newest(found)}, outcome)
     return _summary(outcome, len(handins), reports)
+
+
+def _finish(reports: Reports, handins: list[Handin], name_of: Callable[[Handin], str], last: set[str],
+            outcome: Outcome) -> None:  # fmt: skip
+    """Write what concerns the class. A mistake of ours in that is told, and takes no mark away."""
+    failure = ""
+    try:
+        finish(reports, handins, name_of, last)
+    except OSError:
+        raise
+    except Exception as error:
+        failure = traceback.format_exc()
+        outcome.errors.append(f"gradebook or class page: {type(error).__name__}: {shown(str(error), 200)}")
+    # No student's file has a dot in front.
+    reports.keep_traceback(".class", failure)
 
 
 def _summary(outcome: Outcome, total: int, reports: Reports) -> int:
@@ -211,14 +223,15 @@ def _summary(outcome: Outcome, total: int, reports: Reports) -> int:
     print(f"{total} submissions: {outcome.graded} graded now{before}{unreadable}.")
     if outcome.errors:
         print(
-            f"\n{GRADER_ERROR}: {len(outcome.errors)} submissions have no mark, by a fault of the grader:",
-            file=sys.stderr,
+            f"\n{GRADER_ERROR}: {len(outcome.errors)} faults of the grader; what they hit has no mark:", file=sys.stderr
         )
         for line in outcome.errors[:20]:
             print(f"  {line}", file=sys.stderr)
-        print(f"The tracebacks are in {reports.records}. Put it right and run the same command again.", file=sys.stderr)
+        print(
+            f"Their tracebacks are in {reports.records}. Put it right and run the same command again.", file=sys.stderr
+        )
     if outcome.stopped:
         print("Stopped. What is graded is kept; run the same command again to go on.", file=sys.stderr)
         return 2
-    print(f"Gradebook: {reports.gradebook}")
+    print(f"Gradebook: {reports.gradebook}\nClass: {reports.folder / 'class.html'}")
     return 1 if outcome.errors else 0

@@ -9,6 +9,7 @@ import stat
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from autograder.archives import CannotGrade, Contents, file_bytes, from_bytes, from_folder, shown
@@ -129,14 +130,23 @@ def _handin(path: Path) -> Handin | None:
         return None
     student, version = who(name)
     if stat.S_ISDIR(mode):
-        # alice/handin.tar: the archive is meant, and the folder says whose it is.
-        inside = [entry for entry in os.scandir(path) if not entry.name.startswith(".")]
-        if len(inside) == 1 and _is_archive(inside[0].name) and inside[0].is_file(follow_symlinks=False):
-            return Handin(student, version, path / inside[0].name, f"{name}/{inside[0].name}")
-        return Handin(student, version, path, name)
+        inside = _only_archive_in(path)
+        return Handin(student, version, path / inside, f"{name}/{inside}" if inside else name)
     if _is_archive(name) or version or _begins_like_one(path, mode):
         return Handin(student, version, path, name)
     return None
+
+
+def _only_archive_in(folder: Path) -> str:
+    """alice/handin.tar: the archive is meant, and the folder says whose it is."""
+    try:
+        with os.scandir(folder) as scan:
+            inside = list(islice((entry for entry in scan if not entry.name.startswith(".")), 2))
+    except OSError:
+        # It is told when its turn comes, and holds up nobody else.
+        return ""
+    only = len(inside) == 1 and _is_archive(inside[0].name) and inside[0].is_file(follow_symlinks=False)
+    return inside[0].name if only else ""
 
 
 def _is_archive(name: str) -> bool:

@@ -112,7 +112,7 @@ def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader]) -> Finis
                 record["level"] = list(worker.level)
                 found = worker.grade(folder, (record["seed"], record["hidden_seed"]))
                 record.update(_checked(found))  # type: ignore[typeddict-item]
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             failure = _own_error(record, error)
         record["seconds"] = round(time.monotonic() - clock, 3)
         try:
@@ -138,7 +138,7 @@ def _contents(read: Callable[[], Contents], record: Record) -> Contents | None:
         return None
 
 
-def _own_error(record: Record, error: Exception) -> str:
+def _own_error(record: Record, error: BaseException) -> str:
     """Whatever it is, it is ours: no mark comes of it. The traceback is for staff, the record is not."""
     record.update({"status": GRADER_ERROR, "reason": OWN_ERROR, "exercises": [], "checks": [], "total": 0.0})
     return "".join(traceback.format_exception(error))

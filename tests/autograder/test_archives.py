@@ -186,6 +186,15 @@ def test_names_that_differ_by_case() -> None:
     assert "mytorch/Autograd_Engine.py" in str(contents.notes)
 
 
+def test_what_no_file_system_could_hold() -> None:
+    deep = "mytorch/" + "a/" * 2000 + "x.py"
+    both = {"mytorch/both.py": b"file", "mytorch/Both.py/inside.py": b"folder"}
+    contents = read(tar({deep: b"deep", **both, **GOOD}))
+    assert contents.files == {**GOOD, "mytorch/both.py": b"file"}
+    assert "its folder is a file" in str(contents.notes)
+    assert "no part" in str(contents.notes)
+
+
 # Members that are no plain file
 
 
@@ -288,6 +297,11 @@ def test_a_size_that_is_not_there(size: int) -> None:
     assert "too early" in refused(header(ENGINE, size) + b"x" * 512)
     assert "too early" in refused(header("README", size) + b"x" * 512)
     assert "too early" in refused(pax(size=str(size % 10**17)) + header(ENGINE, 3) + b"x" * 512)
+
+
+def test_what_gnu_keeps_where_posix_has_the_prefix_is_no_name() -> None:
+    times = {345: b"14000000000\0" * 2}
+    assert read(header("mytorch/gnu.py", 0, extra=times) + tar(GOOD)).files.keys() == {*GOOD, "mytorch/gnu.py"}
 
 
 def test_a_negative_size() -> None:
@@ -522,7 +536,16 @@ def test_a_folder(tmp_path: Path) -> None:
 def test_a_deep_or_full_folder(tmp_path: Path) -> None:
     deep = tmp_path / "deep"
     write(GOOD, deep)
-    (deep / "/".join(["x"] * 60)).mkdir(parents=True)
+    # Deeper than a path can say.
+    at = os.open(deep / "mytorch", os.O_RDONLY)
+    for number in range(40):
+        os.mkdir("x" * 200, dir_fd=at)
+        below = os.open("x" * 200, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+        if number == 2:
+            os.close(os.open("low.py", os.O_CREAT, 0o600, dir_fd=at))
+    os.close(at)
     assert from_folder(deep).files == GOOD
     (tmp_path / "full").mkdir()
     for number in range(MOST_MEMBERS + 1):

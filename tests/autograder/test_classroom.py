@@ -22,6 +22,7 @@ from autograder.staff import classroom
 from autograder.staff.store import Reports, is_record, replace_file
 from tests.autograder import workshop
 from tests.autograder.fake_grader import FakeGrader, main
+from tests.autograder.solutions import SIMPLE
 from tests.autograder.test_archives import GOOD, tar
 
 ENGINE = "mytorch/autograd_engine.py"
@@ -93,7 +94,10 @@ def test_a_class(submissions: Path, tmp_path: Path, log: Path, capsys: pytest.Ca
     # Nobody else's business, and nothing left lying about.
     assert (out / "records").stat().st_mode & 0o77 == 0
     assert (out / "seed.json").stat().st_mode & 0o77 == 0
-    assert {p.name for p in out.iterdir()} == {"records", "feedback", "gradebook.csv", "seed.json", ".lock"}
+    assert {p.name for p in out.iterdir()} == {
+        "records", "feedback", "gradebook.csv", "class.html", "class.json", "seed.json", ".lock",
+    }  # fmt: skip
+    assert len(list((out / "feedback").glob("*.html"))) == len(list((out / "feedback").glob("*.json"))) == 21
 
 
 def test_a_second_run_grades_only_what_changed(submissions: Path, tmp_path: Path, log: Path) -> None:
@@ -236,12 +240,13 @@ def test_an_error_of_ours_is_no_mark(
     out = tmp_path / "reports"
     hand_in(submissions, "bug", "bug")
     hand_in(submissions, "nonsense", "nonsense")
+    hand_in(submissions, "exit", "exit")
     assert grade(submissions, out) == 1
     printed = capsys.readouterr()
-    assert "GRADER_ERROR: 2 submissions have no mark" in printed.err
+    assert "GRADER_ERROR: 3 faults of the grader" in printed.err
     assert "ZeroDivisionError: a bug in the <grader>" in printed.err
     marks = rows(out)
-    for student in ("bug", "nonsense"):
+    for student in ("bug", "nonsense", "exit"):
         row = marks[f"{student}@x.edu/1"]
         assert (row["status"], row["total"], row["Open"], row["possible"]) == ("GRADER_ERROR", "GRADER_ERROR", "", "")
         record = json.loads((out / f"records/{student}@x.edu.json").read_text())
@@ -252,7 +257,7 @@ def test_an_error_of_ours_is_no_mark(
     log.write_text("")
     hand_in(submissions, "nonsense", "marks 4")
     assert grade(submissions, out) == 1
-    assert sorted(log.read_text().splitlines()) == ["# bug", "# marks 4"]
+    assert sorted(log.read_text().splitlines()) == ["# bug", "# exit", "# marks 4"]
     assert not (out / "records/nonsense@x.edu.traceback.txt").exists()
     assert rows(out)["nonsense@x.edu/1"]["total"] == "4"
 
@@ -414,7 +419,7 @@ def test_names_cannot_leave_the_reports(tmp_path: Path) -> None:
     assert grade(folder, tmp_path / "reports") == 0
     assert set(tmp_path.iterdir()) - before == {tmp_path / "reports"}
     # The two spellings of é are one student.
-    assert len(list((tmp_path / "reports/records").iterdir())) == len(names) - 1
+    assert len(list((tmp_path / "reports/records").glob("*.json"))) == len(names) - 1
     assert {row["total"] for row in rows(tmp_path / "reports").values()} == {"3"}
 
 
@@ -434,7 +439,7 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             hand_in(tmp_path / f"class{number}", f"s{student}", "marks 3")
         gc.collect()
         tracemalloc.start()
-        assert grade(tmp_path / f"class{number}", tmp_path / f"reports{number}") == 0
+        assert grade(tmp_path / f"class{number}", tmp_path / f"reports{number}", "--jobs", "1") == 0
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < peaks[0] + 2e6
@@ -464,6 +469,79 @@ def test_a_bar_on_a_terminal(submissions: Path, tmp_path: Path) -> None:
     assert b"#" * 24 in shown
     assert b"left" in shown
     assert shown.endswith(b"\r\x1b[K")
+
+
+def test_pages_of_students_and_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    solved = {name: text.encode() for name, text in workshop.fill(SIMPLE).items()}
+    other = {name: text.encode() for name, text in workshop.handout().items()}
+    for number, (student, files) in enumerate((("copy", solved), ("model", solved), ("own", other))):
+        hand_in(tmp_path / "class", student, "marks 3")
+        line = f"# marks {number}\n".encode()
+        (tmp_path / f"class/{student}@x.edu_1_handin.tar").write_bytes(tar({**files, ENGINE: line + files[ENGINE]}))
+    out = tmp_path / "out"
+    for _ in range(2):  # the second time from what was kept
+        assert grade(tmp_path / "class", out) == 0
+        pairs = json.loads((out / "class.json").read_text())["similar"]
+        assert [{pair["a"], pair["b"]} for pair in pairs] == [{"copy@x.edu", "model@x.edu"}]
+        (out / "class.json").unlink()
+        assert "copy@x.edu" in (out / "feedback/copy@x.edu.html").read_text()
+        (out / "feedback/copy@x.edu.html").unlink()
+    # A student sees no seed or check of the hidden exercises.
+    for path in (out / "feedback").iterdir():
+        assert "hidden_seed" not in path.read_text()
+
+
+def test_a_mistake_in_our_pages_takes_no_mark_away(
+    submissions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def mistake(*arguments: Any, **named: Any) -> None:
+        raise KeyError("of ours")
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patched:
+        patched.setattr("autograder.staff.pages.write_reports", mistake)
+        assert grade(submissions, out) == 1
+    assert "class page: KeyError" in capsys.readouterr().err
+    assert rows(out)["s05@x.edu/1"]["total"] == "5"
+    assert "of ours" in (out / "records/.class.traceback.txt").read_text()
+    with monkeypatch.context() as patched:
+        patched.setattr("autograder.staff.pages.write_feedback", mistake)
+        assert grade(submissions, out, "--seed", "1") == 1
+    assert {row["total"] for row in rows(out).values()} == {"GRADER_ERROR"}
+    assert grade(submissions, out) == 0
+    assert not list((out / "records").glob("*.txt"))
+    assert not list((out / "records").glob(".*.txt"))
+
+
+@pytest.mark.slow
+def test_with_the_real_sandbox(tmp_path: Path) -> None:
+    solved = {name: text.encode() for name, text in workshop.fill(SIMPLE).items()}
+    relu = b"self.state = np.maximum(x, 0)"
+    layers = "mytorch/nn/modules/activation.py"
+    assert relu in solved[layers]
+    evil = b"import os, sys; os.write(2, b'evil was imported'); sys.exit(3)\n"
+    beside = dict.fromkeys(("numpy.py", "sitecustomize.py", "conftest.py", "autograder/plain.py"), evil)
+    sources = {
+        "right": solved,
+        "beside": {**solved, **beside},
+        "windows": {f"My homework\\{n}": b"\xef\xbb\xbf" + d.replace(b"\n", b"\r\n") for n, d in solved.items()},
+        "endless": {**solved, layers: solved[layers].replace(relu, b"while True: pass")},
+    }
+    (tmp_path / "class").mkdir()
+    for student, files in sources.items():
+        (tmp_path / f"class/{student}.tar").write_bytes(tar(files))
+    (tmp_path / "class/broken.zip").write_bytes(b"PK\x03\x04")
+    arguments = [str(tmp_path / "class"), "--out", str(tmp_path / "out"), "--seed", "5"]
+    assert staff.main(["grade", *arguments]) == 0
+    marks = {row["student"]: row for row in rows(tmp_path / "out").values()}
+    assert marks["right"]["total"] == marks["right"]["possible"] == "60"
+    assert marks["beside"]["total"] == marks["windows"]["total"] == "60", marks
+    assert "numpy.py" in marks["beside"]["notes"]
+    assert (marks["endless"]["ReLU Forward"], marks["endless"]["Sigmoid Backward"]) == ("0", "4")
+    assert marks["broken"]["total"] == "0"
+    assert "process" in marks["right"]["level"]
+    for student in ("right", "endless", "broken"):
+        assert staff.main(["grade", *arguments, "--again", student]) == 0
 
 
 # --again
