@@ -81,14 +81,14 @@ class Class:
     """Collects summaries; the rest is computed when somebody looks. Of several versions the newest one counts."""
 
     def __init__(self, summaries: Iterable[Summary] = ()) -> None:
+        # The newest version of a student comes first.
         self.all = sorted(summaries, key=lambda s: (s.student.casefold(), s.student, -s.version))
 
     @property
     def newest(self) -> list[Summary]:
         best: dict[str, Summary] = {}
         for one in self.all:
-            if one.student not in best or one.version > best[one.student].version:
-                best[one.student] = one
+            best.setdefault(one.student, one)
         return list(best.values())
 
     def of(self, status: str) -> list[Summary]:
