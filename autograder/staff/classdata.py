@@ -17,8 +17,13 @@ from autograder.staff.similarity import Pair
 TROUBLE = {
     "time": "ran into the time limit",
     "died": "the process ended in the middle of a check",
+    "budget": "used up the time for the whole submission",
+    "memory": "ran out of memory",
+    "recursion": "called itself without end",
     "exit": "called exit",
+    "interrupt": "interrupted the program",
     "malformed": "sent something that is no result",
+    "not_installed": "imports a module that is not installed",
     "cannot_import": "a file could not be imported",
 }
 TODO = "todo"
@@ -54,7 +59,7 @@ def summary(record: Record, name: str) -> Summary:
     hints: dict[str, list[str]] = {}
     practice: dict[str, list[str]] = {}
     for check in record["checks"]:
-        if check["status"] in ("failed", "todo") and check["hint"]:
+        if check["hint"] and (check["status"] in ("failed", "todo") or check["hint"] == "budget"):
             exercises = (hints if check["points"] else practice).setdefault(str(check["hint"])[:60], [])
             if check["exercise"] not in exercises:
                 exercises.append(check["exercise"])

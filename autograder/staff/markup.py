@@ -134,6 +134,7 @@ a { color: var(--link); }
 .loud { background: var(--badpaper); border: 2px solid var(--bad); border-radius: 6px; padding: .7rem 1rem; margin: 1rem 0; }
 .loud dl { grid-template-columns: minmax(0, 16rem) minmax(0, 1fr); }
 .word { overflow-wrap: break-word; }
+.tight { white-space: nowrap; }
 .loud h2 { margin: 0 0 .3rem; border: 0; color: var(--bad); }
 .notice { background: var(--warnpaper); border-left: 4px solid var(--warn); border-radius: 4px; padding: .5rem 1rem;
   margin: 1rem 0; }

@@ -230,6 +230,17 @@ def test_a_hidden_exercise_shows_its_status_and_general_hint() -> None:
     assert "Think of batches." in words
 
 
+def test_practice_is_told_apart_from_marks() -> None:
+    done, not_yet = a_check(status="passed"), a_check(check="practice", points=0, status="failed")
+    for checks, words in (
+        ([done], "all passed"),
+        ([done, not_yet], "all that has marks"),
+        ([not_yet], "0 of 1 checks"),
+    ):
+        view = student_view(a_record(checks=checks, exercises=[an_exercise(passed=True)]))
+        assert words in "".join(read(student_page(view)).words)
+
+
 def test_a_students_page_says_what_to_do(tmp_path: Path) -> None:
     words = " ".join(read(student_page(student_view(a_record()))).words)
     for part in (
@@ -331,6 +342,7 @@ def test_marks_per_exercise() -> None:
 def test_hints_without_the_numbers_of_one_submission() -> None:
     for hint in HINTS:
         assert "{" not in sentence(hint)
+    assert set(TROUBLE) <= set(HINTS)
     assert sentence("unheard of {0.x}") == "unheard of {0.x}"
 
 
