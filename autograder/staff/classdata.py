@@ -17,8 +17,13 @@ from autograder.staff.similarity import Pair
 TROUBLE = {
     "time": "ran into the time limit",
     "died": "the process ended in the middle of a check",
+    "budget": "used up the time for the whole submission",
+    "memory": "ran out of memory",
+    "recursion": "called itself without end",
     "exit": "called exit",
+    "interrupt": "interrupted the program",
     "malformed": "sent something that is no result",
+    "not_installed": "imports a module that is not installed",
     "cannot_import": "a file could not be imported",
 }
 TODO = "todo"
@@ -54,7 +59,7 @@ def summary(record: Record, name: str) -> Summary:
     hints: dict[str, list[str]] = {}
     practice: dict[str, list[str]] = {}
     for check in record["checks"]:
-        if check["status"] in ("failed", "todo") and check["hint"]:
+        if check["hint"] and (check["status"] in ("failed", "todo") or check["hint"] == "budget"):
             exercises = (hints if check["points"] else practice).setdefault(str(check["hint"])[:60], [])
             if check["exercise"] not in exercises:
                 exercises.append(check["exercise"])
@@ -81,14 +86,14 @@ class Class:
     """Collects summaries; the rest is computed when somebody looks. Of several versions the newest one counts."""
 
     def __init__(self, summaries: Iterable[Summary] = ()) -> None:
+        # The newest version of a student comes first.
         self.all = sorted(summaries, key=lambda s: (s.student.casefold(), s.student, -s.version))
 
     @property
     def newest(self) -> list[Summary]:
         best: dict[str, Summary] = {}
         for one in self.all:
-            if one.student not in best or one.version > best[one.student].version:
-                best[one.student] = one
+            best.setdefault(one.student, one)
         return list(best.values())
 
     def of(self, status: str) -> list[Summary]:

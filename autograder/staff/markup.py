@@ -134,6 +134,7 @@ a { color: var(--link); }
 .loud { background: var(--badpaper); border: 2px solid var(--bad); border-radius: 6px; padding: .7rem 1rem; margin: 1rem 0; }
 .loud dl { grid-template-columns: minmax(0, 16rem) minmax(0, 1fr); }
 .word { overflow-wrap: break-word; }
+.tight { white-space: nowrap; }
 .loud h2 { margin: 0 0 .3rem; border: 0; color: var(--bad); }
 .notice { background: var(--warnpaper); border-left: 4px solid var(--warn); border-radius: 4px; padding: .5rem 1rem;
   margin: 1rem 0; }
@@ -154,7 +155,7 @@ dt { color: var(--quiet); font-size: .9rem; } dd { margin: 0; min-width: 0; }
 pre, code { font-family: ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .85rem; }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; overflow: hidden; direction: ltr; unicode-bidi: isolate; }
 pre.cut { max-height: 22rem; overflow-y: auto; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(6.8rem, 1fr)); gap: .6rem; margin: 1rem 0; }
+.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.8rem, 1fr)); gap: .6rem; margin: 1rem 0; }
 .facts div { background: var(--panel); border: 1px solid var(--edge); border-radius: 6px; padding: .4rem .7rem; }
 .facts dt { font-size: .8rem; } .facts dd { font-size: 1.2rem; white-space: nowrap; font-variant-numeric: tabular-nums; }
 figure { margin: .6rem 0; } figcaption { color: var(--quiet); font-size: .9rem; margin-bottom: .3rem; }

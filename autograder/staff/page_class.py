@@ -152,7 +152,7 @@ def _trouble(klass: Class) -> list[str]:
     unreadable = klass.of(UNREADABLE)
     if unreadable:
         rows = [[_to(one), line(one.reason, 300)] for one in unreadable]
-        heads = [("Student", ""), ("Reason", "half")]
+        heads = [("Student", "who"), ("Reason", "half")]
         body += ["<h3>Unreadable, with 0 marks</h3>", table("The archive could not be read", heads, rows)]
     return body
 

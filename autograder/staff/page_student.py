@@ -67,7 +67,7 @@ def _marks(exercises: list[dict[str, Any]], checks: list[Check]) -> str:
 
 
 def _remark(exercise: dict[str, Any], checks: list[Check]) -> str:
-    if exercise["passed"] or (checks and all(check["status"] == "passed" for check in checks)):
+    if all(check["status"] == "passed" for check in checks) and (checks or exercise["passed"]):
         return '<span class="good">✓ all passed</span>'
     if exercise["hidden"]:
         return '<span class="bad">✗ not passed</span> (hidden)'
@@ -138,7 +138,7 @@ def _hidden(exercises: list[dict[str, Any]]) -> list[str]:
         status = '<span class="good">passed</span>' if exercise["passed"] else '<span class="bad">not passed</span>'
         worth = f"{number(exercise['earned'])} / {number(exercise['points'])}"
         rows.append([line(exercise["name"]), worth, status, "" if exercise["passed"] else line(exercise["hint"], 500)])
-    heads = [("Exercise", "word"), ("Marks", "num"), ("Status", ""), ("A general hint", "half")]
+    heads = [("Exercise", "word"), ("Marks", "num"), ("Status", "tight"), ("A general hint", "half")]
     return ["<h2>Hidden exercises</h2>", table("These are graded with cases that are not shown.", heads, rows)]
 
 

@@ -15,7 +15,7 @@ from autograder.hints import HINTS
 from autograder.staff import pages
 from autograder.staff.charts import bins_of
 from autograder.staff.classdata import TROUBLE, Class, class_data, sentence
-from autograder.staff.markup import STYLE, visible
+from autograder.staff.markup import STYLE, line, visible
 from autograder.staff.page_class import class_page
 from autograder.staff.page_student import parse, student_page
 from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE, Record, student_view
@@ -217,6 +217,8 @@ def test_hidden_checks_never_reach_a_student(status: str, tmp_path: Path) -> Non
         text = (tmp_path / f"feedback/x.{ending}").read_text(encoding="utf-8")
         assert MARKER not in text
         assert "9172391723" not in text
+    secret = cast(Any, a_check(check=MARKER, feedback=MARKER, printed=MARKER, hidden=True))
+    record["checks"].append(secret)  # a hidden check of an exercise that is open
     # And the page itself leaves out what it should not have been given.
     assert MARKER not in student_page({**student_view(record), "checks": record["checks"], "reason": record["reason"]})
 
@@ -226,6 +228,17 @@ def test_a_hidden_exercise_shows_its_status_and_general_hint() -> None:
     assert "Hidden Layers" in words
     assert "not passed" in words
     assert "Think of batches." in words
+
+
+def test_practice_is_told_apart_from_marks() -> None:
+    done, not_yet = a_check(status="passed"), a_check(check="practice", points=0, status="failed")
+    for checks, words in (
+        ([done], "all passed"),
+        ([done, not_yet], "all that has marks"),
+        ([not_yet], "0 of 1 checks"),
+    ):
+        view = student_view(a_record(checks=checks, exercises=[an_exercise(passed=True)]))
+        assert words in "".join(read(student_page(view)).words)
 
 
 def test_a_students_page_says_what_to_do(tmp_path: Path) -> None:
@@ -329,6 +342,7 @@ def test_marks_per_exercise() -> None:
 def test_hints_without_the_numbers_of_one_submission() -> None:
     for hint in HINTS:
         assert "{" not in sentence(hint)
+    assert set(TROUBLE) <= set(HINTS)
     assert sentence("unheard of {0.x}") == "unheard of {0.x}"
 
 
@@ -384,6 +398,10 @@ def test_records_are_taken_one_by_one(tmp_path: Path) -> None:
 
     pages.write_reports(records(), tmp_path, name_of=lambda r: r["student"])
     assert alive == [0, 1, 2, 3, 4]
+
+
+def test_one_line_is_safe_within_an_attribute() -> None:
+    assert line("a\"'<\n\t&") == "a&quot;&#x27;&lt; \u21b5  &amp;"
 
 
 def test_accents_stay_and_towers_go() -> None:

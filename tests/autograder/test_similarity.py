@@ -87,6 +87,36 @@ def styles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Fingerprint]:
     return {name: fingerprint(workshop.write(one, top / name)) for name, one in files.items()}
 
 
+ONE = """
+class Sigmoid(Activation):
+    def forward(self, x: Array) -> Array:
+        '''A docstring.'''
+        self.state = 1 / (1 + np.exp(-x))  # why
+        text, half = "one", 0.5
+        return (self.state *
+                half)
+"""
+OTHER = """
+class Sigmoid(Activation):
+  @staticmethod
+  def forward(me,
+
+              inputs):
+    me.state = (2.0 / (3 + (np.exp(-inputs))))
+    other, a2 = f'{two}', 1e-7
+    return me.state * a2
+"""
+
+
+def test_what_tells_nothing_is_normalised() -> None:
+    names = similarity._handout()[1]
+    (name, one), _ = similarity.units(ONE, names)
+    assert (name, one) == next(similarity.units(OTHER, names))
+    assert name == "Sigmoid.forward"
+    assert " ".join(one) == 'v . state = 0 / 0 + v . exp - v ; v , v = "" , 0 ; return v . state * v ;'
+    assert one != next(similarity.units(ONE.replace("exp", "log"), names))[1]
+
+
 def test_nothing_of_the_handout_counts(styles: dict[str, Fingerprint]) -> None:
     assert styles["nothing"] == {}
     assert sum(map(len, styles["simple"].values())) > 200
