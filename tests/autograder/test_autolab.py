@@ -82,7 +82,7 @@ def test_a_right_solution(folder: Path) -> None:
     code, output = tools.run([MAKE], folder)
     assert code == 0
     scores = graded(output)
-    assert scores == tools.problems_and_points()
+    assert scores == tools.problems_and_points(), output.decode()
     lines = output.decode().splitlines()
     assert json.loads(lines[-1])["scoreboard"] == [sum(scores.values())]
     feedback = json.loads(lines[-2])
