@@ -27,7 +27,8 @@ from autograder.plain import Malformed, pack, unpack
 AUTOGRADER = Path(__file__).resolve().parents[2]
 # All that lies where submissions run. None of it knows what is right.
 RUNTIME = (
-    "__init__.py", "plain.py", "scenarios.py", "scenarios_net.py", "student.py", "worker.py", "staff/__init__.py",
+    "__init__.py", "plain.py", "scenarios.py", "scenarios_net.py", "scenarios_program.py", "student.py", "worker.py",
+    "staff/__init__.py",
     "staff/isolation/__init__.py", "staff/isolation/confine.py", "staff/isolation/linux.py",
     "staff/isolation/syscalls.py", "staff/isolation/warm.py",
 )  # fmt: skip
