@@ -12,7 +12,7 @@ from typing import Any
 
 from autograder.exercises import EXERCISES
 from autograder.staff import hidden
-from autograder.staff.service.job import MARGIN
+from autograder.staff.service.job import LONGEST, MARGIN
 from autograder.staff.service.wheels import fits
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -51,9 +51,9 @@ def configure(parser: argparse.ArgumentParser, limit: float, most: float) -> Non
 
 def settings(options: argparse.Namespace, platform: str, limits: dict[str, float]) -> dict[str, Any]:
     """What config.json of a package says. limits: of the sandbox. Raises CannotBuild for options that make no sense."""
-    if not options.limit >= MARGIN + 30:
+    if not options.limit >= MARGIN + LONGEST + 5:
         raise CannotBuild(
-            f"--limit {options.limit:g} is too short for a whole submission; give at least {MARGIN + 30:g}."
+            f"--limit {options.limit:g} is too short for a whole submission; give at least {MARGIN + LONGEST + 5:g}."
         )
     if options.limit > options.platform_limit - 10:
         raise CannotBuild(

@@ -82,7 +82,7 @@ def test_a_right_solution(folder: Path) -> None:
     code, output = tools.run([MAKE], folder)
     assert code == 0
     scores = graded(output)
-    assert scores == tools.problems_and_points()
+    assert scores == tools.problems_and_points(), output.decode()
     lines = output.decode().splitlines()
     assert json.loads(lines[-1])["scoreboard"] == [sum(scores.values())]
     feedback = json.loads(lines[-2])
@@ -251,7 +251,7 @@ def test_without_a_python(tmp_path: Path) -> None:
     assert "python3.99 is missing here or older than 3.10" in output.decode()
 
 
-@pytest.mark.parametrize("data", [b"", b"no archive", tools.handin({"notes.txt": "nothing"})])
+@pytest.mark.parametrize("data", [b"no archive", tools.handin({"notes.txt": "nothing"})], ids=["text", "other files"])
 def test_a_hand_in_that_is_none_gets_zeros_and_a_reason(folder: Path, data: bytes) -> None:
     (folder / "handin.tar").write_bytes(data)
     code, output = tools.run([MAKE], folder)

@@ -18,7 +18,7 @@ import pytest
 
 from autograder.staff import gradescope, hidden
 from autograder.staff.formats import gradescope_problems
-from autograder.staff.service import wheels
+from autograder.staff.service import job, wheels
 from autograder.staff.service.limits import judge_limit, parse_time
 from tests.autograder import platform_tools as tools
 
@@ -167,12 +167,18 @@ def test_what_is_no_submission_gets_zeros_and_a_reason(
 
 
 @needs_bash
-@pytest.mark.parametrize("metadata", [None, b"", b"{", b"[1]", b"\xff", b"[" * 100_000, {"created_at": 3}], ids=repr)
+@pytest.mark.parametrize("metadata", [None, b"[" * 100_000, {"created_at": 3}], ids=["none", "deep", "no time"])
 def test_garbled_metadata_stops_nothing(built: dict[str, bytes], tmp_path: Path, metadata: Any) -> None:
     code, output, results = run(place(built, {"x.tar": "x"}, tmp_path, metadata))
     assert code == 0, output
     assert results is not None
     assert "limit of submissions was not applied" in results["output"]
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff", b'"\\ud800"', b"\0" * 100])
+def test_metadata_that_cannot_be_read(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "submission_metadata.json").write_bytes(data)
+    assert judge_limit(job.read_metadata(tmp_path), 2, 24).note.startswith("The limit of submissions was not applied")
 
 
 @needs_bash

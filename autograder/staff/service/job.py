@@ -27,6 +27,8 @@ PUBLIC = "autograder/exercises.py"
 MARGIN = 15.0
 # Seconds that one process of a submission may take beside its checks.
 START = 10.0
+# Seconds in which no further process is begun; those of a process with many slow checks.
+LONGEST = 40.0
 # What takes longer is the submission's own slowness, not the machine's.
 SLOW = 5.0
 
@@ -150,7 +152,7 @@ class Budget:
             raise CannotFinish(f"the machine is too slow: {self.seconds:g} seconds were not enough. Grade again later.")
         return (
             f"The {self.seconds:g} seconds for a whole submission were used up, mostly by slow or endless loops in it. "
-            "What had not run by then is marked as too slow; mend the loops first."
+            "What had not run by then has no marks; mend the loops first."
         )
 
 
@@ -213,9 +215,16 @@ def grade_one(options: argparse.Namespace, config: dict[str, Any]) -> Any:
         record["notes"] += contents.notes
         write(contents.files, Path(scratch))
         budget = Budget(sandbox, config["limit"] - MARGIN)
-        graded = grade_submission(Path(scratch), seeds, sandbox=budget, hidden=config["hidden"])
+        graded = grade_submission(
+            Path(scratch),
+            seeds,
+            run_with=budget.run_scenarios,
+            hidden=config["hidden"],
+            budget=budget.seconds - LONGEST,
+        )
+        budget.used_up |= any(check["hint"] == "budget" for check in graded["checks"])
         record["notes"] += [note for note in [budget.note()] if note]
-    return {**record, **graded, "seconds": time.monotonic() - started}
+    return {**record, **graded, "seconds": round(time.monotonic() - started, 3)}
 
 
 def blank(config: dict[str, Any], source: str, level: list[str]) -> Any:

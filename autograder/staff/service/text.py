@@ -87,7 +87,7 @@ def about(view: dict[str, Any]) -> list[str]:
     """What helps to repeat the grading: notes, seed, isolation."""
     return [
         *(clean(note) for note in view["notes"]),
-        f"The open exercises were given fresh arrays; their seed is {view['seed']}.",
+        f"The open exercises were given arrays of their own; python autograder/runner.py --seed {view['seed']} repeats them.",
         f"Isolation: {', '.join(view['level']) or 'none'}. Submission {view['digest'][:12]}.",
     ]
 
