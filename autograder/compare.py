@@ -81,7 +81,7 @@ def _kind_of_difference(
         return _hint_for_shape(name, expected, got, given), 0.0
     if got.dtype.kind != expected.dtype.kind and {got.dtype.kind, expected.dtype.kind} != {"i", "u"}:
         return ("integer" if got.dtype.kind in "iub" and expected.dtype.kind == "f" else "not_array"), 0.0
-    if expected.dtype == np.float32 and got.dtype != np.float32:
+    if expected.dtype == np.float32 and got.dtype.itemsize != expected.dtype.itemsize:
         return "widened", 0.0
     if close(got, expected, check.rtol):
         return None

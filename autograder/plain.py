@@ -13,7 +13,7 @@ KINDS = "biufc"
 LIMIT = 16 << 20
 # Of the header alone. What a check sends takes some kilobytes; these bounds keep hostile bytes cheap to refuse.
 HEADER_LIMIT = 1 << 20
-MOST_NODES = 200_000
+MOST_NODES = 50_000
 DEEPEST = 32
 MOST_AXES = 16
 LARGEST_AXIS = 1 << 31

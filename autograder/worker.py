@@ -121,29 +121,38 @@ def describe(error: BaseException, folder: Path) -> dict[str, Any]:
     # A given file that complains is not where to look; the line that called it is.
     given = ("mytorch/utils.py", "mytorch/nn/rules.py", "mytorch/nn/modules/module.py")
     where = function = ""
+    places: dict[str, str] = {}
     for frame in traceback.extract_tb(error.__traceback__):
-        path = Path(frame.filename)
-        if path.is_absolute() and root in path.resolve().parents and HERE not in path.resolve().parents:
-            if where and path.resolve().relative_to(root).as_posix() in given:
-                continue
-            line = linecache.getline(frame.filename, frame.lineno or 0).strip()
-            where = f"{path.resolve().relative_to(root).as_posix()}, line {frame.lineno}: {line}"
-            function = frame.name
+        if frame.filename not in places:
+            places[frame.filename] = _place(Path(frame.filename), root)
+        place = places[frame.filename]
+        if not place or (where and place in given):
+            continue
+        line = linecache.getline(frame.filename, frame.lineno or 0).strip()
+        where = f"{place}, line {frame.lineno}: {line}"
+        function = frame.name
     try:
-        text = (
-            str(error.args[0] if isinstance(error, KeyError) and error.args else error).replace(str(root), ".").strip()
-        )
+        text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+        text = text.replace(str(root), ".").strip()
+        if isinstance(error, SystemExit):
+            text = f"the code called sys.exit({error.code!r})"
     except BaseException:
         # An exception may be of the submission's own class, and fail to say what it is.
         text = ""
-    if isinstance(error, SystemExit):
-        text = f"the code called sys.exit({error.code!r})"
     return {
         "status": status,
         "text": (f"{type(error).__name__}: {text}" if text else type(error).__name__)[:600],
         "where": where,
         "function": function,
     }
+
+
+def _place(path: Path, root: Path) -> str:
+    """A file's name below the submission's folder; empty for files elsewhere and for the autograder's own."""
+    if not path.is_absolute():
+        return ""
+    path = path.resolve()
+    return path.relative_to(root).as_posix() if root in path.parents and HERE not in path.parents else ""
 
 
 if __name__ == "__main__":
