@@ -146,7 +146,7 @@ class Reports:
             )
         if kept is not None and given not in (None, kept):
             notes.append(f"the class seed was {kept} and is {given} now: everything is graded again")
-        chosen = secrets.randbits(48) if given is None else given
+        chosen = secrets.randbits(59) if given is None else given
         if chosen != kept:
             data = {"class_seed": chosen, "since": now(), "about": "staff only: hidden exercises follow from it"}
             replace_file(self.seed_file, (json.dumps(data, indent=1) + "\n").encode())

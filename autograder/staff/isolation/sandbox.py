@@ -73,6 +73,7 @@ class Sandbox:
         self.limits = limits
         self.level: list[str] = []
         self._without = list(without)
+        self._copied: list[tuple[str, int, int]] = []
         self._uid = FIRST_UID + (os.getpid() * 8 + next(_slots)) % 4000
         self._warm: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -209,23 +210,26 @@ class Sandbox:
         return found
 
     def _copy(self, folder: Path) -> Path:
-        """A copy of the submission that can only be read, made anew for each process."""
-        slot = self._folder / "slot"
-        copy = slot / "submission"
+        """A copy of the submission that can only be read; made anew for each process that could have changed it."""
+        copy = self._folder / "slot" / "submission"
+        files = [path for part in GRADED for path in sorted((folder / part).rglob("*.py"))]
+        files = [path for path in files if path.is_file() and not path.is_symlink()]
+        state = [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files]
+        if state == self._copied and {"own user", "file system closed"} & set(self.level):
+            return copy
         if copy.exists():
             _make_writable(copy)
             shutil.rmtree(copy)
-        for path in (path for part in GRADED for path in sorted((folder / part).rglob("*.py"))):
-            if path.is_symlink() or not path.is_file():
-                continue
+        copy.mkdir()
+        for path in files:
             target = copy / path.relative_to(folder)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
             target.chmod(0o444)
-        copy.mkdir(exist_ok=True)
         for path in (copy, *copy.rglob("*")):
             if path.is_dir():
                 path.chmod(0o555)
+        self._copied = state
         return copy
 
     def _run(self, job: bytes, token: str, count: int, limit: float, seconds: float) -> list[dict[str, Any]]:
