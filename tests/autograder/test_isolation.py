@@ -140,14 +140,14 @@ LOOKING = {
     "pytest": ("__import__('pytest')", "process"),
     "a new process": ("os.fork()", "no new processes"),
     "a program": ("__import__('subprocess').run(['true'])", "no new processes"),
-    "its parent": ("os.kill(os.getppid() or 1, 9)", "no new processes"),
+    "its parent": ("os.kill(os.getppid() or 1, 9)", "few system calls"),
     "the grader": (f"os.kill({os.getpid()}, 0)", "no other processes"),
     "the network": ("__import__('socket').socket().connect(('127.0.0.1', 22))", "no network"),
     "a rule of the sandbox": ("__import__('resource').setrlimit(0, (-1, -1))", "limits"),
     "a file in its own folder": ("os.write(os.open(__file__ + 'x', os.O_CREAT | os.O_WRONLY), b'x')", "process"),
     "its own source": ("os.write(os.open(__file__, os.O_WRONLY | os.O_APPEND), b'x')", "process"),
-    "modes": ("os.chmod(__file__, 0o777)", "no new processes"),
-    "a link": ("os.symlink('/etc/passwd', os.environ['HOME'] + '/x')", "no new processes"),
+    "modes": ("os.chmod(__file__, 0o777)", "few system calls"),
+    "a link": ("os.symlink('/etc/passwd', os.environ['HOME'] + '/x')", "few system calls"),
     "a file in HOME": ("os.write(os.open(os.environ['HOME'] + '/x', os.O_CREAT | os.O_WRONLY), b'x')", "process"),
 }  # fmt: skip
 

@@ -169,6 +169,8 @@ def probe(plan: Plan, secret: str, grader: int) -> list[str]:
         level.append("limits")
     if plan.uid is not None and os.getresuid() == (plan.uid,) * 3:
         level.append("own user")
+    if _refused_by_filter():
+        level.append("few system calls")
     if not _works(os.fork):
         level.append("no new processes")
     if not _works(lambda: os.kill(grader, 0)):
@@ -180,6 +182,17 @@ def probe(plan: Plan, secret: str, grader: int) -> list[str]:
         everywhere = any(_works(lambda path=path: os.listdir(path)) for path in ("/", "/etc", "/tmp"))  # type: ignore[misc]
         level.append("grader's files closed" if everywhere else "file system closed")
     return level
+
+
+def _refused_by_filter() -> bool:
+    """The filter refuses a call before the system looks at what it is about."""
+    try:
+        os.chmod("/nowhere/at all", 0)
+    except PermissionError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _works(action: Callable[[], object]) -> bool:
