@@ -514,7 +514,7 @@ def test_a_mistake_in_our_pages_takes_no_mark_away(
 
 
 @pytest.mark.slow
-def test_with_the_real_sandbox(tmp_path: Path) -> None:
+def test_with_the_real_sandbox(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     solved = {name: text.encode() for name, text in workshop.fill(SIMPLE).items()}
     relu = b"self.state = np.maximum(x, 0)"
     layers = "mytorch/nn/modules/activation.py"
@@ -542,6 +542,12 @@ def test_with_the_real_sandbox(tmp_path: Path) -> None:
     assert "process" in marks["right"]["level"]
     for student in ("right", "endless", "broken"):
         assert staff.main(["grade", *arguments, "--again", student]) == 0
+    assert staff.main(["grade", *arguments, "--no-hidden"]) == 0
+    marks = {row["student"]: row for row in rows(tmp_path / "out").values()}
+    assert marks["right"]["total"] == marks["right"]["possible"] == "50"
+    # Without being told, it is graded as it was.
+    assert staff.main(["grade", *arguments, "--again", "right"]) == 0
+    assert "changed" not in capsys.readouterr().out
 
 
 # --again
