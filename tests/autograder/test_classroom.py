@@ -241,12 +241,13 @@ def test_an_error_of_ours_is_no_mark(
     hand_in(submissions, "bug", "bug")
     hand_in(submissions, "nonsense", "nonsense")
     hand_in(submissions, "exit", "exit")
+    hand_in(submissions, "more", "marks 10.5")
     assert grade(submissions, out) == 1
     printed = capsys.readouterr()
-    assert "GRADER_ERROR: 3 faults of the grader" in printed.err
+    assert "GRADER_ERROR: 4 faults of the grader" in printed.err
     assert "ZeroDivisionError: a bug in the <grader>" in printed.err
     marks = rows(out)
-    for student in ("bug", "nonsense", "exit"):
+    for student in ("bug", "nonsense", "exit", "more"):
         row = marks[f"{student}@x.edu/1"]
         assert (row["status"], row["total"], row["Open"], row["possible"]) == ("GRADER_ERROR", "GRADER_ERROR", "", "")
         record = json.loads((out / f"records/{student}@x.edu.json").read_text())
@@ -257,7 +258,7 @@ def test_an_error_of_ours_is_no_mark(
     log.write_text("")
     hand_in(submissions, "nonsense", "marks 4")
     assert grade(submissions, out) == 1
-    assert sorted(log.read_text().splitlines()) == ["# bug", "# exit", "# marks 4"]
+    assert sorted(log.read_text().splitlines()) == ["# bug", "# exit", "# marks 10.5", "# marks 4"]
     assert not (out / "records/nonsense@x.edu.traceback.txt").exists()
     assert rows(out)["nonsense@x.edu/1"]["total"] == "4"
 
