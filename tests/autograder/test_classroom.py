@@ -566,6 +566,7 @@ def test_again(
 ) -> None:
     out = tmp_path / "reports"
     hand_in(submissions, "luck", "chance")
+    hand_in(submissions, "seeded", "seeded")
     hand_in(submissions, "bug", "bug")
     assert grade(submissions, out) == 1
     (out / "seed.json").unlink()  # the recorded seeds count
@@ -574,6 +575,7 @@ def test_again(
     assert "s03@x.edu (version 1): the same, 3 / 10" in capsys.readouterr().out
     assert again(submissions, out, "luck@x.edu") == 0
     assert again(submissions, out, "broken@x.edu") == 0
+    assert again(submissions, out, "seeded@x.edu") == 0
     monkeypatch.setenv("FAKE_CHANCE", "2")
     capsys.readouterr()
     assert again(submissions, out, "luck@x.edu") == 1
@@ -598,7 +600,7 @@ def test_again(
 
 
 def test_again_takes_the_newest_version(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for version in (2, 10):
+    for version in (1, 2, 10):
         hand_in(tmp_path / "class", "a", f"marks {version}", version)
     assert grade(tmp_path / "class", tmp_path / "out", "--all-versions") == 0
     capsys.readouterr()
