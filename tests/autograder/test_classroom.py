@@ -206,6 +206,8 @@ def test_ctrl_c_ends_it_cleanly(submissions: Path, tmp_path: Path) -> None:
         assert "run the same command again" in printed[1]
         assert "Traceback" not in printed[1]
         assert 1 <= len(records(out)) < 21
+        # A gradebook with gaps would look finished.
+        assert not (out / "gradebook.csv").exists()
         assert not (out / ".work").exists()
         assert grade(submissions, out) == 0
         assert len(records(out)) == 21
