@@ -17,10 +17,12 @@ from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE, Record
 from autograder.staff.store import Reports
 
 
-def again(student: str, submissions: Path, reports: Reports, fingerprint: str,
+def again(record: Record, submissions: Path, fingerprint: str,
           make_grader: Callable[[], AbstractContextManager[Any]]) -> int:  # fmt: skip
-    """0 the same, 1 another result or another hand-in. Nothing is written. Raises CannotGrade."""
-    record = _record_of(student, reports)
+    """0 the same, 1 another result or another hand-in. Nothing is written. Raises CannotGrade.
+
+    record: of record_of. fingerprint and make_grader: of the grader as it is now.
+    """
     who = shown(record["student"]) + (f" (version {record['version']})" if record["version"] else "")
     handin = next((h for h in find(submissions)[0] if h.source == record["source"]), None)
     if handin is None:
@@ -91,8 +93,8 @@ def _checks(record: Record) -> dict[str, str]:
     }
 
 
-def _record_of(student: str, reports: Reports) -> Record:
-    """The newest version's record of a student, or the one that is named like this."""
+def record_of(student: str, reports: Reports) -> Record:
+    """The newest version's record of a student, or the one of the file with this name. Raises CannotGrade."""
     if not reports.records.is_dir():
         raise CannotGrade(f"{reports.folder} holds no records. Give the --out of the run in which they were graded.")
     wanted = same_student(student)

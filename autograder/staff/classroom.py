@@ -18,7 +18,7 @@ from typing import Any
 
 from autograder.archives import CannotGrade, shown
 from autograder.exercises import EXERCISES
-from autograder.staff.again import again
+from autograder.staff.again import again, record_of
 from autograder.staff.class_reports import after, finish
 from autograder.staff.handins import Handin, find, newest, same_student
 from autograder.staff.marking import MakeGrader, NoGrader, Outcome, Stopped, Task, grade_class
@@ -176,9 +176,13 @@ def run(options: argparse.Namespace, make_grader: MakeGrader | None = None, most
 
 def _run(options: argparse.Namespace, make_grader: MakeGrader, most: float | None, stop: threading.Event) -> int:
     reports = Reports(options.out)
+    if options.again is not None:
+        record = record_of(options.again, reports)
+        # Hidden exercises as they were; a time limit other than the usual one has to be given again.
+        options.hidden = any(exercise["hidden"] for exercise in record["exercises"]) or not record["exercises"]
     mark = fingerprint(hidden=options.hidden, time_limit=options.time_limit)
     if options.again is not None:
-        return again(options.again, options.submissions, reports, mark, make_grader)
+        return again(record, options.submissions, mark, make_grader)
     found, notes = find(options.submissions)
     reports.check(options.submissions)
     handins = found if options.all_versions else newest(found)

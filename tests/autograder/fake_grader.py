@@ -44,6 +44,8 @@ class FakeGrader:
             raise SystemExit(3)
         if kind == "chance":
             marks = float(os.environ.get("FAKE_CHANCE", "1"))
+        if kind == "seeded":
+            marks = (seeds[0] + seeds[1]) % 9973 / 1000
         return fake_result(marks, seeds[0])
 
 

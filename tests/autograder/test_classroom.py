@@ -206,6 +206,8 @@ def test_ctrl_c_ends_it_cleanly(submissions: Path, tmp_path: Path) -> None:
         assert "run the same command again" in printed[1]
         assert "Traceback" not in printed[1]
         assert 1 <= len(records(out)) < 21
+        # A gradebook with gaps would look finished.
+        assert not (out / "gradebook.csv").exists()
         assert not (out / ".work").exists()
         assert grade(submissions, out) == 0
         assert len(records(out)) == 21
@@ -241,12 +243,13 @@ def test_an_error_of_ours_is_no_mark(
     hand_in(submissions, "bug", "bug")
     hand_in(submissions, "nonsense", "nonsense")
     hand_in(submissions, "exit", "exit")
+    hand_in(submissions, "more", "marks 10.5")
     assert grade(submissions, out) == 1
     printed = capsys.readouterr()
-    assert "GRADER_ERROR: 3 faults of the grader" in printed.err
+    assert "GRADER_ERROR: 4 faults of the grader" in printed.err
     assert "ZeroDivisionError: a bug in the <grader>" in printed.err
     marks = rows(out)
-    for student in ("bug", "nonsense", "exit"):
+    for student in ("bug", "nonsense", "exit", "more"):
         row = marks[f"{student}@x.edu/1"]
         assert (row["status"], row["total"], row["Open"], row["possible"]) == ("GRADER_ERROR", "GRADER_ERROR", "", "")
         record = json.loads((out / f"records/{student}@x.edu.json").read_text())
@@ -257,7 +260,7 @@ def test_an_error_of_ours_is_no_mark(
     log.write_text("")
     hand_in(submissions, "nonsense", "marks 4")
     assert grade(submissions, out) == 1
-    assert sorted(log.read_text().splitlines()) == ["# bug", "# exit", "# marks 4"]
+    assert sorted(log.read_text().splitlines()) == ["# bug", "# exit", "# marks 10.5", "# marks 4"]
     assert not (out / "records/nonsense@x.edu.traceback.txt").exists()
     assert rows(out)["nonsense@x.edu/1"]["total"] == "4"
 
@@ -514,7 +517,7 @@ def test_a_mistake_in_our_pages_takes_no_mark_away(
 
 
 @pytest.mark.slow
-def test_with_the_real_sandbox(tmp_path: Path) -> None:
+def test_with_the_real_sandbox(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     solved = {name: text.encode() for name, text in workshop.fill(SIMPLE).items()}
     relu = b"self.state = np.maximum(x, 0)"
     layers = "mytorch/nn/modules/activation.py"
@@ -542,6 +545,12 @@ def test_with_the_real_sandbox(tmp_path: Path) -> None:
     assert "process" in marks["right"]["level"]
     for student in ("right", "endless", "broken"):
         assert staff.main(["grade", *arguments, "--again", student]) == 0
+    assert staff.main(["grade", *arguments, "--no-hidden"]) == 0
+    marks = {row["student"]: row for row in rows(tmp_path / "out").values()}
+    assert marks["right"]["total"] == marks["right"]["possible"] == "50"
+    # Without being told, it is graded as it was.
+    assert staff.main(["grade", *arguments, "--again", "right"]) == 0
+    assert "changed" not in capsys.readouterr().out
 
 
 # --again
@@ -559,6 +568,7 @@ def test_again(
 ) -> None:
     out = tmp_path / "reports"
     hand_in(submissions, "luck", "chance")
+    hand_in(submissions, "seeded", "seeded")
     hand_in(submissions, "bug", "bug")
     assert grade(submissions, out) == 1
     (out / "seed.json").unlink()  # the recorded seeds count
@@ -567,6 +577,7 @@ def test_again(
     assert "s03@x.edu (version 1): the same, 3 / 10" in capsys.readouterr().out
     assert again(submissions, out, "luck@x.edu") == 0
     assert again(submissions, out, "broken@x.edu") == 0
+    assert again(submissions, out, "seeded@x.edu") == 0
     monkeypatch.setenv("FAKE_CHANCE", "2")
     capsys.readouterr()
     assert again(submissions, out, "luck@x.edu") == 1
@@ -591,7 +602,7 @@ def test_again(
 
 
 def test_again_takes_the_newest_version(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for version in (2, 10):
+    for version in (1, 2, 10):
         hand_in(tmp_path / "class", "a", f"marks {version}", version)
     assert grade(tmp_path / "class", tmp_path / "out", "--all-versions") == 0
     capsys.readouterr()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autograder.archives import CannotGrade, write
-from autograder.staff.handins import find, newest, open_handin, same_student, who
+from autograder.staff.handins import digest_of, find, newest, open_handin, same_student, who
 from tests.autograder.test_archives import GOOD, tar
 
 
@@ -127,6 +127,11 @@ def test_digests(tmp_path: Path) -> None:
     assert open_handin(tmp_path / "d").digest != digests["c"]
     put(tmp_path, "broken.tar", data=b"no archive")
     assert open_handin(tmp_path / "broken.tar").digest == hashlib.sha256(b"no archive").hexdigest()
+
+
+def test_no_two_folders_have_one_digest_by_moving_a_border() -> None:
+    assert digest_of({"a.py": b"1b.py"}) != digest_of({"a.py": b"1", "b.py": b""})
+    assert digest_of({"a.py": b"1", "b.py": b"2"}) == digest_of({"b.py": b"2", "a.py": b"1"})
 
 
 def test_the_bytes_that_are_graded_are_those_of_the_digest(tmp_path: Path) -> None:
