@@ -33,7 +33,7 @@ def options(platform: str, out: Path, *arguments: str) -> argparse.Namespace:
     """The options of a command of the platform as if given on the command line; the platform's Python is this one."""
     parser = argparse.ArgumentParser()
     importlib.import_module(f"autograder.staff.{platform}").configure(parser)
-    given = ["--out", str(out), "--class-seed", str(SEED), *arguments]
+    given = ["--out", str(out), "--seed", str(SEED), *arguments]
     return parser.parse_args(given if "--python" in arguments else [*given, "--python", sys.executable])
 
 
