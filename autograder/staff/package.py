@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser, limit: float, most: float) -> Non
     parser.add_argument("--out", type=Path, default=Path("dist"), help="folder for the package (default dist)")
     parser.add_argument("--no-hidden", action="store_true", help="leave out the hidden exercises")
     parser.add_argument(
-        "--class-seed", type=int, metavar="N",
+        "--seed", dest="class_seed", type=int, metavar="N",
         help=f"secret number behind all seeds (default: the one in DIR/{SEED_FILE}, which is drawn the first time)",
     )  # fmt: skip
     parser.add_argument(
@@ -83,9 +83,7 @@ def class_seed(options: argparse.Namespace) -> int:
     if path.exists():
         text = path.read_text(encoding="utf-8").strip()
         if not re.fullmatch(r"-?[0-9]+", text):
-            raise CannotBuild(
-                f"{path} should hold one number, the class seed. Mend or delete it, or give --class-seed."
-            )
+            raise CannotBuild(f"{path} should hold one number, the class seed. Mend or delete it, or give --seed.")
         return int(text)
     options.out.mkdir(parents=True, exist_ok=True)
     seed = secrets.randbits(96)

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -33,7 +34,7 @@ def options(platform: str, out: Path, *arguments: str) -> argparse.Namespace:
     """The options of a command of the platform as if given on the command line; the platform's Python is this one."""
     parser = argparse.ArgumentParser()
     importlib.import_module(f"autograder.staff.{platform}").configure(parser)
-    given = ["--out", str(out), "--class-seed", str(SEED), *arguments]
+    given = ["--out", str(out), "--seed", str(SEED), *arguments]
     return parser.parse_args(given if "--python" in arguments else [*given, "--python", sys.executable])
 
 
@@ -93,6 +94,15 @@ def run(command: Sequence[str], folder: Path, timeout: float = 120, **environmen
         stderr=subprocess.STDOUT, timeout=timeout, check=False,
     )  # fmt: skip
     return done.returncode, done.stdout
+
+
+def wheel(folder: Path, name: str, files: dict[str, str]) -> Path:
+    """A folder with a wheel of these files."""
+    folder.mkdir(exist_ok=True)
+    with zipfile.ZipFile(folder / name, "w") as packed:
+        for inner, text in files.items():
+            packed.writestr(inner, text)
+    return folder
 
 
 def problems_and_points(hidden: bool = True) -> dict[str, float]:

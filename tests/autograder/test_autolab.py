@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -98,7 +101,7 @@ def test_a_wrong_one_is_told_what_is_wrong(built: dict[str, bytes], tmp_path: Pa
     files |= {"Makefile": "all:\n\techo mine\n", "autograde.tar": "x", "autograder/exercises.py": "raise SystemExit(3)"}
     files |= {"numpy.py": "raise SystemExit(3)", "mytorch-grader/autograder/staff/service/job.py": "print(1)"}
     folder = place(built, tools.handin(files), tmp_path / "job")
-    output = tools.run([MAKE], folder)[1]
+    output = tools.run([MAKE], folder, LC_ALL="C", LANG="C")[1]
     scores = graded(output)
     hidden = {name for name in scores if name.startswith("Hidden")}
     assert {n for n, p in tools.problems_and_points().items() if scores[n] < p} - hidden == {
@@ -181,9 +184,9 @@ FAILURES = {
     "the job does not compile": ({"service/job.py": "def f(:"}, "ended early"),
     "the job hangs": ({"service/job.py": "import time; time.sleep(60)", "config.json": '{"limit": 1, "platform": "autolab"}'},
                       "within 1 seconds"),
-    "a daemon prints later": (
+    "a daemon lives on": (
         {"service/job.py": "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        "
-         "time.sleep(2); print(99, flush=True)\n    os._exit(0)\nprint('{}', flush=True); os._exit(1)"},
+         "time.sleep(1.5); open('later', 'w')\n    os._exit(0)\nprint('{}', flush=True); os._exit(1)"},
         "ended early with exit code 1",
     ),
     "the settings are broken": ({"config.json": "{"}, "could not be started"),
@@ -192,6 +195,9 @@ FAILURES = {
     "the shell is killed": ({"service/start.py": KILL.format("os.getppid()")}, "did not come to an end"),
     "make is killed": ({"service/start.py": KILL.format(PARENT_OF)}, ""),
     "an import of ours fails": ({"service/text.py": "raise ValueError('secret')"}, "ValueError in text.py, line 1"),
+    "a reason in another script": (
+        {"service/text.py": "import sys\nraise sys.modules['__main__'].CannotFinish('größer')"}, "GRADER_ERROR - größer",
+    ),
     "a record of ours is wrong": ({"service/autolab.py": "def render(view, config):\n    return b'hello'"}, "format"),
 }  # fmt: skip
 
@@ -203,7 +209,7 @@ def test_whatever_fails_the_last_line_is_one_of_scores(built: dict[str, bytes], 
     if name == "a record of ours is wrong":
         (folder / "handin.tar").write_bytes(tools.handin(tools.solved()))
 
-    output = tools.run([MAKE], folder)[1]
+    output = tools.run([MAKE], folder, LC_ALL="en_US.ISO-8859-1")[1]
     text = output.decode()
     if name == "make is killed":
         assert autolab_problems(output, list(tools.problems_and_points()), columns=1, feedback=False) == []
@@ -214,7 +220,9 @@ def test_whatever_fails_the_last_line_is_one_of_scores(built: dict[str, bytes], 
     assert part in text
     assert "secret" not in text
     assert not (folder / ".mytorch-running").exists()
-    assert time.sleep(2.5 if "daemon" in name else 0) is None
+    if name == "a daemon lives on":
+        time.sleep(2)
+        assert not (folder / "later").exists()
     assert not list(folder.glob("mytorch-*"))
 
 
@@ -249,6 +257,44 @@ def test_without_a_python(tmp_path: Path) -> None:
     output = tools.run([MAKE], place(built, b"", tmp_path / "job"))[1]
     assert set(graded(output).values()) == {0}
     assert "python3.99 is missing here or older than 3.10" in output.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("numpy-9.9-py3-none-any.whl", "NumPy cannot be imported by"),
+        ("numpy-9.9-cp38-cp38-win_amd64.whl", "no wheel of numpy fits Python 3"),
+    ],
+)
+def test_vendored_wheels_are_used_and_removed(tmp_path: Path, name: str, part: str) -> None:
+    """Nothing else is used in their place: this NumPy cannot be imported."""
+    wheels = tools.wheel(tmp_path / "wheels", name, {"numpy/__init__.py": "raise ImportError('the vendored one')"})
+    built = autolab.build(tools.options("autolab", tmp_path, "--wheels", str(wheels), "--scoreboard"))[1]
+    folder = place(built, b"", tmp_path / "job")
+    output = tools.run([MAKE], folder)[1]
+    assert set(graded(output).values()) == {0}
+    assert part in output.decode()
+    assert ("the vendored one" in output.decode()) == ("any" in name)
+    assert sorted(path.name for path in folder.iterdir()) == ["Makefile", "autograde.tar", "handin.tar"]
+
+
+def test_as_a_user_without_rights(built: dict[str, bytes]) -> None:
+    """As on the service, where the tests themselves run as root."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("not root, so the other tests ran as such a user")
+    nobody: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": []}
+    command = [sys.executable, "-I", "-c", "import numpy"]
+    try:
+        subprocess.run(command, **nobody, cwd="/", capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this Python cannot be run by another user")
+    with tempfile.TemporaryDirectory() as scratch:
+        os.chmod(scratch, 0o755)
+        folder = place(built, tools.handin(tools.solved()), Path(scratch) / "job")
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, 65534, 65534)
+        done = subprocess.run([MAKE], **nobody, cwd=folder, env=tools.ENVIRONMENT, capture_output=True, check=False)
+    assert graded(done.stdout) == tools.problems_and_points(), done.stdout.decode()
 
 
 @pytest.mark.parametrize("data", [b"no archive", tools.handin({"notes.txt": "nothing"})], ids=["text", "other files"])

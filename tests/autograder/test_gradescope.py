@@ -18,7 +18,7 @@ import pytest
 
 from autograder.staff import gradescope, hidden
 from autograder.staff.formats import gradescope_problems
-from autograder.staff.service import job, wheels
+from autograder.staff.service import job, start, wheels
 from autograder.staff.service.limits import judge_limit, parse_time
 from tests.autograder import platform_tools as tools
 
@@ -260,6 +260,17 @@ def test_no_link_is_followed(built: dict[str, bytes], tmp_path: Path) -> None:
     assert (tmp_path / "other").read_text() == "mine"
 
 
+def test_results_are_put_there_at_once(tmp_path: Path) -> None:
+    """Another name of the old file keeps the old content: it is replaced, never written to."""
+    path = tmp_path / "results.json"
+    path.write_text("old")
+    os.link(path, tmp_path / "other")
+    start.write_whole(path, b"new")
+    assert path.read_text() == "new"
+    assert (tmp_path / "other").read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_hidden_marks_are_shown_if_wished(tmp_path: Path) -> None:
     files = built_with("--hidden-visibility", "after_published", out=tmp_path)
     assert json.loads(files["config.json"])["hidden_visibility"] == "after_published"
@@ -380,14 +391,6 @@ def test_times(text: Any, time: tuple[int, int, int] | None) -> None:
 # Set-up
 
 
-def wheel(folder: Path, name: str, files: dict[str, str]) -> Path:
-    folder.mkdir(exist_ok=True)
-    with zipfile.ZipFile(folder / name, "w") as packed:
-        for inner, text in files.items():
-            packed.writestr(inner, text)
-    return folder
-
-
 OWN = f"cp3{sys.version_info[1]}"
 
 
@@ -420,12 +423,12 @@ def test_a_wheel_for_this_machine_fits() -> None:
 
 
 def test_unpacking_wheels(tmp_path: Path) -> None:
-    folder = wheel(
+    folder = tools.wheel(
         tmp_path / "wheels", "numpy-2.0-py3-none-any.whl", {"numpy/__init__.py": "", "../x.py": "", "/y": ""}
     )
     assert wheels.unpack(folder, tmp_path / "site") == ["numpy-2.0-py3-none-any.whl"]
     assert [p.name for p in (tmp_path / "site").rglob("*") if p.is_file()] == ["__init__.py"]
-    wheel(folder, "other-1-cp38-cp38-win_amd64.whl", {})
+    tools.wheel(folder, "other-1-cp38-cp38-win_amd64.whl", {})
     with pytest.raises(wheels.NoWheel, match="no wheel of other fits"):
         wheels.unpack(folder, tmp_path / "again")
 
@@ -448,7 +451,9 @@ def test_set_up_with_numpy_there(built: dict[str, bytes], tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_set_up_from_wheels(tmp_path: Path) -> None:
     """Offline, into the platform's Python, which is a fresh virtual environment here."""
-    folder = wheel(tmp_path / "wheels", "numpy-9.9-py3-none-any.whl", {"numpy/__init__.py": "__version__ = '9.9'"})
+    folder = tools.wheel(
+        tmp_path / "wheels", "numpy-9.9-py3-none-any.whl", {"numpy/__init__.py": "__version__ = '9.9'"}
+    )
     venv.create(tmp_path / "venv", with_pip=False, symlinks=True)
     python = str(tmp_path / "venv" / "bin" / "python")
     files = built_with("--wheels", str(folder), "--python", python, out=tmp_path / "dist")

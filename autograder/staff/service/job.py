@@ -45,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--site", type=Path)
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args(arguments)
+    # Whatever this machine's language is: the platforms read UTF-8.
+    sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     try:
         protect()
         sys.path.insert(0, str(HOME))

@@ -38,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--root", type=Path, default=Path("."))
     parser.add_argument("--keep", action="store_true", help="do not delete the unpacked grader")
     options = parser.parse_args(arguments)
+    # Whatever this machine's language is: the platforms read UTF-8.
+    sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     root = options.root.resolve()
     protect()
     try:
