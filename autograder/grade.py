@@ -213,7 +213,7 @@ def _problem_of(frame: dict[str, Any], status: str, limit: float, at_import: boo
     text, where = readable(frame.get("text"), 600), readable(frame.get("where"), 300)
     if status == "time":
         given = frame.get("limit")
-        seconds = float(given) if type(given) in (int, float) and 0 < given < 1e6 else limit
+        seconds = float(given) if isinstance(given, (int, float)) and 0 < given < 1e6 else limit
         return problem("time", got="nothing within the time limit", limit=seconds)
     if status == "died":
         return problem("died", got="the process ended" + (f" ({text})" if text else ""))
