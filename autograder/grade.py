@@ -145,7 +145,9 @@ def _results(
     over: Callable[[], bool],
 ) -> list[Result]:
     began = time.monotonic()
-    started = next(frames)
+    started = next(frames, None)
+    if started is None:
+        raise RuntimeError("What runs the scenarios gave no frame for the import.")
     status = status_of(started)
     if status != "ok":
         found = _problem_of(started, status, limit, at_import=True)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from autograder.exercises import CHECKS, EXERCISES, cases_of
+from autograder.grade import run_unit
 from autograder.helpers import Check
 from autograder.isolate import run_scenarios
 from autograder.staff import grading, hidden
@@ -169,6 +170,26 @@ def test_the_budget_ends_a_slow_submission_in_the_middle(tmp_path: Path) -> None
     assert marks["Functional"] == 6
     assert marks["Linear with Skip"] == 0
     assert any("used up" in row["feedback"] for row in graded["checks"])
+
+
+def test_a_process_that_is_not_read_to_its_end_is_ended(solved: Path) -> None:
+    ended = []
+
+    def run(*_: Any) -> Iterator[dict[str, Any]]:
+        try:
+            while True:
+                yield {"status": "ok"}
+        finally:
+            ended.append(True)
+
+    kept = run()
+    run_unit(solved, (), CHECKS[:2], run_with=lambda *_: kept, over=lambda: True)
+    assert ended == [True]
+
+
+def test_no_frame_at_all_is_an_error_of_ours(solved: Path) -> None:
+    with pytest.raises(RuntimeError, match="no frame"):
+        run_unit(solved, (), CHECKS[:2], run_with=lambda *_: iter(()))
 
 
 def test_an_endless_loop_costs_its_check_alone(tmp_path: Path) -> None:
