@@ -127,9 +127,10 @@ def run_unit(
 ) -> list[Result]:
     """The results of checks that share a process. Once ``over()`` is true, no further check is run."""
     cases = [cases_of(check, seed) for check in checks]
+    began = time.monotonic()
     frames = run_with(folder, parts, [(c.scenario, given) for c, given in zip(checks, cases)], limit)
     try:
-        return _results(checks, cases, frames, limit, over)
+        return _results(checks, cases, frames, limit, over, began)
     finally:
         # Ends the process, also where something is left to read.
         close = getattr(frames, "close", None)
@@ -143,8 +144,8 @@ def _results(
     frames: Iterator[dict[str, Any]],
     limit: float,
     over: Callable[[], bool],
+    began: float,
 ) -> list[Result]:
-    began = time.monotonic()
     started = next(frames, None)
     if started is None:
         raise RuntimeError("What runs the scenarios gave no frame for the import.")

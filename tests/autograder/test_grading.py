@@ -17,9 +17,9 @@ from autograder.helpers import Check
 from autograder.isolate import run_scenarios
 from autograder.staff import grading, hidden
 from autograder.staff.grading import Graded, grade_submission, plain_process
-from autograder.staff.record import CheckRecord, ExerciseRecord, seeds_for, student_view
+from autograder.staff.record import GRADED, CheckRecord, ExerciseRecord, seeds_for, student_view
 from tests.autograder import workshop
-from tests.autograder.solutions import ACTIVATION, ENGINE, FUNCTIONAL, LINEAR, SIMPLE
+from tests.autograder.solutions import ACTIVATION, ENGINE, FUNCTIONAL, LINEAR, MLP, SIMPLE
 
 SEEDS = (11, 12)
 RELU = "self.state = np.maximum(x, 0)"
@@ -101,7 +101,7 @@ def test_a_student_sees_of_hidden_exercises_a_status_and_a_sentence(tmp_path: Pa
         (LINEAR, "product = x @ self.W.T", "print(repr(x))\n        product = x @ self.W.T"),
     )
     graded = grade_submission(folder, SEEDS, run_with=plain_process)
-    record: Any = {**graded, "hidden_seed": SEEDS[1], "seed": SEEDS[0], "grader": "x"}
+    record: Any = {**graded, "status": GRADED, "hidden_seed": SEEDS[1], "seed": SEEDS[0], "grader": "x"}
     view = student_view(record)
     # Staff have the details, the student has none of them.
     secret = [row for row in graded["checks"] if row["hidden"] and row["status"] == "failed"]
@@ -140,6 +140,24 @@ def test_an_import_that_does_not_come_back_costs_its_limit_once(
     lost = [row for row in graded["checks"] if row["status"] == "not run"]
     assert lost
     assert all("import did not come back" in row["feedback"] for row in lost)
+
+
+def test_a_file_that_nothing_else_imports_costs_its_own_exercise(solved: Path) -> None:
+    """The other files of that process had been imported before without harm."""
+    (solved / MLP).write_text((solved / MLP).read_text() + "\nwhile True: pass\n")
+    graded = grade_submission(solved, SEEDS, run_with=quick_import)
+    assert graded["total"] == 60
+    assert {row["exercise"] for row in graded["checks"] if row["hint"] == "time"} == {"MLP"}
+
+
+def test_the_time_of_a_run_that_comes_back_all_at_once_is_counted(solved: Path) -> None:
+    def run(*arguments: Any) -> Iterator[dict[str, Any]]:
+        time.sleep(0.2)
+        return iter(list(plain_process(*arguments)))
+
+    graded = grade_submission(solved, SEEDS, run_with=run, hidden=False)
+    first = graded["exercises"][0]
+    assert first["seconds"] >= 0.2
 
 
 def test_a_file_that_only_cannot_be_imported_costs_what_needs_it(solved: Path) -> None:
