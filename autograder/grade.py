@@ -127,9 +127,10 @@ def run_unit(
 ) -> list[Result]:
     """The results of checks that share a process. Once ``over()`` is true, no further check is run."""
     cases = [cases_of(check, seed) for check in checks]
+    began = time.monotonic()
     frames = run_with(folder, parts, [(c.scenario, given) for c, given in zip(checks, cases)], limit)
     try:
-        return _results(checks, cases, frames, limit, over)
+        return _results(checks, cases, frames, limit, over, began)
     finally:
         # Ends the process, also where something is left to read.
         close = getattr(frames, "close", None)
@@ -143,9 +144,11 @@ def _results(
     frames: Iterator[dict[str, Any]],
     limit: float,
     over: Callable[[], bool],
+    began: float,
 ) -> list[Result]:
-    began = time.monotonic()
-    started = next(frames)
+    started = next(frames, None)
+    if started is None:
+        raise RuntimeError("What runs the scenarios gave no frame for the import.")
     status = status_of(started)
     if status != "ok":
         found = _problem_of(started, status, limit, at_import=True)
@@ -213,7 +216,7 @@ def _problem_of(frame: dict[str, Any], status: str, limit: float, at_import: boo
     text, where = readable(frame.get("text"), 600), readable(frame.get("where"), 300)
     if status == "time":
         given = frame.get("limit")
-        seconds = float(given) if type(given) in (int, float) and 0 < given < 1e6 else limit
+        seconds = float(given) if isinstance(given, (int, float)) and 0 < given < 1e6 else limit
         return problem("time", got="nothing within the time limit", limit=seconds)
     if status == "died":
         return problem("died", got="the process ended" + (f" ({text})" if text else ""))

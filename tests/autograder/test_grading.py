@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from autograder.exercises import CHECKS, EXERCISES, cases_of
+from autograder.grade import run_unit
 from autograder.helpers import Check
 from autograder.isolate import run_scenarios
 from autograder.staff import grading, hidden
 from autograder.staff.grading import Graded, grade_submission, plain_process
-from autograder.staff.record import CheckRecord, ExerciseRecord, seeds_for, student_view
+from autograder.staff.record import GRADED, CheckRecord, ExerciseRecord, seeds_for, student_view
 from tests.autograder import workshop
-from tests.autograder.solutions import ACTIVATION, ENGINE, FUNCTIONAL, LINEAR, SIMPLE
+from tests.autograder.solutions import ACTIVATION, ENGINE, FUNCTIONAL, LINEAR, MLP, SIMPLE
 
 SEEDS = (11, 12)
 RELU = "self.state = np.maximum(x, 0)"
@@ -100,7 +101,7 @@ def test_a_student_sees_of_hidden_exercises_a_status_and_a_sentence(tmp_path: Pa
         (LINEAR, "product = x @ self.W.T", "print(repr(x))\n        product = x @ self.W.T"),
     )
     graded = grade_submission(folder, SEEDS, run_with=plain_process)
-    record: Any = {**graded, "hidden_seed": SEEDS[1], "seed": SEEDS[0], "grader": "x"}
+    record: Any = {**graded, "status": GRADED, "hidden_seed": SEEDS[1], "seed": SEEDS[0], "grader": "x"}
     view = student_view(record)
     # Staff have the details, the student has none of them.
     secret = [row for row in graded["checks"] if row["hidden"] and row["status"] == "failed"]
@@ -141,6 +142,24 @@ def test_an_import_that_does_not_come_back_costs_its_limit_once(
     assert all("import did not come back" in row["feedback"] for row in lost)
 
 
+def test_a_file_that_nothing_else_imports_costs_its_own_exercise(solved: Path) -> None:
+    """The other files of that process had been imported before without harm."""
+    (solved / MLP).write_text((solved / MLP).read_text() + "\nwhile True: pass\n")
+    graded = grade_submission(solved, SEEDS, run_with=quick_import)
+    assert graded["total"] == 60
+    assert {row["exercise"] for row in graded["checks"] if row["hint"] == "time"} == {"MLP"}
+
+
+def test_the_time_of_a_run_that_comes_back_all_at_once_is_counted(solved: Path) -> None:
+    def run(*arguments: Any) -> Iterator[dict[str, Any]]:
+        time.sleep(0.2)
+        return iter(list(plain_process(*arguments)))
+
+    graded = grade_submission(solved, SEEDS, run_with=run, hidden=False)
+    first = graded["exercises"][0]
+    assert first["seconds"] >= 0.2
+
+
 def test_a_file_that_only_cannot_be_imported_costs_what_needs_it(solved: Path) -> None:
     (solved / ACTIVATION).write_text("def broken(:\n")
     marks = earned(grade_submission(solved, SEEDS, run_with=plain_process))
@@ -169,6 +188,26 @@ def test_the_budget_ends_a_slow_submission_in_the_middle(tmp_path: Path) -> None
     assert marks["Functional"] == 6
     assert marks["Linear with Skip"] == 0
     assert any("used up" in row["feedback"] for row in graded["checks"])
+
+
+def test_a_process_that_is_not_read_to_its_end_is_ended(solved: Path) -> None:
+    ended = []
+
+    def run(*_: Any) -> Iterator[dict[str, Any]]:
+        try:
+            while True:
+                yield {"status": "ok"}
+        finally:
+            ended.append(True)
+
+    kept = run()
+    run_unit(solved, (), CHECKS[:2], run_with=lambda *_: kept, over=lambda: True)
+    assert ended == [True]
+
+
+def test_no_frame_at_all_is_an_error_of_ours(solved: Path) -> None:
+    with pytest.raises(RuntimeError, match="no frame"):
+        run_unit(solved, (), CHECKS[:2], run_with=lambda *_: iter(()))
 
 
 def test_an_endless_loop_costs_its_check_alone(tmp_path: Path) -> None:
