@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mytorch.autodiff.errors import stored_in_plain_array
 from mytorch.autodiff.kinds import zeros_like
 from mytorch.autodiff.tracer import Forward, Reverse, Traced, plain, walk_back
 from mytorch.autodiff.tree import flatten, tree_map
@@ -121,10 +122,7 @@ def as_leaf(leaf: Any) -> Any:
 
 
 def _run(run: Any, fun: Function, arguments: Sequence[Any], has_aux: bool) -> tuple[Any, Any]:
-    try:
-        out = fun(*arguments)
-    finally:
-        run.close()
+    out = run_and_close(run, lambda: fun(*arguments))
     if not has_aux:
         return out, None
     if not isinstance(out, tuple) or len(out) != 2:
@@ -132,6 +130,19 @@ def _run(run: Any, fun: Function, arguments: Sequence[Any], has_aux: bool) -> tu
             f"With has_aux=True the function returns a pair (value, aux); it returned a {type(out).__name__}."
         )
     return out[0], tree_map(lambda leaf: _outside(leaf, run), out[1])
+
+
+def run_and_close(run: Any, call: Callable[[], Any]) -> Any:
+    """Call a traced function, and end the run whatever happens."""
+    try:
+        return call()
+    except ValueError as error:
+        ours = stored_in_plain_array(error)
+        if ours is None:
+            raise
+        raise ours.with_traceback(error.__traceback__) from None
+    finally:
+        run.close()
 
 
 def _outside(value: Any, run: Any) -> Any:

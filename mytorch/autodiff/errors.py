@@ -41,6 +41,19 @@ WRITES = {
 }
 
 
+STORED = (
+    "A value that is being differentiated was stored in a plain array (total[i] = x), which takes the number out of the trace, "
+    "and its gradient would silently be zero. Collect the values in a list and join them: np.stack(values), or np.concatenate "
+    "for arrays; np.where(mask, x, total) replaces some entries of an array."
+)
+
+
+def stored_in_plain_array(error: Exception) -> TypeError | None:
+    """Our error for what NumPy reports as "setting an array element with a sequence", if one of our refusals caused it."""
+    cause = error.__cause__
+    return TypeError(STORED) if isinstance(cause, TypeError) and "out of the trace" in str(cause) else None
+
+
 def no_rule(function: Any) -> NotImplementedError:
     """The error for a function that the table does not know."""
     name = getattr(function, "__name__", repr(function))

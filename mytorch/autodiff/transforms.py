@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.autodiff.core import Function, as_leaf, jvp, push, record
+from mytorch.autodiff.core import Function, as_leaf, jvp, push, record, run_and_close
 from mytorch.autodiff.kinds import Rule, zeros_like
 from mytorch.autodiff.tracer import TABLE, Reverse, Traced, bind, innermost, plain
 from mytorch.autodiff.tree import flatten
@@ -256,10 +256,7 @@ def trace(fun: Function) -> Function:
             arguments.append(run.variable(value) if kind in "fc" else leaf)
             if kind in "fc":
                 known[run.count] = value
-        try:
-            fun(*build(iter(arguments)), **kwargs)
-        finally:
-            run.close()
+        run_and_close(run, lambda: fun(*build(iter(arguments)), **kwargs))
         engine = Autograd()
         for step in run.operation_list:
             # The engine knows an array by where it lies, so a result that shares its argument's memory is copied.

@@ -3,6 +3,7 @@
 # ruff: noqa: E501
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from mytorch.autodiff import grad, jvp, primitives, vjp
 from mytorch.autodiff.tracer import TABLE
 from tests.autodiff.cases import CASES
-from tests.autodiff.helper import floats, random_like
+from tests.autodiff.helper import differentiable, floats, numpys, random_like, watched_calls
 
 NOT_IN_JAX = {"nextafter", "real_if_close", "eig", "complex eig", "eig vectors", "eigvals", "complex eig vectors"}
 # JAX pads the result of unique and differentiates it otherwise; here each value is differentiated by its first occurrence.
@@ -136,26 +137,12 @@ def test_every_ufunc_of_numpy_is_in_the_table() -> None:
 
 def test_every_function_of_the_table_has_a_case(capsys: pytest.CaptureFixture) -> None:
     """Every rule is called by at least one case (functions of zero derivative aside), and their number is printed."""
-    called: set[Any] = set()
-    originals = dict(TABLE)
-    try:
-        for fun, rule in originals.items():
-            TABLE[fun] = lambda *args, fun=fun, rule=rule, **kwargs: (called.add(fun), rule(*args, **kwargs))[1]
+    with watched_calls() as called:
         for f, args in CASES.values():
-            try:
+            with suppress(AttributeError, TypeError):
                 vjp(lambda *x, f=f: floats(f(np, *x)), *args)
-            except (AttributeError, TypeError):
-                continue
-    finally:
-        TABLE.update(originals)
-    numpys = {
-        fun
-        for fun in originals
-        if isinstance(fun, np.ufunc) or (getattr(fun, "__module__", None) or "").startswith("numpy")
-    }
-    differentiable = {fun for fun in numpys if getattr(originals[fun], "__name__", "") != "call"}
-    missing = sorted(fun.__name__ for fun in differentiable - called)
+    missing = sorted(fun.__name__ for fun in differentiable() - called)
     with capsys.disabled():
-        print(f"\nmytorch.autodiff: {len(differentiable)} functions with a derivative tested in {len(CASES)} cases, "
-              f"{len(numpys) - len(differentiable)} with zero derivative, {len(primitives())} names in all")  # fmt: skip
+        print(f"\nmytorch.autodiff: {len(differentiable())} functions with a derivative tested in {len(CASES)} cases, "
+              f"{len(numpys() - differentiable())} with zero derivative, {len(primitives())} names in all")  # fmt: skip
     assert missing == []

@@ -1,31 +1,79 @@
-"""Every primitive, one line each in cases.py: both modes, to second order, in double and single precision."""
+"""Every primitive, one line each in cases: both modes, to second order, in double and single precision, and empty."""
 
 from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import pytest
 
+from mytorch.autodiff import vjp
 from tests.autodiff.cases import CASES
-from tests.autodiff.helper import check, floats
+from tests.autodiff.helper import check, check_empty, differentiable, empty_variants, floats, watched_calls
 
-RECENT = {"matrix_transpose", "permute_dims", "unstack", "vecdot", "matvec", "vecmat", "cumulative_sum", "svdvals"}
-RECENT |= {
-    "vector_norm",
-    "matrix_norm",
-    "cholesky upper",
-    "linalg twins",
-    "vecdot complex",
-    "vecmat complex",
-    "vector_norm 3",
-}
+# Cases of functions that NumPy 1.26 does not have.
+RECENT = {
+    "matrix_transpose", "permute_dims", "unstack", "vecdot", "vecdot complex", "matvec", "vecmat", "vecmat complex",
+    "cumulative_sum", "svdvals", "vector_norm", "vector_norm 3", "matrix_norm", "cholesky upper",
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_primitive(name: str) -> None:
+def case(name: str) -> tuple[Any, tuple]:
+    """The function of a case and its arrays; skips what this NumPy does not have."""
     f, args = CASES[name]
     try:
         f(np, *args)
     except (AttributeError, TypeError):
-        assert name in RECENT
+        assert name in RECENT or name.startswith("linalg ")
         pytest.skip(f"this NumPy ({np.__version__}) has no {name}")
-    check(lambda *x: floats(f(np, *x)), args)
+    return lambda *x: floats(f(np, *x)), args
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_primitive(name: str) -> None:
+    f, args = case(name)
+    check(f, args)
+
+
+# What NumPy refuses to do with nothing, and why.
+NEVER_EMPTY = {"convolve": "a cannot be empty", "correlate": "array argument cannot be empty"}
+# Cases that are not tried empty.
+NOT_TRIED = {
+    "take wrap": "NumPy never returns from take(empty, ..., mode='wrap')",
+    "einsum diagonal": "NumPy calls a matrix of 0 x 3 square",
+}
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in NOT_TRIED])
+def test_primitive_of_nothing(name: str) -> None:
+    f, args = case(name)
+    variants, refusals = empty_variants(f, args)
+    for variant in variants:
+        with suppress(np.linalg.LinAlgError):  # a @ a.T of an empty a is zero: all eigenvalues are equal
+            check_empty(f, variant)
+    if not variants:
+        pytest.skip(f"NumPy refuses: {refusals[0]}")
+
+
+def test_every_function_is_tried_empty(capsys: pytest.CaptureFixture) -> None:
+    tried, refused = 0, {}
+    with watched_calls() as called:
+        for name in CASES:
+            try:
+                f, args = case(name)
+            except pytest.skip.Exception:
+                continue
+            if name not in NOT_TRIED:
+                variants, refused[name] = empty_variants(f, args)
+                for variant in variants:
+                    with suppress(np.linalg.LinAlgError):
+                        vjp(f, *variant)
+                tried += len(variants)
+    missing = {fun.__name__ for fun in differentiable() - called}
+    with capsys.disabled():
+        print(f"\nmytorch.autodiff: {len(differentiable() & called)} functions tried on {tried} sets of empty arrays; NumPy "
+              f"refuses empty arrays in {', '.join(sorted(missing))}")  # fmt: skip
+    assert missing == set(NEVER_EMPTY)
+    for name, reason in NEVER_EMPTY.items():
+        assert any(reason in refusal for refusal in refused[name])

@@ -1,11 +1,8 @@
-"""np.linalg. Most derivatives are stated forward, as the tangent of the result; reverse mode transposes them.
+"""np.linalg: inverse, solve, determinants, least squares, norms, powers, chains.
 
-cholesky, eigh and eigvalsh read one triangle; their gradients are those of the Hermitian matrix that it stands for, itself
-Hermitian, as in JAX and PyTorch.
-
-Sources: Giles, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation" (2008); Golub
-and Pereyra (1973) for the pseudoinverse; Townsend, "Differentiating the singular value decomposition" (2016); Walter and
-Lehmann, "Algorithmic differentiation of linear algebra functions" (2010) for QR.
+Most derivatives are stated forward, as the tangent of the result; reverse mode transposes them. Sources: Giles, "Collected
+matrix derivative results for forward and reverse mode algorithmic differentiation" (2008); Golub and Pereyra (1973) for the
+pseudoinverse.
 """
 
 from __future__ import annotations
@@ -17,35 +14,16 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff.kinds import Explicit, composite, constant, explicit
-from mytorch.autodiff.rules.reductions import in_dtype
-from mytorch.autodiff.tracer import plain
+from mytorch.autodiff.rules.decompositions import adjoint, diagonals, eye, svdvals, turned
+from mytorch.autodiff.rules.reductions import in_dtype, others
+from mytorch.autodiff.tracer import Traced, plain
 from mytorch.nn.rules import fit
 
 la = np.linalg
 
 
-def _t(a: Any) -> Any:
-    return np.swapaxes(a, -1, -2)
-
-
-def _h(a: Any) -> Any:
-    return np.conj(_t(a)) if plain(a).dtype.kind == "c" else _t(a)
-
-
-def _diagonals(a: Any) -> Any:
-    return np.diagonal(a, axis1=-2, axis2=-1)
-
-
-def _symmetric(a: Any) -> Any:
-    return (a + _h(a)) / 2
-
-
-def _eye(a: Any) -> Any:
-    return np.eye(plain(a).shape[-1], dtype=plain(a).dtype)
-
-
 # Inverse, solve, determinants
-explicit(la.inv, [lambda g, y, a: -(_t(y) @ g @ _t(y))], [lambda t, y, a: -(y @ t @ y)])
+explicit(la.inv, [lambda g, y, a: -(turned(y) @ g @ turned(y))], [lambda t, y, a: -(y @ t @ y)])
 
 
 class _Solve(Explicit):
@@ -53,8 +31,8 @@ class _Solve(Explicit):
 
     def pull(self, g: Any, y: Any, args: Any, kwargs: Any, wanted: Any) -> Any:
         a, b = args
-        w = la.solve(_t(a), g)
-        return (fit(-(w @ _t(y)), a) if wanted[0] else None), (fit(w, b) if wanted[1] else None)
+        w = la.solve(turned(a), g)
+        return (fit(-(w @ turned(y)), a) if wanted[0] else None), (fit(w, b) if wanted[1] else None)
 
 
 solve_columns = _Solve(
@@ -69,10 +47,55 @@ def solve(a: Any, b: Any) -> Any:
 
 
 composite(la.solve, solve)
+
+
+# d det A = tr(adj(A) dA). The adjugate is det(A) A^-1, and exists for singular matrices too: with A = U S V^H it is
+# det(U V^H) V diag(products of all the other singular values) U^H.
+def _ill_conditioned(a: Any) -> bool:
+    try:
+        size = np.abs(a).sum(axis=-1).max(axis=-1) * np.abs(la.inv(a)).sum(axis=-1).max(axis=-1)
+    except (la.LinAlgError, ValueError):
+        return bool(a.size)
+    return not bool(np.all(size * np.finfo(a.dtype).eps < 1e-8))
+
+
+def _adjugate_of(a: Any) -> Any:
+    if type(a) is Traced:
+        return adjugate(a)
+    if not _ill_conditioned(a):
+        return la.det(a)[..., np.newaxis, np.newaxis] * la.inv(a)
+    u, s, vh = la.svd(a)
+    return (
+        (la.det(u) * la.det(vh))[..., np.newaxis, np.newaxis]
+        * (adjoint(vh) * others(s)[..., np.newaxis, :])
+        @ adjoint(u)
+    )
+
+
+def _adjugate_jvp(t: Any, y: Any, a: Any) -> Any:
+    """tr(adj(A) T) A^-1 - adj(A) T A^-1; where A is singular the same by the products of all but two singular values."""
+    known = plain(a)
+    if not _ill_conditioned(known):
+        inverse = la.inv(a)
+        return np.trace(y @ t, axis1=-2, axis2=-1)[..., np.newaxis, np.newaxis] * inverse - y @ t @ inverse
+    if a is not known:
+        raise la.LinAlgError(
+            "The third derivative of the determinant of a matrix that is singular (to rounding) is not available. Two "
+            "derivatives are; or move the matrix a little, as in a + 1e-6 * np.eye(n)."
+        )
+    u, s, vh = la.svd(known)
+    own = np.eye(s.shape[-1], dtype=bool)
+    pairs = np.where(own, 0, others(np.where(own, 1, s[..., np.newaxis, :])))
+    inner = adjoint(u) @ t @ adjoint(vh)
+    change = eye(known) * (pairs @ diagonals(inner)[..., np.newaxis]) - pairs * inner
+    return (la.det(u) * la.det(vh))[..., np.newaxis, np.newaxis] * (adjoint(vh) @ change @ adjoint(u))
+
+
+adjugate = explicit(_adjugate_of, jvps=[_adjugate_jvp], name="adjugate")
 explicit(
     la.det,
-    [lambda g, y, a: (g * y)[..., np.newaxis, np.newaxis] * _t(la.inv(a))],
-    [lambda t, y, a: y * np.trace(la.solve(a, t), axis1=-2, axis2=-1)],
+    [lambda g, y, a: g[..., np.newaxis, np.newaxis] * turned(adjugate(a))],
+    [lambda t, y, a: np.trace(adjugate(a) @ t, axis1=-2, axis2=-1)],
 )
 
 
@@ -85,165 +108,9 @@ def _slogdet_jvp(t: Any, y: Any, a: Any) -> Any:
 explicit(la.slogdet, jvps=[_slogdet_jvp])
 
 
-# Decompositions
-def _cholesky_jvp(t: Any, y: Any, a: Any, upper: bool = False) -> Any:
-    """dL = L Phi(L^-1 dA L^-H), where Phi keeps the lower triangle and half of the diagonal."""
-    inner = _h(la.solve(y, _h(la.solve(y, _symmetric(t)))))
-    return y @ (np.tril(inner) - inner * (_eye(y) / 2))
-
-
-_cholesky = explicit(la.cholesky, jvps=[_cholesky_jvp])
-composite(la.cholesky, lambda a, *, upper=False: _h(_cholesky(_h(a))) if upper else _cholesky(a))
-
-
-def _qr_jvp(t: Any, y: Any, a: Any) -> Any:
-    """With dA R^-1 split by Q: the skew part turns Q, the upper triangle changes R."""
-    q, r = y
-    step = _t(la.solve(_t(r), _t(t)))
-    inner = _h(q) @ step
-    low = np.tril(inner, -1)
-    turn = low - _h(low)
-    if plain(a).dtype.kind == "c":  # the diagonal of R stays real
-        turn = turn + 1j * np.imag(inner * _eye(inner))
-    return q @ (turn - inner) + step, (inner - turn) @ r
-
-
-def _qr_of(a: Any) -> Any:
-    q, r = la.qr(a)
-    return q, r
-
-
-_qr = explicit(_qr_of, jvps=[_qr_jvp], name="linalg.qr")
-QR = type(la.qr(np.ones((1, 1)))) if hasattr(la.qr(np.ones((1, 1))), "_fields") else None
-
-
-def qr(a: Any, mode: str = "reduced") -> Any:
-    """np.linalg.qr; of a wide matrix the square part is decomposed and the rest follows from Q."""
-    rows, columns = np.shape(a)[-2:]
-    if mode not in ("reduced", "r") and not (mode == "complete" and rows <= columns):
-        raise NotImplementedError(
-            f"np.linalg.qr with mode={mode!r} of a {rows} x {columns} matrix has no derivative here: the added columns of Q "
-            "are arbitrary. Use mode='reduced'."
-        )
-    q, r = _qr(a[..., :rows] if columns > rows else a)
-    if columns > rows:
-        r = np.concatenate([r, _h(q) @ a[..., rows:]], axis=-1)
-    return r if mode == "r" else QR(q, r) if QR else (q, r)
-
-
-composite(la.qr, qr)
-
-
-def _gaps(values: Any, what: str) -> Any:
-    """1 / (values[j] - values[i]) and 0 on the diagonal; refuses values that coincide."""
-    difference = values[..., np.newaxis, :] - values[..., :, np.newaxis]
-    own = np.eye(values.shape[-1], dtype=bool)
-    known = plain(values)
-    scale = np.max(np.abs(known), axis=-1, initial=0)[..., np.newaxis, np.newaxis]
-    if np.any((np.abs(plain(difference)) <= 8 * np.finfo(known.dtype).eps * scale) & ~own):
-        raise la.LinAlgError(
-            f"Two {what} coincide (to rounding), so the vectors that belong to them have no derivative. The {what} alone "
-            "have: take them from eigvalsh, eigvals or svd(compute_uv=False), or perturb the matrix."
-        )
-    return np.where(own, 0, 1 / np.where(own, 1, difference))
-
-
-def _eigh_jvp(t: Any, y: Any, a: Any) -> Any:
-    w, v = y
-    inner = _h(v) @ _symmetric(t) @ v
-    return np.real(_diagonals(inner)), v @ (_gaps(w, "eigenvalues") * inner)
-
-
-def _eigvalsh_jvp(t: Any, y: Any, a: Any) -> Any:
-    _, v = la.eigh(a)
-    return np.real(_diagonals(_h(v) @ _symmetric(t) @ v))
-
-
-def _lower(a: Any, uplo: str) -> Any:
-    return _h(a) if uplo.upper() == "U" else a
-
-
-_eigh = explicit(la.eigh, jvps=[_eigh_jvp])
-_eigvalsh = explicit(la.eigvalsh, jvps=[_eigvalsh_jvp])
-composite(la.eigh, lambda a, UPLO="L": _eigh(_lower(a, UPLO)))
-composite(la.eigvalsh, lambda a, UPLO="L": _eigvalsh(_lower(a, UPLO)))
-
-
-def _eig_jvp(t: Any, y: Any, a: Any) -> Any:
-    """V^-1 dA V: its diagonal moves the eigenvalues, the rest turns the vectors. LAPACK's vectors have length 1 and their
-    largest entry real, which fixes the multiple of itself that each one gets."""
-    w, v = y
-    inner = la.solve(v, t @ v)
-    dv = v @ (_gaps(w, "eigenvalues") * inner)
-    dv = dv - v * np.real(np.sum(np.conj(v) * dv, axis=-2, keepdims=True))
-    if plain(v).dtype.kind == "c":
-        largest = np.argmax(np.abs(plain(v)), axis=-2)[..., np.newaxis, :]
-        dv = dv - v * (1j * np.imag(np.take_along_axis(dv, largest, -2) / np.take_along_axis(v, largest, -2)))
-    return _diagonals(inner), dv
-
-
-def _eigvals_jvp(t: Any, y: Any, a: Any) -> Any:
-    _, v = la.eig(a)
-    return _diagonals(la.solve(v, t @ v))
-
-
-explicit(la.eig, jvps=[_eig_jvp])
-explicit(la.eigvals, jvps=[_eigvals_jvp])
-
-
-def _svd_jvp(t: Any, y: Any, a: Any) -> Any:
-    """Townsend's formulas, with what lies outside of the columns of U and V added for matrices that are not square."""
-    u, s, vh = y
-    v = _h(vh)
-    inner = _h(u) @ t @ v
-    gaps = _gaps(s * s, "singular values")
-    row, column = s[..., np.newaxis, :], s[..., :, np.newaxis]
-    du = u @ (gaps * (inner * row + column * _h(inner)))
-    dv = v @ (gaps * (column * inner + _h(inner) * row))
-    if plain(a).dtype.kind == "c":  # a phase that u and v share is free; it is taken as u's
-        du = du + u * (1j * np.imag(_diagonals(inner)) / s)[..., np.newaxis, :]
-    rows, columns = plain(a).shape[-2:]
-    if rows > columns:
-        du = du + (t @ v - u @ (_h(u) @ (t @ v))) / row
-    if columns > rows:
-        dv = dv + (_h(t) @ u - v @ (vh @ (_h(t) @ u))) / row
-    return du, np.real(_diagonals(inner)), _h(dv)
-
-
-def _svdvals_jvp(t: Any, y: Any, a: Any) -> Any:
-    u, _, vh = la.svd(a, full_matrices=False)
-    return np.real(_diagonals(_h(u) @ t @ _h(vh)))
-
-
-def _svd_of(a: Any) -> Any:
-    return tuple(la.svd(a, full_matrices=False))
-
-
-_svd = explicit(_svd_of, jvps=[_svd_jvp], name="linalg.svd")
-_svdvals = explicit(lambda a: la.svd(a, compute_uv=False), jvps=[_svdvals_jvp], name="singular values")
-SVD = type(la.svd(np.ones((1, 1)))) if hasattr(la.svd(np.ones((1, 1))), "_fields") else None
-
-
-def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
-    """np.linalg.svd; the columns that full_matrices adds are arbitrary and are refused."""
-    if not compute_uv:
-        return _svdvals(a)
-    if full_matrices and np.shape(a)[-1] != np.shape(a)[-2]:
-        raise NotImplementedError(
-            "np.linalg.svd(full_matrices=True) of a matrix that is not square adds arbitrary vectors, which have no "
-            "derivative. Pass full_matrices=False."
-        )
-    return SVD(*_svd(a)) if SVD else _svd(a)
-
-
-composite(la.svd, svd)
-if hasattr(la, "svdvals"):
-    composite(la.svdvals, lambda x, /: _svdvals(x))
-
-
 # Least squares. With P = pinv(A): dP = -P dA P + P P^H dA^H (1 - A P) + (1 - P A) dA^H P^H P, for constant rank.
 def _pinv_jvp(t: Any, y: Any, a: Any, *_: Any, **__: Any) -> Any:
-    yh, th = _h(y), _h(t)
+    yh, th = adjoint(y), adjoint(t)
     return -(y @ t @ y) + y @ yh @ (th - th @ a @ y) + (th - y @ (a @ th)) @ yh @ y
 
 
@@ -252,8 +119,12 @@ explicit(la.pinv, jvps=[_pinv_jvp])
 
 def _lstsq_a(t: Any, x: Any, a: Any, b: Any, rcond: Any) -> Any:
     p = la.pinv(a)
-    th, residual = _h(t), b - a @ x
-    return -(p @ (t @ x)) + p @ (_h(p) @ (th @ residual)) + (th @ (_h(p) @ x) - p @ (a @ (th @ (_h(p) @ x))))
+    th, residual = adjoint(t), b - a @ x
+    return (
+        -(p @ (t @ x))
+        + p @ (adjoint(p) @ (th @ residual))
+        + (th @ (adjoint(p) @ x) - p @ (a @ (th @ (adjoint(p) @ x))))
+    )
 
 
 _lstsq = explicit(
@@ -270,7 +141,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     x = _lstsq(a, b, rcond)
     rest = np.abs(b - a @ x)
     squares = np.atleast_1d(np.sum(rest * rest, axis=0)) if residuals.size else residuals
-    return x, squares, rank, _svdvals(a)
+    return x, squares, rank, svdvals(a)
 
 
 composite(la.lstsq, lstsq)
@@ -278,6 +149,8 @@ composite(la.lstsq, lstsq)
 
 # Norms, powers, chains
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    if not np.size(plain(x)):  # a constant, or nothing at all
+        return la.norm(plain(x), ord, axis, keepdims)
     if axis is None:
         x = np.ravel(x) if ord is None else x
         axes = tuple(range(np.ndim(x)))
@@ -289,7 +162,7 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
     if len(axes) == 1:
         return _vector_norm(x, ord, settings)
     if ord in (2, -2, "nuc"):
-        s = _svdvals(np.moveaxis(x, axes, (-2, -1)))
+        s = svdvals(np.moveaxis(x, axes, (-2, -1)))
         value = s[..., 0] if ord == 2 else s[..., -1] if ord == -2 else np.sum(s, axis=-1)
         return np.expand_dims(value, tuple(i % np.ndim(x) for i in axes)) if keepdims else value
     if ord not in (1, -1, np.inf, -np.inf):
@@ -345,7 +218,7 @@ def _matrix_power(a: Any, n: int) -> Any:
             result = base if result is None else result @ base
         power >>= 1
         base = base @ base if power else base
-    return np.broadcast_to(_eye(a), np.shape(a)) + 0 * a if result is None else result
+    return np.broadcast_to(eye(a), np.shape(a)) + 0 * a if result is None else result
 
 
 def _multi_dot(arrays: Any, out: Any = None) -> Any:
@@ -392,7 +265,7 @@ _TWINS: dict[str, Any] = {
     "cross": np.cross,
     "diagonal": lambda x, offset=0: np.diagonal(x, offset, -2, -1),
     "trace": lambda x, offset=0: np.trace(x, offset, -2, -1),
-    "matrix_transpose": _t,
+    "matrix_transpose": turned,
     "vecdot": lambda a, b, axis=-1: np.sum(np.conj(np.moveaxis(a, axis, -1)) * np.moveaxis(b, axis, -1), axis=-1),
 }
 for _name, _twin in _TWINS.items():

@@ -242,11 +242,9 @@ def _bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     from mytorch.autodiff.rules.shapes import scatter
 
     x = np.asarray(plain(x))
-    return (
-        np.bincount(x, None, minlength)
-        if weights is None
-        else scatter(weights.astype(float), x, (max(minlength, x.max(initial=-1) + 1),))
-    )
+    if weights is None or not x.size:  # of nothing NumPy counts in integers, whatever the weights
+        return np.bincount(x, None, minlength)
+    return scatter(weights.astype(float), x, (max(minlength, x.max() + 1),))
 
 
 composite(np.interp, _interp)

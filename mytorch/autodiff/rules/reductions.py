@@ -92,7 +92,7 @@ def _scan(x: Any, axis: int) -> Any:
     return np.moveaxis(y, 0, axis)
 
 
-def _others(x: Any) -> Any:
+def others(x: Any) -> Any:
     """Along the last axis, the product of all the other entries: of those before times those after."""
     if x.shape[-1] == 0:
         return x
@@ -104,8 +104,8 @@ def _others(x: Any) -> Any:
 
 _prod = explicit(
     np.prod,
-    [lambda g, y, x: np.expand_dims(g, -1) * _others(x)],
-    [lambda t, y, x: np.sum(t * _others(x), axis=-1)],
+    [lambda g, y, x: np.expand_dims(g, -1) * others(x)],
+    [lambda t, y, x: np.sum(t * others(x), axis=-1)],
     call=lambda x: np.prod(x, axis=-1),
 )
 
@@ -174,7 +174,10 @@ def _extreme(fun: Any, neutral: float, pair: Any) -> Any:
     def extreme(
         a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = None
     ) -> Any:
-        result = rule(masked(a, where, neutral), **settings_of(axis, keepdims, out=out))
+        settings = settings_of(axis, keepdims, out=out)
+        if not np.size(plain(a)) and not no_value(initial):  # the largest of nothing but initial
+            return in_dtype(np.broadcast_to(initial, fun(plain(a), initial=0, **settings).shape), a.dtype)
+        result = rule(masked(a, where, neutral), **settings)
         return result if no_value(initial) else in_dtype(pair(result, initial), result.dtype)
 
     return composite(fun, extreme)

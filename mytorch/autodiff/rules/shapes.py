@@ -56,6 +56,8 @@ copy = linear(np.copy, lambda g, y, x, *_, **__: g, call=lambda x, *_, **__: x.c
 
 # Every rearrangement of entries, one way: done to the numbers of the entries, it tells where each one went.
 def _put_back(fun: Callable, g: Any, y: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+    if not x.size:  # np.resize fills up with zeros
+        return np.zeros(x.shape, g.dtype)
     numbers = fun(np.arange(x.size).reshape(x.shape), *args, **kwargs)
     return scatter(np.ravel(g), np.ravel(numbers), (x.size,)).reshape(x.shape)
 
@@ -239,39 +241,14 @@ if hasattr(np, "unstack"):
     composite(np.unstack, lambda x, axis=0: tuple(np.moveaxis(x, axis, 0)))
 
 
-# Padding, taking, sorting
-def _pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
-    """Constant padding writes into a larger array; the modes that copy entries are a rearrangement."""
-    shape = np.shape(array)
-    if mode == "constant":
-        filled = np.pad(np.zeros(shape), pad_width, constant_values=plain(kwargs.get("constant_values", 0)))
-        if any(isinstance(part, Traced) for part in _flat(kwargs.get("constant_values", 0))):
-            raise TypeError(
-                "np.pad with traced constant_values is not differentiated. Use np.concatenate with np.full_like."
-            )
-        inside = np.pad(np.ones(shape, bool), pad_width)
-        where = np.nonzero(inside)
-        index = (
-            tuple(slice(int(w.min()), int(w.max()) + 1) for w in where) if inside.any() else (slice(0, 0),) * len(shape)
-        )
-        return scatter(array, index, inside.shape) + filled.astype(array.dtype)
-    if mode in ("edge", "wrap", "reflect", "symmetric") and kwargs.get("reflect_type", "even") == "even":
-        numbers = np.pad(np.arange(array.size).reshape(shape), pad_width, mode=mode, **kwargs)
-        return np.ravel(array)[numbers]
-    raise NotImplementedError(
-        f"np.pad with mode={mode!r} has no rule of differentiation. The modes constant, edge, wrap, reflect and symmetric have."
-    )
-
-
-def _flat(part: Any) -> list:
-    return [leaf for inner in part for leaf in _flat(inner)] if isinstance(part, (tuple, list)) else [part]
-
-
-def _take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
+# Taking, sorting
+def _take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: Any = "raise") -> Any:
     a = np.ravel(a) if axis is None else a
     axis = 0 if axis is None else axis % np.ndim(a)
     indices = np.asarray(plain(indices))
     size = np.shape(a)[axis]
+    if not np.size(plain(a)):  # NumPy says what may be taken from nothing
+        return np.reshape(a, np.take(plain(a), indices, axis, mode=mode).shape)
     indices = indices % size if mode == "wrap" else np.clip(indices, 0, size - 1) if mode == "clip" else indices
     return a[(slice(None),) * axis + (indices,)]
 
@@ -286,7 +263,6 @@ def _partition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", orde
     return np.take_along_axis(a, np.argpartition(plain(a), kth, axis=axis), axis)
 
 
-composite(np.pad, _pad)
 composite(np.take, _take)
 composite(
     np.choose,

@@ -106,10 +106,14 @@ def _quantile(
             f"np.{fun.__name__} with weights has no rule of differentiation. Use np.sort and np.argsort."
         )
     settings, method = settings_of(axis, keepdims, out=out), interpolation or method
+    if not np.size(plain(a)) and fun is np.nanquantile:  # NumPy forgets q's shape here
+        return nanmean(a, **settings)
     flat = np.sort(axes_last(a, settings["axis"]), axis=-1)
     n, known = flat.shape[-1], np.asarray(plain(q))
     ranks = np.where(np.isnan(plain(flat)), np.nan, np.arange(n))
-    place = np.moveaxis(np.reshape(fun(ranks, known.ravel(), axis=-1, method=method), (-1, *flat.shape[:-1])), 0, -1)
+    place = np.moveaxis(
+        np.reshape(fun(ranks, known.ravel(), axis=-1, method=method), (known.size, *flat.shape[:-1])), 0, -1
+    )
     low = np.clip(np.nan_to_num(np.floor(place)).astype(int), 0, max(n - 2, 0))
     share = place - low
     if known is not q and method in STEEPNESS:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.autodiff.cases.arrays import M, N, S, T, U, V, W, real
+from tests.autodiff.cases.arrays import M, N, Q, S, T, U, V, W, real
 
 CASES: dict[str, tuple[Any, tuple]] = {
     # linear algebra
@@ -56,14 +56,12 @@ CASES: dict[str, tuple[Any, tuple]] = {
     "matrix_norm": (lambda m, x: m.linalg.matrix_norm(x), (W,)),
     "cond": (lambda m, x: m.linalg.cond(x), (S,)),
     "cond 1": (lambda m, x: m.linalg.cond(x, 1), (S,)),
-    "linalg twins": (
-        lambda m, x, y: (
-            m.linalg.matmul(x, y) * m.linalg.trace(x)
-            + m.linalg.outer(x[0], m.linalg.diagonal(y))
-            + m.linalg.cross(x, y)
-            + m.linalg.tensordot(x, y, axes=1)
-            + m.linalg.matrix_transpose(x) * m.linalg.vecdot(x, y)
-        ),
-        (S, N[0]),
-    ),
+    "linalg matmul": (lambda m, x, y: m.linalg.matmul(x, y), (S, N)),
+    "linalg outer": (lambda m, x, y: m.linalg.outer(x, y), (V, Q)),
+    "linalg cross": (lambda m, x, y: m.linalg.cross(x, y), (S, N[0])),
+    "linalg tensordot": (lambda m, x, y: m.linalg.tensordot(x, y, axes=1), (S, N[0])),
+    "linalg diagonal": (lambda m, x: m.linalg.diagonal(x, offset=1), (W,)),
+    "linalg trace": (lambda m, x: m.linalg.trace(x, offset=-1), (W,)),
+    "linalg matrix_transpose": (lambda m, x: m.linalg.matrix_transpose(x), (W,)),
+    "linalg vecdot": (lambda m, x, y: m.linalg.vecdot(x, y), (U, V)),
 }

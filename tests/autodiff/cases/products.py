@@ -50,6 +50,7 @@ CASES: dict[str, tuple[Any, tuple]] = {
     "logspace": (lambda m, x: m.logspace(x, 1.0, 4), (real(),)),
     "geomspace": (lambda m, x: m.geomspace(x, 9.0, 4), (real(low=1),)),
     "bincount": (lambda m, w: m.bincount(m.asarray([0, 2, 2, 1]), w), (V,)),
+    "bincount of all": (lambda m, w: m.bincount(m.arange(w.shape[0]) % 3, w, minlength=4), (V,)),
     "vander": (lambda m, x: m.vander(x, 3), (V,)),
     "polyval": (lambda m, p, x: m.polyval(p, x), (V, U)),
     # Fourier transforms
@@ -70,6 +71,7 @@ CASES: dict[str, tuple[Any, tuple]] = {
     "ifftn": (lambda m, x: m.fft.ifftn(x, s=(2, 3), axes=(0, 1)), (Z,)),
     "rfft2": (lambda m, x: m.fft.rfft2(x), (U,)),
     "rfftn": (lambda m, x: m.fft.rfftn(x), (W,)),
+    "rfftn axes": (lambda m, x: m.fft.rfftn(x, axes=(0, 1)), (real(3, 4, 2),)),
     "irfft2": (lambda m, x: m.fft.irfft2(x), (Z,)),
     "irfftn": (lambda m, x: m.fft.irfftn(x), (Z,)),
     "fftshift": (lambda m, x: m.fft.fftshift(x), (V,)),

@@ -74,6 +74,8 @@ CASES: dict[str, tuple[Any, tuple]] = {
     "partition": (lambda m, x: m.partition(x, 2, axis=1), (W,)),
     "argsort as index": (lambda m, x: x[m.argsort(x)[:2]] ** 2, (V,)),
     "unique": (lambda m, x: m.unique(x), (V,)),
+    "full_like of arrays": (lambda m, x: m.full_like(x, 2 * x), (V,)),
+    "extract by place": (lambda m, x: m.extract(m.arange(x.size) % 3 == 0, x), (U,)),
     "full_like": (lambda m, x: m.full_like(x * m.ones(3), x) * x, (real(),)),
     "copy": (lambda m, x: m.copy(x), (U,)),
     "astype": (lambda m, x: x.astype(complex) * 2j, (U,)),

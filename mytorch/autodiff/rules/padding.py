@@ -1,0 +1,78 @@
+"""np.pad: one axis after the other, as NumPy does it, so that the corners come out the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mytorch.autodiff.kinds import composite
+from mytorch.autodiff.rules.reductions import in_dtype
+from mytorch.autodiff.tracer import Traced, plain
+
+STATISTICS: dict[str, Any] = {"mean": np.mean, "median": np.median, "maximum": np.max, "minimum": np.min}
+COPIES = ("reflect", "symmetric", "wrap")
+
+
+def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
+    """np.pad in all of its modes but 'empty' and functions. constant_values and end_values may be traced beside the array."""
+    shape = np.shape(array)
+    if isinstance(pad_width, dict):
+        pad_width = [np.broadcast_to(pad_width.get(i, pad_width.get(i - len(shape), 0)), 2) for i in range(len(shape))]
+    if callable(mode) or mode == "empty":
+        raise NotImplementedError(
+            f"np.pad with mode={mode!r} has no rule of differentiation. All other modes have; np.concatenate joins anything."
+        )
+    if mode in COPIES and kwargs.get("reflect_type", "even") == "even":  # every entry is a copy of one
+        numbers = np.pad(np.arange(np.size(plain(array))).reshape(shape), pad_width, mode=mode, **kwargs)
+        return np.ravel(array)[numbers]
+    np.pad(np.ones([min(n, 1) for n in shape]), pad_width, mode, **plain(kwargs))  # raises what NumPy raises
+    for axis, (before, after) in enumerate(np.broadcast_to(pad_width, (len(shape), 2)).tolist()):
+        if mode in COPIES:
+            array = _matrix(array, axis, np.pad(np.eye(shape[axis]), ((before, after), (0, 0)), mode, **kwargs))
+        elif before or after:
+            left, right = _flanks(array, axis, (before, after), mode, **kwargs)
+            array = np.concatenate([left, array, right], axis=axis)
+    return array
+
+
+def _flanks(
+    x: Any, axis: int, widths: Any, mode: str, constant_values: Any = 0, end_values: Any = 0, stat_length: Any = None
+) -> Any:
+    """What comes before and after the entries of an axis."""
+    n, ndim = x.shape[axis], x.ndim
+    for side, width in enumerate(widths):
+        shape = (*x.shape[:axis], width, *x.shape[axis + 1 :])
+        here: Any = (slice(None),) * axis
+        if mode == "constant":
+            value = _pairs(constant_values, ndim)[axis, side]
+        elif mode == "linear_ramp":
+            end, edge = _pairs(end_values, ndim)[axis, side], x[here + (-side,)]
+            value = np.linspace(end, edge, width, endpoint=False, axis=axis)
+            value = np.flip(value, axis) if side else value
+        elif mode == "edge":
+            value = x[here + (slice(n - 1, n) if side else slice(0, 1),)]
+        else:
+            length = n if stat_length is None else min(int(_pairs(stat_length, ndim)[axis, side]), n)
+            chunk = x[here + (slice(n - length, n) if side else slice(0, length),)]
+            value = STATISTICS[mode](chunk, axis=axis, keepdims=True)
+        yield in_dtype(np.broadcast_to(value, shape), x.dtype)
+
+
+def _matrix(x: Any, axis: int, matrix: Any) -> Any:
+    """Each line along the axis times a matrix: what a padding does that mirrors about its ends."""
+    return np.moveaxis(np.tensordot(matrix.astype(x.dtype), x, (1, axis)), 0, axis)
+
+
+def _pairs(value: Any, ndim: int) -> Any:
+    """A setting for the two sides of every axis."""
+    return np.broadcast_to(_joined(value), (ndim, 2))
+
+
+def _joined(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return np.stack(np.broadcast_arrays(*[_joined(part) for part in value]))
+    return value if isinstance(value, Traced) else np.asarray(value)
+
+
+composite(np.pad, pad)
