@@ -47,7 +47,7 @@ def kinds() -> dict[str, Files]:
 
 def submissions(count: int) -> Iterator[tuple[str, Files]]:
     """The kinds in turn, right, wrong and hostile ones spread evenly; no two of them are byte for byte the same."""
-    groups = {}
+    groups: dict[str, list[tuple[str, Files]]] = {}
     for name, files in kinds().items():
         groups.setdefault(name.split("-")[0], []).append((name, files))
     # One right one, seven wrong ones and two hostile ones in ten.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -280,6 +281,23 @@ def test_everything_is_removed(tmp_path: Path) -> None:
     assert not folder.exists()
     assert warm is not None
     assert warm.poll() is not None
+
+
+def test_a_killed_grader_leaves_nothing(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys, time\nfrom pathlib import Path\n"
+        "from autograder.staff.isolation.sandbox import Sandbox\nsandbox = Sandbox()\n"
+        "print(sandbox._folder, sandbox._warm.pid, flush=True)\n"
+        "list(sandbox.run_scenarios(Path(sys.argv[1]), ('engine',), []))\nos.kill(os.getpid(), signal.SIGKILL)"
+    )
+    code = "import time\nif True: time.sleep(0.2)\n"
+    command = [sys.executable, "-c", program, str(submission(tmp_path, code))]
+    folder, warm = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=AUTOGRADER.parent).stdout.split()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and (Path(folder).exists() or Path(f"/proc/{warm}").exists()):
+        time.sleep(0.05)
+    assert not Path(folder).exists()
+    assert not Path(f"/proc/{warm}/environ").exists()
 
 
 def test_the_submission_itself_is_never_touched(sandboxes: dict[str, Sandbox], tmp_path: Path) -> None:
