@@ -58,7 +58,11 @@ def summary(record: Record, name: str) -> Summary:
     """What of a record the class page needs: about a kilobyte."""
     hints: dict[str, list[str]] = {}
     practice: dict[str, list[str]] = {}
+    open_failed = any(c["status"] in ("failed", "todo") and c["points"] and not c["hidden"] for c in record["checks"])
     for check in record["checks"]:
+        # Whoever fails an open exercise fails hidden ones by the same mistake, which is better named there.
+        if check["hidden"] and open_failed and check["hint"] not in TROUBLE:
+            continue
         if check["hint"] and (check["status"] in ("failed", "todo") or check["hint"] == "budget"):
             exercises = (hints if check["points"] else practice).setdefault(str(check["hint"])[:60], [])
             if check["exercise"] not in exercises:
