@@ -21,7 +21,7 @@ from autograder.staff.record import GRADED, CheckRecord, ExerciseRecord, seeds_f
 from tests.autograder import workshop
 from tests.autograder.solutions import ACTIVATION, ENGINE, FUNCTIONAL, LINEAR, MLP, SIMPLE
 
-SEEDS = (11, 12)
+SEEDS = (11, 987_654_321_012)
 RELU = "self.state = np.maximum(x, 0)"
 quick_import = partial(run_scenarios, start_limit=1.5)
 
@@ -113,7 +113,7 @@ def test_a_student_sees_of_hidden_exercises_a_status_and_a_sentence(tmp_path: Pa
     shown = {row["name"]: (row["passed"], row["hint"]) for row in view["exercises"] if row["hidden"]}
     assert shown["Hidden Engine"] == (True, "")
     assert shown["Hidden Functions"] == (False, hidden.HINTS["Hidden Functions"])
-    assert str(SEEDS[1]) not in json.dumps({k: v for k, v in view.items() if k != "checks"})
+    assert str(SEEDS[1]) not in text
 
 
 # Imports that don't come back
