@@ -335,6 +335,20 @@ def test_nothing_of_the_grader_is_left_when_a_submission_runs(folder: Path, monk
     assert sorted(path.name for path in home.rglob("*") if path.is_file()) == [job.MARKER, "exercises.py"]
 
 
+@pytest.mark.parametrize("foreign", ["the folder", "the tar"])
+def test_what_has_not_our_marker_is_not_deleted(folder: Path, monkeypatch: pytest.MonkeyPatch, foreign: str) -> None:
+    shutil.unpack_archive(folder / "autograde.tar", folder)
+    home = folder / job.TOP
+    monkeypatch.setattr(job, "HOME", home)
+    if foreign == "the folder":
+        (home / job.MARKER).unlink()
+    else:
+        (folder / "autograde.tar").write_bytes(tar_bytes({"mine.txt": b"mine"}))
+    assert job.forget(folder) == "grader's files left in place"
+    assert (folder / "autograde.tar").exists()
+    assert (home / "config.json").exists() == (foreign == "the folder")
+
+
 class Slow:
     """A sandbox whose units take ten seconds each, on a clock of its own."""
 
