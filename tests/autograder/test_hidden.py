@@ -28,12 +28,13 @@ from tests.autograder.mistakes_rules import CE_RULE, DIV, EXP, LOG, MATMUL, MUL,
 from tests.autograder.solutions import ACTIVATION, ENGINE, FUNCTIONAL, LINEAR, LOSS, STYLES
 
 SUBMISSIONS = {name: workshop.fill(bodies) for name, bodies in STYLES.items()} | {"reference": workshop.reference()}
-PARTS = hidden.EXERCISES[-1].parts
+PARTS = ("engine", "functional", "activation", "loss", "linear", "mlp")
 
 
 def lost(folder: Path, seeds: range) -> list[str]:
-    """What does not pass of the hidden checks at these seeds, all in one process."""
-    jobs = [(check, seed, cases_of(check, seed)) for seed in seeds for check in hidden.CHECKS]
+    """What does not pass of all checks with marks, open and hidden, at these seeds, all in one process."""
+    marked = [check for check in (*CHECKS, *hidden.CHECKS) if check.points]
+    jobs = [(check, seed, cases_of(check, seed)) for seed in seeds for check in marked]
     frames = run_scenarios(folder, PARTS, [(check.scenario, given) for check, _, given in jobs])
     assert next(frames)["status"] == "ok"
     found = []
@@ -65,12 +66,12 @@ def test_hints_give_no_inputs_away() -> None:
 
 
 @pytest.mark.parametrize("name", SUBMISSIONS)
-def test_right_solutions_get_all_hidden_marks(name: str, tmp_path: Path) -> None:
+def test_right_solutions_get_all_marks(name: str, tmp_path: Path) -> None:
     assert lost(workshop.write(SUBMISSIONS[name], tmp_path), range(3)) == []
 
 
 @pytest.mark.slow
-def test_right_solutions_get_all_hidden_marks_at_fifty_seeds(tmp_path: Path) -> None:
+def test_right_solutions_get_all_marks_at_fifty_seeds(tmp_path: Path) -> None:
     folders = [workshop.write(files, tmp_path / name) for name, files in SUBMISSIONS.items()]
     jobs = [(folder, range(start, start + 10)) for folder in folders for start in range(0, 50, 10)]
     with ThreadPoolExecutor(2) as pool:
