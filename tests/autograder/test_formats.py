@@ -20,6 +20,7 @@ from autograder.staff.formats import (
     gradescope_problems,
     one_line,
 )
+from autograder.staff.service import text
 
 PROBLEMS = ["Autograd Backward", "Linear"]
 STAGES: dict[str, Any] = {
