@@ -20,8 +20,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 NOT_NEEDED = ("runner.py", "conftest.py", "debugger.py")
 STAFF = ("__init__.py", "record.py", "hidden.py", "expected.py", "grading.py", "formats.py", "handins.py")
 STAFF_FOLDERS = ("isolation", "service")
-# Start a process or belong into the submission's: never imported by the grader.
-PROGRAMS = ("autograder.worker", "autograder.staff.isolation.warm", "autograder.staff.service.start")
 SEED_FILE = "class_seed.txt"
 Files = dict[str, bytes]
 
@@ -102,7 +100,7 @@ def contents(config: dict[str, Any], wheels: Path | None, root: Path = ROOT) -> 
     files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
     modules = [name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in sorted(files)]
     build = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()[:12]
-    config = {**config, "modules": [name for name in modules if name not in PROGRAMS], "grader": build}
+    config = {**config, "modules": modules, "grader": build}
     files["config.json"] = (json.dumps(config, indent=1) + "\n").encode()
     files.update({f"wheels/{path.name}": path.read_bytes() for path in wheel_files(wheels)})
     return dict(sorted(files.items()))

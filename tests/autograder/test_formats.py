@@ -20,6 +20,7 @@ from autograder.staff.formats import (
     gradescope_problems,
     one_line,
 )
+from autograder.staff.service import text
 
 PROBLEMS = ["Autograd Backward", "Linear"]
 STAGES: dict[str, Any] = {
@@ -106,14 +107,37 @@ def test_any_string_survives_the_services_substitution(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "safe"),
+    ("given_text", "safe"),
     [
         ("sigmoid: 3", "sigmoid : 3"), ("a:b:c::", "a :b :c ::"), ("é: x", "é: x"), ("\t:\x1b[31m", " : [31m"),
         ("tab\n: \ud800:", "tab :  :"), ("", ""),
     ],
 )  # fmt: skip
-def test_what_colon_safe_writes(text: str, safe: str) -> None:
-    assert colon_safe(text) == safe
+def test_what_colon_safe_writes(given_text: str, safe: str) -> None:
+    assert colon_safe(given_text) == safe
+
+
+def test_a_students_text_is_bounded_and_harmless() -> None:
+    assert text.clean("a\x1b[31m\tb\u202e\ud800") == "a [31m b  "
+    assert len(text.clean("x" * 10_000)) == text.MOST_OF_A_LINE
+    failing = [
+        {
+            "exercise": "Linear",
+            "points": 1.0,
+            "status": "failed",
+            "check": str(n),
+            "feedback": f"  head\n    {n} " + "y" * 400,
+        }
+        for n in range(2000)
+    ]
+    exercise = {"name": "Linear", "points": 5.0, "earned": 0.0, "hidden": False, "passed": False, "hint": ""}
+    view = {
+        "exercises": [exercise] * 100, "checks": failing, "total": 0.0, "possible": 5.0, "status": "graded", "notes": [],
+        "seed": 1, "level": [], "digest": "",
+    }  # fmt: skip
+    printed = "\n".join(text.report(view))
+    assert text.MOST / 2 < len(printed) < text.MOST + 1000
+    assert "more was left out" in printed
 
 
 RESULTS: dict[str, Any] = {
