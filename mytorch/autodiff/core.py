@@ -9,7 +9,7 @@ import numpy as np
 
 from mytorch.autodiff.errors import stored_in_plain_array
 from mytorch.autodiff.kinds import zeros_like
-from mytorch.autodiff.tracer import Forward, Reverse, Traced, plain, walk_back
+from mytorch.autodiff.tracer import LARGE, Forward, Reverse, Traced, plain, walk_back
 from mytorch.autodiff.tree import flatten, tree_map
 from mytorch.nn.rules import fit
 
@@ -42,7 +42,8 @@ def vjp(fun: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
 def record(fun: Function, leaves: Sequence[Any], has_aux: bool = False) -> tuple[Any, Function, Any]:
     """Run ``fun(*leaves)`` in reverse mode: its value, a function from cotangents to gradients (both lists), its aux.
 
-    That function may be given gradients of the leaves to add to; it then adds in the order of one single walk back.
+    That function may be given gradients of the leaves to add to; it then adds in the order of one single walk back. With
+    once=True it can be called once only, and takes the list apart as it goes.
     """
     values = [as_leaf(leaf) for leaf in leaves]
     run = Reverse()
@@ -52,12 +53,14 @@ def record(fun: Function, leaves: Sequence[Any], has_aux: bool = False) -> tuple
     _check_outputs(traced)
     numbers = [v.mark if type(v) is Traced and v.run is run else None for v in traced]
 
-    def pull(cotangents: Sequence[Any], so_far: Sequence[Any] | None = None) -> list[Any]:
+    def pull(cotangents: Sequence[Any], so_far: Sequence[Any] | None = None, once: bool = False) -> list[Any]:
         start = {} if so_far is None else {v.mark: g for v, g in zip(variables, so_far) if g is not None}
         for number, g in zip(numbers, cotangents):
             if number is not None and g is not None:
                 start[number] = start[number] + g if number in start else g
-        gradients = walk_back(run, start)
+        # Among large arrays the list is taken apart on the way; among small ones that only takes time.
+        large = any(getattr(value, "nbytes", 0) >= LARGE for value in values)
+        gradients = walk_back(run, start, once and large)
         if so_far is not None:
             return [gradients.get(variable.mark) for variable in variables]
         seen = {id(g) for g in cotangents}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.autodiff.tracer import TABLE, Reverse, Traced, bind, is_float, plain, walk_back
+from mytorch.autodiff.tracer import TABLE, Outline, Reverse, Traced, bind, is_float, plain, walk_back
 from mytorch.nn.rules import fit
 
 Function = Callable[..., Any]
@@ -19,10 +19,14 @@ class Rule:
     ``pull(g, y, args, kwargs, wanted)``: the gradient of each wanted argument, given the output's (reverse mode).
     ``push(tangents, y, args, kwargs)``: the output's tangent, given those of the arguments or None (forward mode).
     ``reads``: whether the derivative depends on the arguments, which therefore must not be changed in between.
+    ``several``: whether there may be several outputs, a tuple.
+    ``forgets``: whether ``kept(args, wanted, y)`` tells which of them, and of y, the walk back needs.
     """
 
     reads = True
     pulls_onto = False
+    forgets = False
+    several = True
 
     def __init__(self, fun: Function, name: str) -> None:
         self.fun = fun
@@ -41,9 +45,15 @@ class Rule:
 class Elementwise(Rule):
     """y[i] depends on the i-th entries alone: one partial derivative ``d(y, *args)`` per argument, None for zero."""
 
-    def __init__(self, fun: Function, name: str, partials: Sequence[Function | None]) -> None:
+    several = False
+
+    def __init__(self, fun: Function, name: str, partials: Sequence[Function | None], of: str = "xy") -> None:
         super().__init__(fun, name)
-        self.partials = partials
+        self.partials, self.of = partials, of
+        self.forgets = of != "xy"
+
+    def kept(self, args: list, wanted: Sequence[Any], y: Any) -> tuple[list, Any]:
+        return ([Outline(args[0])], y) if self.of == "y" else (args, None)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if len(args) == 1 and not kwargs and type(args[0]) is Traced:  # the common case, quicker
@@ -69,8 +79,12 @@ class Homework(Rule):
     Its Jacobian is diagonal, hence its own transpose: the backward function applied to a tangent pushes it forward.
     """
 
-    def __init__(self, fun: Function, name: str, backward: Function) -> None:
+    forgets = True
+    several = False
+
+    def __init__(self, fun: Function, name: str, backward: Function, factors: Sequence[Sequence[int]]) -> None:
         super().__init__(fun, name)
+        self.factors = factors  # per gradient, the arguments that it reads
         self.backward = backward
         self.selective = getattr(backward, "selective", False)
         self.reads = getattr(backward, "reads_inputs", False)
@@ -78,6 +92,10 @@ class Homework(Rule):
     def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: dict, wanted: Sequence[Any]) -> Sequence[Any]:
         gradients = self.backward(g, *args, needs=wanted) if self.selective else self.backward(g, *args)
         return gradients if len(args) > 1 else (gradients,)
+
+    def kept(self, args: list, wanted: Sequence[Any], y: Any) -> tuple[list, Any]:
+        read = [i for number, factors in zip(wanted, self.factors) if number for i in factors]
+        return [x if i in read or not hasattr(x, "dtype") else Outline(x) for i, x in enumerate(args)], None
 
     def push(self, tangents: Sequence[Any], y: Any, args: Sequence[Any], kwargs: dict) -> Any:
         # Everything in the output's shape and dtype first, so that nothing is summed or rounded on the way.
@@ -142,24 +160,32 @@ class Explicit(Rule):
             if type(output) is Traced and output.run is run and part is not None:
                 part = fit(np.broadcast_to(part, value.shape), output)
                 start[output.mark] = start[output.mark] + part if output.mark in start else part
-        gradients = walk_back(run, start)
+        gradients = walk_back(run, start, once=True)
         return [None if t is None else gradients.get(t.mark) for t in tangents]
 
 
 def elementwise(
-    fun: Function, *partials: Function | None, name: str | None = None, call: Function | None = None
+    fun: Function,
+    *partials: Function | None,
+    name: str | None = None,
+    call: Function | None = None,
+    of: str = "xy",
 ) -> Rule:
     """Register an elementwise function by its partial derivatives: ``elementwise(np.sin, lambda y, x: np.cos(x))``.
 
     partials: one ``d(y, *args)`` per argument in the arguments' shapes, y being the function's value; None for zero.
+    of: "x" or "y" where the one partial derivative reads nothing else, so that the other array need not be kept.
     Returns the rule, which can be called as the function.
     """
-    return _register(fun, Elementwise(call or fun, name or _name(fun), partials))
+    return _register(fun, Elementwise(call or fun, name or _name(fun), partials, of))
 
 
-def homework(fun: Function, backward: Function, call: Function | None = None) -> Rule:
-    """Register an elementwise function by a backward function of ``mytorch.nn.functional``."""
-    return _register(fun, Homework(call or fun, _name(fun), backward))
+def homework(fun: Function, backward: Function, *factors: Sequence[int]) -> Rule:
+    """Register an elementwise function by a backward function of ``mytorch.nn.functional``.
+
+    factors: for each argument, the numbers of those that its gradient reads.
+    """
+    return _register(fun, Homework(fun, _name(fun), backward, factors))
 
 
 def linear(fun: Function, *transposes: Any, name: str | None = None, call: Function | None = None) -> Any:

@@ -18,38 +18,10 @@ OPERATORS = {
 UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute}
 COMPARISONS = ("lt", "le", "eq", "ne", "gt", "ge")
 METHODS = [
-    "all",
-    "any",
-    "argmax",
-    "argmin",
-    "argpartition",
-    "argsort",
-    "choose",
-    "clip",
-    "compress",
-    "conj",
-    "conjugate",
-    "cumprod",
-    "cumsum",
-    "diagonal",
-    "dot",
-    "max",
-    "mean",
-    "min",
-    "nonzero",
-    "prod",
-    "ravel",
-    "repeat",
-    "round",
-    "searchsorted",
-    "squeeze",
-    "std",
-    "sum",
-    "swapaxes",
-    "take",
-    "trace",
-    "var",
-]
+    "all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "clip", "compress", "conj", "conjugate",
+    "cumprod", "cumsum", "diagonal", "dot", "max", "mean", "min", "nonzero", "prod", "ravel", "repeat", "round",
+    "searchsorted", "squeeze", "std", "sum", "swapaxes", "take", "trace", "var",
+]  # fmt: skip
 # ufunc.reduce and ufunc.accumulate, by the functions that do the same.
 REDUCTIONS: dict[Any, tuple[Any, Any]] = {
     np.add: (np.sum, np.cumsum), np.multiply: (np.prod, np.cumprod),

@@ -78,12 +78,28 @@ class Traced:
         raise no_rule(function)
 
 
+class Outline:
+    """What is left of an array that no rule will read again, so that its memory is free for the next one."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, array: Any) -> None:
+        self.shape, self.dtype = array.shape, array.dtype
+
+
+LARGE = 1 << 16  # bytes from which an outline is worth its time
+
+
 class Reverse:
-    """A run that records. ``operation_list`` grows by one step per operation and is walked back by ``walk_back``."""
+    """A run that records. ``operation_list`` grows by one step per operation and is walked back by ``walk_back``.
 
-    __slots__ = ("append", "constants", "count", "level", "operation_list", "watching")
+    watching: whether constants are checked for changes. whole: whether steps keep what no rule will read, to be looked at.
+    """
 
-    def __init__(self, watching: bool = True) -> None:
+    __slots__ = ("append", "constants", "count", "level", "operation_list", "watching", "whole")
+
+    def __init__(self, watching: bool = True, whole: bool = False) -> None:
+        self.whole = whole
         self.level = next(_began)
         self.operation_list: list[Step] = []
         self.count = 0  # numbers of variables begin at 1, so that a number is true and None is not
@@ -103,14 +119,18 @@ class Reverse:
             for value, mark in zip(values, marks):
                 if mark is None and not isinstance(value, (float, int)):
                     self.watch(value, rule.name)
-        if isinstance(output, tuple):
+        if rule.several and isinstance(output, tuple):
             numbers = list(range(self.count + 1, self.count + 1 + len(output)))
             self.count += len(output)
             self.append(Step(rule, values, kwargs, output, marks, numbers))
             wrapped = [Traced(o, self, n) if is_float(o) else o for o, n in zip(output, numbers)]
             return output._make(wrapped) if hasattr(output, "_make") else tuple(wrapped)
         self.count = number = self.count + 1
-        self.append(Step(rule, values, kwargs, output, marks, number))
+        if rule.forgets and output.nbytes >= LARGE and not self.whole:
+            values, kept = rule.kept(values, marks, output)
+            self.append(Step(rule, values, kwargs, kept, marks, number))
+        else:
+            self.append(Step(rule, values, kwargs, output, marks, number))
         return Traced(output, self, number)
 
     def watch(self, value: Any, where: str) -> None:
@@ -182,15 +202,21 @@ def bind(rule: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     return run.record(rule, rule.fun(*values, **kwargs), values, marks, kwargs)
 
 
-def walk_back(run: Reverse, gradients: dict[int, Any]) -> dict[int, Any]:
+def walk_back(run: Reverse, gradients: dict[int, Any], once: bool = False) -> dict[int, Any]:
     """Walk a run's list once, in reverse. gradients: by number of variable, those to start from; the same dict is returned.
 
     A gradient is let go as soon as it has been passed on. What an operation without gradient read costs nothing.
+    once: nobody will walk this list again, so each step is let go as well, and the memory of its arrays serves for the
+    gradients.
     """
     if run.constants:
         run.check_unchanged()
     take = gradients.pop
-    for step in reversed(run.operation_list):
+    steps: Any = reversed(run.operation_list)
+    if once:
+        run.operation_list.insert(0, None)  # type: ignore[arg-type]
+        steps = iter(run.operation_list.pop, None)
+    for step in steps:
         makes = step.makes
         if type(makes) is int:
             g = take(makes, None)

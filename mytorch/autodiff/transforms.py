@@ -67,7 +67,7 @@ def value_and_grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, h
                 "grad differentiates real-valued functions, and this one returned a complex number. Take a real part of it, "
                 "such as np.abs(result)**2, or pass holomorphic=True if it has a complex derivative."
             )
-        gradients = build(pull([np.ones((), dtype if dtype.kind in "fc" else float)]))
+        gradients = build(pull([np.ones((), dtype if dtype.kind in "fc" else float)], once=True))
         return ((value, aux) if has_aux else value), gradients
 
     return gradient
@@ -83,7 +83,7 @@ def elementwise_grad(fun: Function, argnums: Argnums = 0) -> Function:
     def gradient(*args: Any, **kwargs: Any) -> Any:
         call, leaves, build = _split_arguments(fun, argnums, args, kwargs)
         value, pull, _ = record(call, leaves)
-        return build(pull([_ones_like(v) for v in flatten(value)[0]]))
+        return build(pull([_ones_like(v) for v in flatten(value)[0]], once=True))
 
     return gradient
 
@@ -230,7 +230,7 @@ class _Recomputed(Rule):
         return self.pull_onto(g, args, [None] * len(args))
 
     def pull_onto(self, g: Any, args: Sequence[Any], so_far: Sequence[Any]) -> Sequence[Any]:
-        return record(self.again, args)[1](g, so_far)
+        return record(self.again, args)[1](g, so_far, once=True)
 
     def push(self, tangents: Sequence[Any], y: Any, args: Sequence[Any], kwargs: dict) -> Any:
         return push(self.again, args, tangents)[1]
@@ -247,7 +247,7 @@ def trace(fun: Function) -> Function:
     @_named(fun, "trace")
     def traced(*args: Any, **kwargs: Any) -> Autograd:
         leaves, build = flatten(args)
-        run = Reverse()
+        run = Reverse(whole=True)
         known: dict[int, Any] = {}
         arguments = []
         for leaf in leaves:

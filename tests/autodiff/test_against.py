@@ -1,6 +1,5 @@
 """The same functions in JAX and PyTorch, random functions, and the list of what NumPy has."""
 
-# ruff: noqa: E501
 from __future__ import annotations
 
 from contextlib import suppress
@@ -45,14 +44,27 @@ def jax_floats(result: Any) -> tuple:
 
 
 TORCH: list[tuple[str, Any, Any]] = [  # the name of a case, and the same in PyTorch
-    ("tanh", lambda t, x: t.tanh(x), None), ("prod", lambda t, x: x.prod(1), None), ("std", lambda t, x: x.std((0, 2), unbiased=False, keepdim=True), None),
-    ("logaddexp", lambda t, x, y: t.logaddexp(x, y), None), ("cumprod", lambda t, x: x.cumprod(-1), None), ("matmul batches", lambda t, x, y: x @ y, None),
-    ("einsum three", lambda t, x, y, z: t.einsum("bij,ij,j->b", x, y, z), None), ("solve batch", lambda t, a, b: t.linalg.solve(a, b), None),
-    ("inv", lambda t, x: t.linalg.inv(x), None), ("slogdet", lambda t, x: t.linalg.slogdet(x)[1], None), ("svd values", lambda t, x: t.linalg.svdvals(x), None),
-    ("pinv", lambda t, x: t.linalg.pinv(x), None), ("norm nuc", lambda t, x: t.linalg.norm(x, "nuc"), None), ("getitem fancy", lambda t, x: x[[0, 2, 0], [1, 1, 1]], None),
-    ("sort", lambda t, x: x.sort(0)[0], None), ("kron", lambda t, x, y: t.kron(x, y), None), ("cross", lambda t, x, y: t.linalg.cross(x, y.expand(4, 3)), None),
-    ("diff", lambda t, x: t.diff(x, n=2, dim=1), None), ("hypot", lambda t, x, y: t.hypot(x, y), None), ("eigh", lambda t, x: t.linalg.eigh((x + x.mT) / 2)[0], 0),
-]  # fmt: skip
+    ("tanh", lambda t, x: t.tanh(x), None),
+    ("prod", lambda t, x: x.prod(1), None),
+    ("std", lambda t, x: x.std((0, 2), unbiased=False, keepdim=True), None),
+    ("logaddexp", lambda t, x, y: t.logaddexp(x, y), None),
+    ("cumprod", lambda t, x: x.cumprod(-1), None),
+    ("matmul batches", lambda t, x, y: x @ y, None),
+    ("einsum three", lambda t, x, y, z: t.einsum("bij,ij,j->b", x, y, z), None),
+    ("solve batch", lambda t, a, b: t.linalg.solve(a, b), None),
+    ("inv", lambda t, x: t.linalg.inv(x), None),
+    ("slogdet", lambda t, x: t.linalg.slogdet(x)[1], None),
+    ("svd values", lambda t, x: t.linalg.svdvals(x), None),
+    ("pinv", lambda t, x: t.linalg.pinv(x), None),
+    ("norm nuc", lambda t, x: t.linalg.norm(x, "nuc"), None),
+    ("getitem fancy", lambda t, x: x[[0, 2, 0], [1, 1, 1]], None),
+    ("sort", lambda t, x: x.sort(0)[0], None),
+    ("kron", lambda t, x, y: t.kron(x, y), None),
+    ("cross", lambda t, x, y: t.linalg.cross(x, y.expand(4, 3)), None),
+    ("diff", lambda t, x: t.diff(x, n=2, dim=1), None),
+    ("hypot", lambda t, x, y: t.hypot(x, y), None),
+    ("eigh", lambda t, x: t.linalg.eigh((x + x.mT) / 2)[0], 0),
+]
 
 
 @pytest.mark.parametrize(("name", "f", "which"), TORCH, ids=[row[0] for row in TORCH])
@@ -71,11 +83,29 @@ def test_gradient_as_in_pytorch(name: str, f: Any, which: int | None) -> None:
 
 # Random functions of two 3-vectors. All steps are analytic and tame, so that a complex step is exact to rounding:
 # f(x + i h v) = f(x) + i h f'(x) v + O(h**2) with h = 1e-20 (Squire and Trapp, 1998).
-UNARY = [np.sin, np.cos, np.tanh, np.arctan, lambda x: np.exp(np.sin(x)), lambda x: np.sqrt(x * x + 1), lambda x: np.log(x * x + 2),
-         np.cumsum, lambda x: np.flip(x), lambda x: x[np.array([2, 0, 0])], lambda x: np.roll(x, 1) * 0.5, lambda x: x - np.mean(x), lambda x: x**2 / (1 + x**2),
-         lambda x: np.einsum("ij,j->i", np.reshape(np.concatenate([x, x * 2, np.sin(x)]), (3, 3)), x) / 5, lambda x: np.linalg.solve(np.eye(3) * 4 + np.outer(np.sin(x), np.cos(x)), x),
-         lambda x: np.prod(np.stack([x, np.cos(x)]), axis=0), lambda x: np.where(np.array([True, False, True]), x, 1.0), lambda x: np.convolve(x, np.sin(x), "same"),
-         lambda x: np.tensordot(np.outer(x, np.cos(x)), np.sin(x), 1), lambda x: np.diff(np.pad(x, (1, 0))), lambda x: np.mean(x * x) * x]  # fmt: skip
+UNARY = [
+    np.sin,
+    np.cos,
+    np.tanh,
+    np.arctan,
+    lambda x: np.exp(np.sin(x)),
+    lambda x: np.sqrt(x * x + 1),
+    lambda x: np.log(x * x + 2),
+    np.cumsum,
+    lambda x: np.flip(x),
+    lambda x: x[np.array([2, 0, 0])],
+    lambda x: np.roll(x, 1) * 0.5,
+    lambda x: x - np.mean(x),
+    lambda x: x**2 / (1 + x**2),
+    lambda x: np.einsum("ij,j->i", np.reshape(np.concatenate([x, x * 2, np.sin(x)]), (3, 3)), x) / 5,
+    lambda x: np.linalg.solve(np.eye(3) * 4 + np.outer(np.sin(x), np.cos(x)), x),
+    lambda x: np.prod(np.stack([x, np.cos(x)]), axis=0),
+    lambda x: np.where(np.array([True, False, True]), x, 1.0),
+    lambda x: np.convolve(x, np.sin(x), "same"),
+    lambda x: np.tensordot(np.outer(x, np.cos(x)), np.sin(x), 1),
+    lambda x: np.diff(np.pad(x, (1, 0))),
+    lambda x: np.mean(x * x) * x,
+]
 BINARY = [
     np.add,
     np.subtract,

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mytorch.autodiff import checkpoint, grad, jvp
+from mytorch.autodiff import checkpoint, core, grad, jvp, tracer, vjp
+from tests.autodiff.cases import CASES, elementwise
+from tests.autodiff.helper import floats
 
 
 def chain(n: int, step: Callable = np.sin) -> Callable:
@@ -92,3 +94,63 @@ def test_solve_is_solved_once_each_way(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = np.eye(3) * 2 + 0.1, np.ones((3, 2))
     grad(lambda a, b: np.sum(np.linalg.solve(a, b) ** 2), (0, 1))(a, b)
     assert calls == ["solve"]  # the one on the way back; the forward one is the function's own
+
+
+ELEMENTWISE = [*elementwise.CASES, "operators", "where scalar", "clip none", "sum of views"]
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_what_large_arrays_forget_is_not_missed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every size counts as large: outlines instead of arrays, lists that are taken apart. Both orders are unchanged."""
+    ours, args = CASES[name]
+
+    def f(*x: Any) -> Any:
+        return floats(ours(np, *x))
+
+    def loss(*x: Any) -> Any:
+        return sum(np.sum(np.abs(part) ** 2) for part in f(*x))
+
+    def both() -> list[Any]:
+        first = grad(loss, tuple(range(len(args))))(*args)
+        _, pull = vjp(lambda *x: grad(loss, tuple(range(len(args))))(*x), *args)
+        return [*first, *pull(first), *pull(first), *jvp(lambda *x: vjp(f, *x)[1](f(*args)), args, args)[1]]
+
+    expected = both()
+    for module in (tracer, core):
+        monkeypatch.setattr(module, "LARGE", 0)
+    for a, b in zip(both(), expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_large_arrays_that_no_rule_reads_are_not_kept() -> None:
+    x = np.linspace(0.1, 0.2, 20_000)
+    for step, arrays in ((lambda x: x * 1.01, 5), (lambda x: x + 1.0, 5), (lambda x: np.exp(x * 0.01), 56)):
+        assert peak(lambda step=step: grad(chain(50, step))(x)) / x.nbytes < arrays  # type: ignore[misc]
+    kept = peak(lambda: grad(chain(50, lambda x: x * x * 0.5))(x)) / x.nbytes
+    assert 50 < kept < 56
+    slope = grad(lambda x: np.sum(np.exp(x) / x))(x)
+    np.testing.assert_allclose(slope, np.exp(x) / x - np.exp(x) / x**2)
+
+
+def test_shared_arrays_among_large_ones() -> None:
+    """The same array as both factors, as an argument twice, as its own view, as output and input, and kept by the caller."""
+    x = np.linspace(0.5, 1.5, 20_000)
+    before = x.copy()
+
+    def f(x: Any, y: Any) -> Any:
+        z = x * x + (+x) * y
+        view = np.reshape(z, (2, -1))
+        return np.sum(view * view / (view + 1.0)) + np.sum(z[::-1] * x)
+
+    big = grad(f, (0, 1))(x, x)
+    v = np.cos(x)
+    h = 1e-6
+    slope = (f(x + h * v, x - h * v) - f(x - h * v, x + h * v)) / (2 * h)
+    assert np.sum(big[0] * v) - np.sum(big[1] * v) == pytest.approx(slope, rel=1e-7)
+    assert not np.shares_memory(*big)
+    np.testing.assert_array_equal(x, before)
+    a, pull = vjp(lambda x: (np.exp(x), +x, x), x)
+    first, second = pull(a)[0], pull(a)[0]
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(a[0], np.exp(before))
+    np.testing.assert_allclose(first, np.exp(2 * x) + 2 * x)

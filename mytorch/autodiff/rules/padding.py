@@ -17,8 +17,9 @@ COPIES = ("reflect", "symmetric", "wrap")
 def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
     """np.pad in all of its modes but 'empty' and functions. constant_values and end_values may be traced beside the array."""
     shape = np.shape(array)
-    if isinstance(pad_width, dict):
-        pad_width = [np.broadcast_to(pad_width.get(i, pad_width.get(i - len(shape), 0)), 2) for i in range(len(shape))]
+    if isinstance(pad_width, dict):  # by axis, which may be counted from the end
+        by_axis: dict[int, Any] = {axis % len(shape): width for axis, width in pad_width.items()}
+        pad_width = [np.broadcast_to(by_axis.get(i, 0), 2) for i in range(len(shape))]
     if callable(mode) or mode == "empty":
         raise NotImplementedError(
             f"np.pad with mode={mode!r} has no rule of differentiation. All other modes have; np.concatenate joins anything."
