@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from autograder.staff import classroom
+from autograder.staff.classroom import command as classroom
 
 POSSIBLE = 10
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from autograder.staff import package
 from autograder.staff.packing import tar_bytes
+from autograder.staff.platforms import package
 from tests.autograder import workshop
 from tests.autograder.solutions import SIMPLE
 
@@ -33,7 +33,7 @@ ENVIRONMENT = {
 def options(platform: str, out: Path, *arguments: str) -> argparse.Namespace:
     """The options of a command of the platform as if given on the command line; the platform's Python is this one."""
     parser = argparse.ArgumentParser()
-    importlib.import_module(f"autograder.staff.{platform}").configure(parser)
+    importlib.import_module(f"autograder.staff.platforms.{platform}").configure(parser)
     given = ["--out", str(out), "--seed", str(SEED), *arguments]
     return parser.parse_args(given if "--python" in arguments else [*given, "--python", sys.executable])
 
@@ -106,7 +106,7 @@ def wheel(folder: Path, name: str, files: dict[str, str]) -> Path:
 
 
 def problems_and_points(hidden: bool = True) -> dict[str, float]:
-    from autograder.staff import hidden as hidden_exercises
+    from autograder.staff.marks import hidden as hidden_exercises
 
     rows = [*package.EXERCISES, *(hidden_exercises.EXERCISES if hidden else [])]
     return {exercise.name: exercise.points for exercise in rows if exercise.points}

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from autograder.staff import autolab
-from autograder.staff.formats import autolab_problems
 from autograder.staff.packing import tar_bytes
-from autograder.staff.service import job
+from autograder.staff.platforms import autolab
+from autograder.staff.platforms.formats import autolab_problems
+from autograder.staff.platforms.service import job
 from tests.autograder import platform_tools as tools
 
 MAKE = "make"
@@ -99,7 +99,7 @@ def test_a_right_solution(folder: Path) -> None:
 def test_a_wrong_one_is_told_what_is_wrong(built: dict[str, bytes], tmp_path: Path) -> None:
     files = tools.acting({"ReLU": "x = x.copy(); raise ValueError('shape: \\x1b[31m é: <b>')"})
     files |= {"Makefile": "all:\n\techo mine\n", "autograde.tar": "x", "autograder/exercises.py": "raise SystemExit(3)"}
-    files |= {"numpy.py": "raise SystemExit(3)", "mytorch-grader/autograder/staff/service/job.py": "print(1)"}
+    files |= {"numpy.py": "raise SystemExit(3)", "mytorch-grader/autograder/staff/platforms/service/job.py": "print(1)"}
     folder = place(built, tools.handin(files), tmp_path / "job")
     output = tools.run([MAKE], folder, LC_ALL="C", LANG="C")[1]
     scores = graded(output)

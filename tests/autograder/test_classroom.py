@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from autograder.staff import __main__ as staff
-from autograder.staff import classroom
-from autograder.staff.store import Reports, is_record, replace_file
+from autograder.staff.classroom import command as classroom
+from autograder.staff.classroom.store import Reports, is_record, replace_file
 from tests.autograder import workshop
 from tests.autograder.fake_grader import FakeGrader, main
 from tests.autograder.solutions import SIMPLE
@@ -137,16 +137,16 @@ def test_another_grader_grades_anew(
 
 
 def test_the_fingerprint_is_of_what_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = tmp_path / "autograder" / "staff" / "classroom.py"
-    here.parent.mkdir(parents=True)
-    for name in ("autograder/compare.py", "autograder/staff/hidden.py", "autograder/staff/pages.py"):
+    here = tmp_path / "autograder" / "staff" / "classroom" / "command.py"
+    for name in ("autograder/compare.py", "autograder/staff/marks/hidden.py", "autograder/staff/pages/write.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("a")
     monkeypatch.setattr(classroom, "__file__", str(here))
     seen = {classroom.fingerprint(hidden=True), classroom.fingerprint(hidden=False)}
-    (tmp_path / "autograder/staff/pages.py").write_text("b")
+    (tmp_path / "autograder/staff/pages/write.py").write_text("b")
     seen.add(classroom.fingerprint(hidden=True))
     assert len(seen) == 2
-    for name in ("autograder/compare.py", "autograder/staff/hidden.py"):
+    for name in ("autograder/compare.py", "autograder/staff/marks/hidden.py"):
         (tmp_path / name).write_text("b")
         seen.add(classroom.fingerprint(hidden=True))
     assert len(seen) == 4
@@ -271,7 +271,7 @@ def test_what_the_system_refuses_is_not_the_students_fault(
     def refuse(path: Path) -> Any:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("autograder.staff.marking.open_handin", refuse)
+    monkeypatch.setattr("autograder.staff.classroom.marking.open_handin", refuse)
     assert grade(submissions, tmp_path / "reports") == 1
     assert {row["status"] for row in rows(tmp_path / "reports").values()} == {"GRADER_ERROR"}
 
@@ -279,7 +279,7 @@ def test_what_the_system_refuses_is_not_the_students_fault(
 def test_no_sandbox_no_marks(submissions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                              capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     monkeypatch.setenv("FAKE_NO_SANDBOX", "1")
-    monkeypatch.setattr("autograder.staff.marking.PAUSE", 0.01)
+    monkeypatch.setattr("autograder.staff.classroom.marking.PAUSE", 0.01)
     assert grade(submissions, tmp_path / "reports") == 2
     assert "no sandbox here" in capsys.readouterr().err
     monkeypatch.delenv("FAKE_NO_SANDBOX")
@@ -502,13 +502,13 @@ def test_a_mistake_in_our_pages_takes_no_mark_away(
 
     out = tmp_path / "out"
     with monkeypatch.context() as patched:
-        patched.setattr("autograder.staff.pages.write_reports", mistake)
+        patched.setattr("autograder.staff.pages.write.write_reports", mistake)
         assert grade(submissions, out) == 1
     assert "class page: KeyError" in capsys.readouterr().err
     assert rows(out)["s05@x.edu/1"]["total"] == "5"
     assert "of ours" in (out / "records/.class.traceback.txt").read_text()
     with monkeypatch.context() as patched:
-        patched.setattr("autograder.staff.pages.write_feedback", mistake)
+        patched.setattr("autograder.staff.pages.write.write_feedback", mistake)
         assert grade(submissions, out, "--seed", "1") == 1
     assert {row["total"] for row in rows(out).values()} == {"GRADER_ERROR"}
     assert grade(submissions, out) == 0

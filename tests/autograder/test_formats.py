@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.staff.formats import (
+from autograder.staff.platforms.formats import (
     AUTOLAB_MOST,
     autolab_problems,
     colon_safe,
@@ -20,7 +20,7 @@ from autograder.staff.formats import (
     gradescope_problems,
     one_line,
 )
-from autograder.staff.service import text
+from autograder.staff.platforms.service import text
 
 PROBLEMS = ["Autograd Backward", "Linear"]
 STAGES: dict[str, Any] = {

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from autograder.staff.gradebook import text, write_gradebook
+from autograder.staff.classroom.gradebook import text, write_gradebook
+from autograder.staff.classroom.store import safe_name
 from autograder.staff.record import GRADER_ERROR, UNREADABLE, Record
-from autograder.staff.store import safe_name
 from tests.autograder.fake_grader import fake_result
 
 

@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
-from autograder.staff import gradescope, hidden
-from autograder.staff.formats import gradescope_problems
-from autograder.staff.service import job, start, wheels
-from autograder.staff.service.limits import judge_limit, parse_time
+from autograder.staff.marks import hidden
+from autograder.staff.platforms import gradescope
+from autograder.staff.platforms.formats import gradescope_problems
+from autograder.staff.platforms.service import job, start, wheels
+from autograder.staff.platforms.service.limits import judge_limit, parse_time
 from tests.autograder import platform_tools as tools
 
 BASH = shutil.which("bash") or ""
@@ -84,7 +85,7 @@ def test_the_zip(tmp_path: Path) -> None:
             assert b"\r" not in text
         names = packed.namelist()
     assert not [name for name in names if "handout" in name or "page" in name or name.startswith("mytorch")]
-    assert "autograder/staff/service/job.py" in names
+    assert "autograder/staff/platforms/service/job.py" in names
 
 
 @needs_bash

@@ -15,8 +15,8 @@ from autograder.exercises import CHECKS, EXERCISES, cases_of
 from autograder.grade import run_unit
 from autograder.helpers import Check
 from autograder.isolate import run_scenarios
-from autograder.staff import grading, hidden
-from autograder.staff.grading import Graded, grade_submission, plain_process
+from autograder.staff.marks import grading, hidden
+from autograder.staff.marks.grading import Graded, grade_submission, plain_process
 from autograder.staff.record import GRADED, CheckRecord, ExerciseRecord, seeds_for, student_view
 from tests.autograder import workshop
 from tests.autograder.solutions import ACTIVATION, ENGINE, FUNCTIONAL, LINEAR, MLP, SIMPLE

@@ -20,8 +20,8 @@ from autograder.exercises import CHECKS, cases_of
 from autograder.grade import judge_frame, run_unit
 from autograder.isolate import RUNTIME, run_scenarios
 from autograder.plain import pack, unpack
-from autograder.staff import hidden
-from autograder.staff.expected import Tape, expected, slope
+from autograder.staff.marks import hidden
+from autograder.staff.marks.expected import Tape, expected, slope
 from tests.autograder import workshop
 from tests.autograder.mistakes_engine import LOOP
 from tests.autograder.mistakes_rules import CE_RULE, DIV, EXP, LOG, MATMUL, MUL, SUB

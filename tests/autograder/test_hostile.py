@@ -12,8 +12,8 @@ import pytest
 
 from autograder.exercises import CHECKS, cases_of
 from autograder.plain import pack
-from autograder.staff.grading import Graded, grade_submission
 from autograder.staff.isolation.sandbox import Limits, Sandbox
+from autograder.staff.marks.grading import Graded, grade_submission
 from autograder.staff.record import seeds_for
 from tests.autograder.hostile_handins import FOR_MARKS, HARMLESS, SELF_HARM
 from tests.autograder.solutions import SIMPLE

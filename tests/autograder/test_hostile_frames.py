@@ -19,7 +19,7 @@ from autograder.grade import Grades, Result, explain_dependencies, run_unit
 from autograder.helpers import Check
 from autograder.plain import pack
 from autograder.report import as_data, feedback, feedback_for_all, scores_line, table
-from autograder.staff import hidden
+from autograder.staff.marks import hidden
 
 ALL = [*CHECKS, *hidden.CHECKS]
 # One check of every kind of scenario and of expectation.

@@ -12,14 +12,14 @@ from typing import Any, cast
 import pytest
 
 from autograder.hints import HINTS
-from autograder.staff import pages
-from autograder.staff.charts import bins_of
-from autograder.staff.classdata import TROUBLE, Class, class_data, sentence
-from autograder.staff.markup import STYLE, line, visible
-from autograder.staff.page_class import class_page
-from autograder.staff.page_student import parse, student_page
+from autograder.staff.pages import write as pages
+from autograder.staff.pages.charts import bins_of
+from autograder.staff.pages.classdata import TROUBLE, Class, class_data, sentence
+from autograder.staff.pages.markup import STYLE, line, visible
+from autograder.staff.pages.page_class import class_page
+from autograder.staff.pages.page_student import parse, student_page
+from autograder.staff.pages.similarity import Pair
 from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE, Record, student_view
-from autograder.staff.similarity import Pair
 
 HOSTILE = {
     "script": "<script>alert(1)</script>",

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.staff import similarity
-from autograder.staff.similarity import Fingerprint, fingerprint, similar
+from autograder.staff.pages import similarity
+from autograder.staff.pages.similarity import Fingerprint, fingerprint, similar
 from tests.autograder import workshop
 from tests.autograder.mistakes_engine import ENGINE_MISTAKES
 from tests.autograder.mistakes_rules import RULE_MISTAKES

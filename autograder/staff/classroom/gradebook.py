@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from autograder.archives import shown
+from autograder.staff.classroom.store import replace_file
 from autograder.staff.record import GRADED, GRADER_ERROR, Record
-from autograder.staff.store import replace_file
 
 BEFORE = ["student", "version", "counts", "status", "total", "possible"]
 AFTER = ["hidden total", "hidden possible", "seconds", "level", "source", "digest", "notes"]

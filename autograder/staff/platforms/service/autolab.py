@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograder.staff.formats import one_line
-from autograder.staff.service.text import clean, decisive, report
+from autograder.staff.platforms.formats import one_line
+from autograder.staff.platforms.service.text import clean, decisive, report
 
 MOST_OF_A_HINT = 400
 

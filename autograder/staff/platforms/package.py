@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from autograder.exercises import EXERCISES
-from autograder.staff import hidden
-from autograder.staff.service.job import LONGEST, MARGIN
-from autograder.staff.service.wheels import fits
+from autograder.staff.marks import hidden
+from autograder.staff.platforms.service.job import LONGEST, MARGIN
+from autograder.staff.platforms.service.wheels import fits
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 # What only students or only staff at home use. Everything else of autograder/ goes along; of staff/, what is named.
 NOT_NEEDED = ("runner.py", "conftest.py", "debugger.py")
-STAFF = ("__init__.py", "record.py", "hidden.py", "expected.py", "grading.py", "formats.py", "handins.py")
-STAFF_FOLDERS = ("isolation", "service")
+STAFF = ("__init__.py", "record.py", "handins.py", "platforms/__init__.py", "platforms/formats.py")
+STAFF_FOLDERS = ("isolation", "marks", "platforms/service")
 SEED_FILE = "class_seed.txt"
 Files = dict[str, bytes]
 

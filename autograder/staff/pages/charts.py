@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from autograder.staff.markup import number
+from autograder.staff.pages.markup import number
 
 WIDTHS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 MOST_BINS = 14

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from autograder.staff.markup import block, line, name, number, page, table
+from autograder.staff.pages.markup import block, line, name, number, page, table
 from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE
 
 # The column at which report.feedback starts its texts; what stands before it is the label.

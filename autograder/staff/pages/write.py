@@ -18,11 +18,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from autograder.staff.classdata import Summary, class_data, summary
-from autograder.staff.page_class import class_page
-from autograder.staff.page_student import student_page
+from autograder.staff.pages.classdata import Summary, class_data, summary
+from autograder.staff.pages.page_class import class_page
+from autograder.staff.pages.page_student import student_page
+from autograder.staff.pages.similarity import Pair
 from autograder.staff.record import Record, student_view
-from autograder.staff.similarity import Pair
 
 __all__ = ["class_data", "class_page", "student_page", "summary", "write_feedback", "write_reports"]
 

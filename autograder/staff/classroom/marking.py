@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from autograder.archives import CannotGrade, Contents, shown, write
+from autograder.staff.classroom.progress import Progress
+from autograder.staff.classroom.store import Reports, is_record, now
 from autograder.staff.handins import Handin, open_handin
-from autograder.staff.progress import Progress
 from autograder.staff.record import FORMAT, GRADED, GRADER_ERROR, UNREADABLE, Record, seeds_for
-from autograder.staff.store import Reports, is_record, now
 
 OWN_ERROR = "An error of the grader itself: this submission has no mark yet, and staff have to look at it."
 KEPT = "kept"

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from autograder.archives import CannotGrade, shown, write
+from autograder.staff.classroom.store import Reports
 from autograder.staff.handins import find, open_handin, same_student
 from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE, Record
-from autograder.staff.store import Reports
 
 
 def again(record: Record, submissions: Path, fingerprint: str,

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-HOME = HERE.parent.parent.parent
+HOME = HERE.parents[3]
 CONFIG = "config.json"
 ERROR = "GRADER_ERROR"
 
@@ -96,7 +96,7 @@ def unpacked_wheels(root: Path, config: dict[str, Any]) -> Iterator[Path | None]
         yield None
         return
     sys.path.insert(0, str(HOME))
-    from autograder.staff.service.wheels import NoWheel, unpack
+    from autograder.staff.platforms.service.wheels import NoWheel, unpack
 
     with tempfile.TemporaryDirectory(prefix="mytorch-site-", dir=root, ignore_cleanup_errors=True) as site:
         try:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autograder.hints import HINTS
+from autograder.staff.pages.similarity import Pair
 from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE, Record
-from autograder.staff.similarity import Pair
 
 # Ends without a value: told apart from misconceptions about the subject.
 TROUBLE = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from autograder.staff.charts import bars, histogram
-from autograder.staff.classdata import TODO, TROUBLE, Class, Summary
-from autograder.staff.markup import block, line, link, name, number, page, table
+from autograder.staff.pages.charts import bars, histogram
+from autograder.staff.pages.classdata import TODO, TROUBLE, Class, Summary
+from autograder.staff.pages.markup import block, line, link, name, number, page, table
+from autograder.staff.pages.similarity import Pair
 from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE
-from autograder.staff.similarity import Pair
 
 MOST_MISCONCEPTIONS, MOST_IN_PRACTICE, MOST_GROUPS = 20, 6, 40
 FEW = 6

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from autograder.exercises import EXERCISES
-from autograder.staff import pages, similarity
-from autograder.staff.gradebook import Row, write_gradebook
+from autograder.staff.classroom.gradebook import Row, write_gradebook
+from autograder.staff.classroom.store import Reports, replace_file
 from autograder.staff.handins import Handin, same_student
+from autograder.staff.pages import similarity
+from autograder.staff.pages import write as pages
+from autograder.staff.pages.similarity import Fingerprint
 from autograder.staff.record import GRADED, Record
-from autograder.staff.similarity import Fingerprint
-from autograder.staff.store import Reports, replace_file
 
 
 def after(reports: Reports, record: Record, name: str, folder: Path | None) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograder.staff.service.limits import Verdict
-from autograder.staff.service.text import about, clean, feedback, table
+from autograder.staff.platforms.service.limits import Verdict
+from autograder.staff.platforms.service.text import about, clean, feedback, table
 
 
 def results(view: dict[str, Any], config: dict[str, Any], note: str = "") -> dict[str, Any]:

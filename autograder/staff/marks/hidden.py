@@ -14,7 +14,7 @@ import numpy as np
 from autograder.exercises import Exercise
 from autograder.helpers import Check, Given, normal, one_hot, positive
 from autograder.scenarios_program import FORWARDS, OPERATIONS
-from autograder.staff.expected import expected
+from autograder.staff.marks.expected import expected
 from autograder.test_functional import rule_expected, rule_suspects
 
 ENGINE, FUNCTIONS, LAYERS = "Hidden Engine", "Hidden Functions", "Hidden Layers"

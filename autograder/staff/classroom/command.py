@@ -18,32 +18,25 @@ from typing import Any
 
 from autograder.archives import CannotGrade, shown
 from autograder.exercises import EXERCISES
-from autograder.staff.again import again, record_of
-from autograder.staff.class_reports import after, finish
+from autograder.staff.classroom.again import again, record_of
+from autograder.staff.classroom.marking import MakeGrader, NoGrader, Outcome, Stopped, Task, grade_class
+from autograder.staff.classroom.progress import Progress
+from autograder.staff.classroom.reports import after, finish
+from autograder.staff.classroom.store import Reports, safe_name
 from autograder.staff.handins import Handin, find, newest, same_student
-from autograder.staff.marking import MakeGrader, NoGrader, Outcome, Stopped, Task, grade_class
-from autograder.staff.progress import Progress
 from autograder.staff.record import GRADER_ERROR
-from autograder.staff.store import Reports, safe_name
 
 TIME_LIMIT = 2.0
-# Files that mark nothing: a change of them grades nobody anew.
-NO_PART_OF_MARKING = {
-    "__main__", "again", "autolab", "charts", "class_reports", "classdata", "classroom", "formats", "gradebook", "gradescope",
-    "handins", "handout", "markers", "markup", "package", "packing", "page_class", "page_student", "pages", "progress",
-    "similarity", "store",
-}  # fmt: skip
+# Below autograder/, what marks: a change elsewhere grades nobody anew.
+MARKING = ("*.py", "staff/record.py", "staff/marks/*.py", "staff/isolation/*.py")
 
 
 def fingerprint(**options: object) -> str:
     """A hash of all that a mark depends on beside the submission and the seeds."""
     digest = hashlib.sha256()
-    here = Path(__file__).resolve().parent
-    for path in sorted(here.parent.rglob("*.py")):
-        name = path.relative_to(here.parent)
-        if "student_files" in name.parts or (path.parent == here and path.stem in NO_PART_OF_MARKING):
-            continue
-        digest.update(f"{name.as_posix()}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    top = Path(__file__).resolve().parents[2]
+    for path in sorted(path for pattern in MARKING for path in top.glob(pattern)):
+        digest.update(f"{path.relative_to(top).as_posix()}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     import numpy as np
 
     about = {**options, "python": platform.python_version(), "numpy": np.__version__}
@@ -69,7 +62,7 @@ class SandboxGrader:
         self._stack.close()
 
     def grade(self, folder: Path, seeds: tuple[int, int]) -> dict[str, Any]:
-        from autograder.staff.grading import grade_submission
+        from autograder.staff.marks.grading import grade_submission
 
         chosen = {"hidden": self._options.hidden, "limit": self._options.time_limit}
         return dict(grade_submission(folder, seeds, run_with=self._run, **chosen))
@@ -88,7 +81,7 @@ def possible(hidden: bool) -> float:
     """The marks there are."""
     total = sum(exercise.points for exercise in EXERCISES)
     if hidden:
-        from autograder.staff.hidden import EXERCISES as HIDDEN
+        from autograder.staff.marks.hidden import EXERCISES as HIDDEN
 
         total += sum(exercise.points for exercise in HIDDEN)
     return total

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-HOME = Path(__file__).resolve().parent.parent.parent.parent
+HOME = Path(__file__).resolve().parents[4]
 CONFIG, MARKER, TOP, TAR = "config.json", ".mytorch-grader", "mytorch-grader", "autograde.tar"
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 PUBLIC = "autograder/exercises.py"
@@ -90,9 +90,9 @@ def need_numpy() -> None:
 
 def run(options: argparse.Namespace) -> bytes:
     """Grade, and render for the platform; what the platform would not take is an error of ours."""
-    from autograder.staff import formats
+    from autograder.staff.platforms import formats
+    from autograder.staff.platforms.service import autolab, gradescope, limits
     from autograder.staff.record import student_view
-    from autograder.staff.service import autolab, gradescope, limits
 
     config = json.loads((HOME / CONFIG).read_text(encoding="utf-8"))
     note = ""
@@ -193,8 +193,8 @@ def grade_one(options: argparse.Namespace, config: dict[str, Any]) -> Any:
     """The record of the job's submission. Everything is imported before any of it runs: our files may be deleted then."""
     import_all(config)
     from autograder.archives import CannotGrade, write
-    from autograder.staff.grading import grade_submission
     from autograder.staff.isolation.sandbox import Limits, Sandbox
+    from autograder.staff.marks.grading import grade_submission
     from autograder.staff.record import UNREADABLE, seeds_for
 
     started = time.monotonic()
@@ -232,7 +232,7 @@ def grade_one(options: argparse.Namespace, config: dict[str, Any]) -> Any:
 def blank(config: dict[str, Any], source: str, level: list[str]) -> Any:
     """The record of a submission before anything of it has run: no marks in any exercise."""
     from autograder.exercises import EXERCISES
-    from autograder.staff import hidden
+    from autograder.staff.marks import hidden
     from autograder.staff.record import FORMAT, GRADED, ExerciseRecord
 
     def row(exercise: Any, is_hidden: bool) -> ExerciseRecord:

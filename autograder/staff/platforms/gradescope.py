@@ -7,8 +7,8 @@ import math
 import sys
 from typing import Any
 
-from autograder.staff import package
 from autograder.staff.packing import zip_bytes
+from autograder.staff.platforms import package
 
 NAME = "autograder.zip"
 NUMPY = "numpy>=1.26"
@@ -38,7 +38,7 @@ command -v "$PYTHON" >/dev/null || install @APT@
 
 if [ -d "$WHEELS" ]; then
     # Without a network: the wheels that fit are unpacked to where this Python looks.
-    "$PYTHON" -I -B "$SOURCE/autograder/staff/service/wheels.py" "$WHEELS" \
+    "$PYTHON" -I -B "$SOURCE/autograder/staff/platforms/service/wheels.py" "$WHEELS" \
         "$("$PYTHON" -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" || stop "the wheels cannot be used"
 elif ! "$PYTHON" -I -c 'import numpy' 2>/dev/null; then
     "$PYTHON" -I -m pip --version >/dev/null 2>&1 || install python3-pip
@@ -54,7 +54,7 @@ RUN = r"""#!/usr/bin/env bash
 # AUTOGRADER_ROOT takes the place of /autograder; STAFF reads what is printed here, students do not.
 ROOT=${AUTOGRADER_ROOT:-/autograder}
 cd "$ROOT" || exit 1
-@PYTHON@ -I -B "$ROOT/source/autograder/staff/service/start.py" gradescope --root "$ROOT" </dev/null
+@PYTHON@ -I -B "$ROOT/source/autograder/staff/platforms/service/start.py" gradescope --root "$ROOT" </dev/null
 """
 
 

@@ -17,7 +17,7 @@ from autograder.helpers import Check
 from autograder.hints import HINTS
 from autograder.isolate import run_scenarios
 from autograder.report import feedback
-from autograder.staff import hidden as hidden_exercises
+from autograder.staff.marks import hidden as hidden_exercises
 from autograder.staff.record import CheckRecord, ExerciseRecord
 from autograder.student import MODULES
 

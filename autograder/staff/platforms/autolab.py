@@ -8,10 +8,10 @@ import re
 import sys
 from typing import Any
 
-from autograder.staff import package
-from autograder.staff.formats import one_line
 from autograder.staff.packing import tar_bytes
-from autograder.staff.service.job import MARKER, TAR, TOP
+from autograder.staff.platforms import package
+from autograder.staff.platforms.formats import one_line
+from autograder.staff.platforms.service.job import MARKER, TAR, TOP
 
 COLUMNS = {"scoreboard": [{"hdr": "Total", "asc": False}]}
 LOST = (
@@ -41,7 +41,7 @@ all:
 	elif ! "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' </dev/null >/dev/null 2>&1; \
 	then why='$(PYTHON) is missing here or older than 3.10. Staff - choose another image, or build with --python'; \
 	elif ! tar -xf @TAR@ >/dev/null 2>&1; then why='@TAR@ cannot be unpacked. Staff - upload it again'; \
-	elif out=$$("$(PYTHON)" -I -B @TOP@/autograder/staff/service/start.py autolab $(if $(KEEP),--keep) \
+	elif out=$$("$(PYTHON)" -I -B @TOP@/autograder/staff/platforms/service/start.py autolab $(if $(KEEP),--keep) \
 		</dev/null 2>/dev/null); \
 	then whole=yes; fi; \
 	if test -n "$$whole" && test -n "$$out"; then printf '\n%s\n' "$$out"; \
