@@ -223,9 +223,18 @@ FORGED = {
     "another check": ("{'status': 'ok', 'token': token, 'check': 5, 'values': []}", 1),
     "a second import": ("{'status': 'ok', 'token': token}", 1),
     "no check": ("{'status': 'passed', 'token': token, 'check': 0, 'values': []}", 1),
+    # An array has no truth value: compared with a word it would have been an error of the grader's own.
+    "an array as status": ("{'status': np.zeros(2), 'token': token, 'check': 0, 'values': []}", 1),
+    "an array as token": ("{'status': 'ok', 'token': np.zeros(2), 'check': 0, 'values': []}", 1),
+    "an array as check": ("{'status': 'ok', 'token': token, 'check': np.zeros(2), 'values': []}", 1),
+    "an empty array as check": ("{'status': 'ok', 'token': token, 'check': np.zeros(0), 'values': []}", 1),
+    "a list as status": ("{'status': ['ok'], 'token': token, 'check': 0, 'values': []}", 1),
+    "yes and no as check": ("{'status': 'ok', 'token': token, 'check': False, 'values': []}", 1),
+    "no dictionary": ("[np.zeros(2)]", 1),
 }  # fmt: skip
 FORGER = """
 import sys, os
+import numpy as np
 def forge():
     from autograder.plain import pack
     frame = sys._getframe()

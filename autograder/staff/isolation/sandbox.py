@@ -272,10 +272,8 @@ class Sandbox:
         wait = self.limits.start
         for number in range(-1, count):
             frame = reader.frame(time.monotonic() + wait, wait)
-            if frame["status"] in ("ok", "todo", "error"):
-                wrong = frame.get("token") != token or (number >= 0 and frame.get("check") != number)
-                if wrong or (number < 0 and "check" in frame):
-                    frame = {"status": "malformed", "text": "a result that belongs to another check"}
+            if frame["status"] in ("ok", "todo", "error") and not _belongs(frame, token, number):
+                frame = {"status": "malformed", "text": "a result that belongs to another check"}
             frames.append(frame)
             if frame["status"] in ("time", "died", "malformed") or (number < 0 and frame["status"] != "ok"):
                 return frames
@@ -284,6 +282,14 @@ class Sandbox:
             # Whoever sends more than was asked for may have sent the rest too.
             frames[1:] = [{"status": "malformed", "text": "more results than there are checks"}] * (len(frames) - 1)
         return frames
+
+
+def _belongs(frame: dict[str, Any], token: str, number: int) -> bool:
+    """Whether a frame is of this job and of this check (-1: of the import). Its values may be anything, arrays too."""
+    found, check = frame.get("token"), frame.get("check")
+    if not isinstance(found, str) or found != token:
+        return False
+    return "check" not in frame if number < 0 else type(check) is int and check == number
 
 
 class _WarmGone(Exception):
@@ -345,7 +351,9 @@ class _Reader:
             frame = unpack(data)
         except Malformed as error:
             return {"status": "malformed", "text": str(error)}
-        if not isinstance(frame, dict) or frame.get("status") not in ("ok", "todo", "error"):
+        # An array is equal to nothing and to everything at once, so types come before values.
+        status = frame.get("status") if isinstance(frame, dict) else None
+        if not isinstance(status, str) or status not in ("ok", "todo", "error"):
             return {"status": "malformed", "text": "no result of a check"}
         return frame
 
