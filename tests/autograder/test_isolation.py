@@ -176,6 +176,24 @@ def test_the_environment_is_ours(
     }  # fmt: skip
 
 
+def test_one_sandbox_is_closed_to_the_other(sandboxes: dict[str, Sandbox], tmp_path: Path) -> None:
+    """Two jobs grade two submissions at a time; without Landlock, only their users keep them apart."""
+    one, other = sandboxes["no landlock"], sandboxes["no namespaces"]
+    has(one, "own user")
+    run(other, tmp_path / "secret", "")
+    copy = other._folder / "slot" / "submission" / "mytorch" / "autograd_engine.py"
+    assert found(one, tmp_path, f"open({str(copy)!r}).read(5)") == "PermissionError"
+    assert found(one, tmp_path, "len(open(__file__).read(5))") == "5"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux")
+def test_the_kernel_ends_submissions_first(sandboxes: dict[str, Sandbox]) -> None:
+    warm = sandboxes["all"]._warm
+    assert warm is not None
+    assert int(Path(f"/proc/{warm.pid}/oom_score_adj").read_text()) == 1000
+    assert int(Path("/proc/self/oom_score_adj").read_text()) < 1000
+
+
 def test_no_descriptor_but_the_way_out_is_open(sandboxes: dict[str, Sandbox], tmp_path: Path) -> None:
     answers = [found(sandboxes["all"], tmp_path, f"bool(os.fstat({number}))") for number in range(3, 24)]
     assert answers.count("True") == 1

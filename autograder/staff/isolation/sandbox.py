@@ -122,7 +122,11 @@ class Sandbox:
         raise AssertionError
 
     def _prepare(self) -> None:
-        self._folder.chmod(0o755)
+        # Root lets its submissions in by their group, which is of this sandbox alone: with several jobs, and no Landlock, one
+        # submission could otherwise read the one that is graded beside it.
+        if os.getuid() == 0:
+            os.chown(self._folder, -1, self._uid)
+        self._folder.chmod(0o750)
         for name in FILES:
             target = self._folder / "runtime" / "autograder" / name
             target.parent.mkdir(parents=True, exist_ok=True)
