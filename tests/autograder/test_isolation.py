@@ -223,6 +223,27 @@ def test_the_environment_is_ours(
     }  # fmt: skip
 
 
+LEAVER = """
+import os
+home = os.environ["HOME"]
+for act in (
+    lambda: os.makedirs(home + "/a/b"), lambda: os.symlink("all my solutions", home + "/link"),
+    lambda: os.close(os.open(home + "/file", os.O_CREAT)), lambda: os.chmod(home + "/a", 0),
+):
+    try: act()
+    except OSError: pass
+"""
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_nothing_is_left_for_the_next_one(sandboxes: dict[str, Sandbox], tmp_path: Path, level: str) -> None:
+    assert run(sandboxes[level], tmp_path / "one", LEAVER)[0]["status"] == "ok"
+    assert (
+        run(sandboxes[level], tmp_path / "other", "import os\nassert not os.listdir(os.environ['HOME'])\n")[0]["status"]
+        == "ok"
+    )
+
+
 def test_one_sandbox_is_closed_to_the_other(sandboxes: dict[str, Sandbox], tmp_path: Path) -> None:
     """Two jobs grade two submissions at a time; without Landlock, only their users keep them apart."""
     one, other = sandboxes["no landlock"], sandboxes["no namespaces"]
