@@ -227,8 +227,8 @@ LEAVER = """
 import os
 home = os.environ["HOME"]
 for act in (
-    lambda: os.makedirs(home + "/a/b"), lambda: os.symlink("all my solutions", home + "/link"),
-    lambda: os.close(os.open(home + "/file", os.O_CREAT)), lambda: os.chmod(home + "/a", 0),
+    lambda: os.makedirs(home + "/a/b/c/d"), lambda: os.symlink("all my solutions", home + "/link"),
+    lambda: os.close(os.open(home + "/file", os.O_CREAT)), lambda: os.chmod(home + "/a/b/c", 0), lambda: os.chmod(home + "/a/b", 0), lambda: os.chmod(home + "/a", 0),
 ):
     try: act()
     except OSError: pass

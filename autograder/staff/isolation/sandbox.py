@@ -94,9 +94,8 @@ class Sandbox:
     def close(self) -> None:
         """End the warm process and all below it, and remove what was written."""
         self._stop()
-        for path in (self._folder / "slot").rglob("*"):
-            if path.is_dir() and not path.is_symlink():
-                path.chmod(0o755)
+        if (self._folder / "slot").is_dir():
+            _make_writable(self._folder / "slot")
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def run_scenarios(
@@ -379,10 +378,12 @@ class _Reader:
 
 
 def _make_writable(folder: Path) -> None:
+    """From the top down, each folder before it is looked into, whatever its modes were."""
     folder.chmod(0o755)
-    for path in folder.rglob("*"):
-        if path.is_dir() and not path.is_symlink():
-            path.chmod(0o755)
+    for top, folders, _ in os.walk(folder):
+        for path in (Path(top, name) for name in folders):
+            if not path.is_symlink():
+                path.chmod(0o755)
 
 
 def _how(code: int) -> str:
