@@ -226,10 +226,13 @@ def test_the_environment_is_ours(
 LEAVER = """
 import os
 home = os.environ["HOME"]
-for act in (
-    lambda: os.makedirs(home + "/a/b/c/d"), lambda: os.symlink("all my solutions", home + "/link"),
-    lambda: os.close(os.open(home + "/file", os.O_CREAT)), lambda: os.chmod(home + "/a/b/c", 0), lambda: os.chmod(home + "/a/b", 0), lambda: os.chmod(home + "/a", 0),
-):
+acts = [
+    lambda: os.makedirs(home + "/a/b/c/d"),
+    lambda: os.symlink("all my solutions", home + "/link"),
+    lambda: os.close(os.open(home + "/file", os.O_CREAT)),
+    *(lambda name=name: os.chmod(home + name, 0) for name in ("/a/b/c", "/a/b", "/a")),
+]
+for act in acts:
     try: act()
     except OSError: pass
 """

@@ -94,8 +94,9 @@ class Sandbox:
     def close(self) -> None:
         """End the warm process and all below it, and remove what was written."""
         self._stop()
-        if (self._folder / "slot").is_dir():
-            _make_writable(self._folder / "slot")
+        for name in ("slot", "home"):
+            if (self._folder / name).is_dir():
+                _make_writable(self._folder / name)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def run_scenarios(
