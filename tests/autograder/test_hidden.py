@@ -255,6 +255,21 @@ for name, module in list(sys.modules.items()):
             assert not any(r.earned for r in results)
 
 
+@pytest.mark.parametrize(("name", "wrong"), [("Sigmoid", "y * (1 + y)"), ("Tanh", "1 - x * x")])
+def test_what_a_wrong_activation_costs_is_no_luck(name: str, wrong: str, tmp_path: Path) -> None:
+    """Every network has each activation, so that the same mistake loses the same checks at every seed."""
+    body = (
+        f"y = self.state = {'np.tanh(x)' if name == 'Tanh' else '1 / (1 + np.exp(-x))'}\n"
+        f"self.autograd_engine.add_operation([x], y, [None], lambda grad, x: grad * ({wrong}))\nreturn y"
+    )
+    folder = workshop.write(workshop.fill({**STYLES["fused"], f"{name}.forward": body}), tmp_path)
+    seeds = range(10)
+    found = lost(folder, seeds)
+    costs = [sorted(line.partition(" at seed ")[0] for line in found if f" at seed {s}: " in line) for s in seeds]
+    assert "deep networks" in costs[0]
+    assert all(cost == costs[0] for cost in costs), costs
+
+
 def test_the_open_values_don_t_pass_for_the_hidden_seed() -> None:
     """What is right for one seed is wrong for another, for every check whose numbers are drawn."""
     fixed = {"values as large as 10000"}
