@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import gc
 import json
@@ -20,6 +21,8 @@ import pytest
 from autograder.staff import __main__ as staff
 from autograder.staff.classroom import command as classroom
 from autograder.staff.classroom.store import Reports, is_record, replace_file
+from autograder.staff.platforms.package import class_seed
+from autograder.staff.record import seeds_for
 from tests.autograder import workshop
 from tests.autograder.fake_grader import FakeGrader, main
 from tests.autograder.solutions import SIMPLE
@@ -341,7 +344,7 @@ def test_the_class_seed_is_never_lost(submissions: Path, tmp_path: Path, capsys:
     assert grade(submissions, out) == 2
     assert "seed.json is damaged" in capsys.readouterr().err
     assert grade(submissions, out, "--seed", str(seed)) == 0
-    assert "0 graded now, 20 were graded before" not in capsys.readouterr().out
+    assert "0 graded now, 20 were graded before, 1 cannot be read." in capsys.readouterr().out
     seeds = [(record["seed"], record["hidden_seed"]) for record in records(out).values()]
     assert len(set(seeds)) >= 11
 
@@ -375,6 +378,18 @@ def test_reports_are_no_submissions(submissions: Path, tmp_path: Path, capsys: p
     hand_in(out / "records", "a", "marks 1")
     assert grade(out / "records", out) == 2
     assert "folder of reports" in capsys.readouterr().err
+    # The two swapped: reports among the hand-ins would be students from then on.
+    before = sorted(path.name for path in submissions.iterdir())
+    assert grade(out, submissions) == 2
+    assert "folder of reports" in capsys.readouterr().err
+    assert sorted(path.name for path in submissions.iterdir()) == before
+
+
+def test_a_packages_seed_is_taken(submissions: Path, tmp_path: Path) -> None:
+    seed = class_seed(argparse.Namespace(class_seed=None, out=tmp_path / "dist"))
+    assert grade(submissions, tmp_path / "reports", "--seed", str(seed)) == 0
+    for record in records(tmp_path / "reports").values():
+        assert (record["seed"], record["hidden_seed"]) == seeds_for(seed, record["digest"])
 
 
 @pytest.mark.parametrize(
@@ -594,7 +609,12 @@ def test_again(
     (submissions / "s05@x.edu_1_handin.tar").unlink()
     assert again(submissions, out, "s05@x.edu") == 2
     assert "not in" in capsys.readouterr().err
-    for given, near in (("s99@x.edu", "s09@x.edu"), ("luk", "luck@x.edu"), ("zzz", "No name is like it")):
+    for given, near in (
+        ("s99@x.edu", "s09@x.edu"),
+        ("luk", "luck@x.edu"),
+        ("oke", "broken@x.edu"),
+        ("zzz", "No name is like it"),
+    ):
         assert again(submissions, out, given) == 2
         assert near in capsys.readouterr().err
     assert grade(submissions, tmp_path / "nowhere", "--again", "s01") == 2

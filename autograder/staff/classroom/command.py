@@ -103,8 +103,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         return value
 
     def seed(text: str) -> int:
-        if not text.isdecimal() or len(text) > 18:
-            raise argparse.ArgumentTypeError(f"{text!r} is no seed; give a whole number of at most 18 digits")
+        # The packages' seeds have up to 29 digits.
+        if not text.isdecimal() or len(text) > 40:
+            raise argparse.ArgumentTypeError(f"{text!r} is no seed; give a whole number of at most 40 digits")
         return int(text)
 
     parser.add_argument(

@@ -206,7 +206,8 @@ def grade_class(handins: Iterable[Handin], task: Task, make_grader: MakeGrader, 
 def _count(outcome: Outcome, one: Finished, progress: Progress) -> None:
     if one.note:
         progress.say(f"note: {one.note}")
-    outcome.kept += one.status == KEPT
+    # Every submission in one number: what cannot be read is counted there, also when that was found out before.
+    outcome.kept += one.status == KEPT and one.line != UNREADABLE
     outcome.graded += one.status == GRADED
     outcome.unreadable += UNREADABLE in (one.status, one.line)
     if one.status == GRADER_ERROR:

@@ -71,6 +71,9 @@ class Reports:
                 f"REPORTS ({self.folder}) lies in SUBMISSIONS ({submissions}), where it would be graded as a submission. "
                 "Give a folder beside it."
             )
+        if (submissions / self.seed_file.name).is_file() and (submissions / self.records.name).is_dir():
+            # The two were swapped, and records/ and feedback/ would become students.
+            raise CannotGrade(f"{submissions} is a folder of reports. Give the folder that holds the submissions.")
         for own in (self.records, self.feedback, self.work):
             if own.resolve() == given or own.resolve() in given.parents:
                 raise CannotGrade(f"{submissions} is a folder of reports. Give the folder that holds the submissions.")
