@@ -39,18 +39,23 @@ def write_gradebook(path: Path, rows: Callable[[], Iterable[Row]], columns: Iter
     columns: exercises that have a column in any case, in this order.
     """
     names = dict.fromkeys(columns)
+    hidden: dict[str, float] = {}
     for record, *_ in rows():
-        names.update(dict.fromkeys(e["name"] for e in record["exercises"]) if record else {})
+        # Practice has no marks, and a column of zeros would look like some.
+        marked = [e for e in record["exercises"] if e["points"]] if record else []
+        names.update(dict.fromkeys(e["name"] for e in marked))
+        hidden.update({e["name"]: e["points"] for e in marked if e["hidden"]})
     written = io.StringIO()
     table = csv.writer(written)
     table.writerow([*BEFORE, *(text(name) for name in names), *AFTER])
     for row in rows():
-        table.writerow(_cells(row, list(names)))
+        table.writerow(_cells(row, list(names), sum(hidden.values())))
     # The mark at the beginning tells Excel that this is UTF-8.
     replace_file(path, written.getvalue().encode("utf-8-sig", "replace"))
 
 
-def _cells(row: Row, names: list[str]) -> list[str | int | float]:
+def _cells(row: Row, names: list[str], of_hidden: float) -> list[str | int | float]:
+    """of_hidden: the marks of the hidden exercises, also for those of whom none was graded."""
     record, student, version, counts = row
     before: list[str | int | float] = [text(student), version, "yes" if counts else "no"]
     if record is None:
@@ -67,5 +72,6 @@ def _cells(row: Row, names: list[str]) -> list[str | int | float]:
     return [
         *before, record["status"], number(record["total"]), number(record["possible"]),
         *(earned.get(name, missing) for name in names),
-        number(sum(e["earned"] for e in hidden)), number(sum(e["points"] for e in hidden)), *after,
+        number(sum(e["earned"] for e in hidden)),
+        number(sum(e["points"] for e in hidden) if record["exercises"] else of_hidden), *after,
     ]  # fmt: skip
