@@ -172,7 +172,7 @@ def _results(
         results.append(replace(result, seconds=now - began))
         began = now
         if status_of(frame, number) not in ("ok", "todo", "error"):
-            about = "An earlier check of this class did not come back, so this one was not run."
+            about = "An earlier check in the same process did not come back."
             stopped = Problem(result.problem.hint if result.problem else "died", about)
     return results
 
@@ -219,7 +219,8 @@ def _problem_of(frame: dict[str, Any], status: str, limit: float, at_import: boo
         seconds = float(given) if isinstance(given, (int, float)) and 0 < given < 1e6 else limit
         return problem("time", got="nothing within the time limit", limit=seconds)
     if status == "died":
-        return problem("died", got="the process ended" + (f" ({text})" if text else ""))
+        how = text.removeprefix("the process ended ")
+        return problem("died", got="the process ended" + (f" ({how})" if how else ""))
     if status == "malformed":
         return problem("malformed", got="nothing that can be read" + (f" ({text})" if text else ""))
     if status == "todo":

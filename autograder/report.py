@@ -57,7 +57,8 @@ def _remark(results: list[Result]) -> str:
 def feedback(result: Result) -> list[str]:
     """What a check gave, expected and got, and what to look at next."""
     name = f"{result.check.exercise}: {result.check.name}"
-    worth = f"{number(result.check.points)} points" if result.check.points else "practice"
+    points = result.check.points
+    worth = f"{number(points)} {'point' if points == 1 else 'points'}" if points else "practice"
     if result.status == "blocked":
         return [f"  {name} ({worth})", f"    needs {result.needs} first"]
     found = result.problem

@@ -253,6 +253,34 @@ def test_a_students_page_says_what_to_do(tmp_path: Path) -> None:
     assert words.index("What to look at") < words.index("Practice, without marks")
 
 
+def test_names_of_functions_keep_their_letters_and_what_was_not_run_is_named() -> None:
+    stub = a_check(status="todo", check="sub", feedback="  F: sub (1 point)\n    sub_backward is not implemented yet")
+    lost = [
+        a_check(status="not run", check=name, feedback=f"  F: {name} (1 point)\n    not run: An earlier one did not.")
+        for name in ("one row", "batches")
+    ]
+    words = " ".join(read(student_page(student_view(a_record(checks=[stub, *lost])))).words)
+    assert "sub_backward is not implemented yet" in words
+    assert "Not run: An earlier one did not. (one row, batches)" in words
+
+
+def test_an_error_of_one_line_is_shown_once_whatever_the_shapes_in_it() -> None:
+    first = a_check(check="one", feedback=FEEDBACK.replace("nothing", "KeyError: shape (1, 2) is unknown"))
+    again = a_check(check="two", feedback=FEEDBACK.replace("nothing", "KeyError: shape (4, 3) is unknown"))
+    words = " ".join(read(student_page(student_view(a_record(checks=[first, again])))).words)
+    assert "shape (1, 2)" in words
+    assert "shape (4, 3)" not in words
+    assert "two (0 of 2 marks): stopped at the same line as above." in words
+
+
+def test_version_and_time_are_for_people() -> None:
+    record = a_record(version=0, started="2026-01-02T03:04:05+00:00")
+    words = " ".join(read(student_page(student_view(record))).words)
+    assert "version" not in words
+    assert "graded 2026-01-02 03:04 UTC" in words
+    assert "version 3" in " ".join(read(student_page(student_view(a_record(version=3)))).words)
+
+
 def test_an_unreadable_submission_has_its_reason() -> None:
     record = a_record(status=UNREADABLE, reason="handin.tar is cut off.", exercises=[], checks=[], total=0)
     words = " ".join(read(student_page(student_view(record))).words)

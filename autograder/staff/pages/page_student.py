@@ -49,9 +49,18 @@ def student_page(view: dict[str, Any]) -> str:
 
 def _handed_in(view: dict[str, Any]) -> str:
     source = str(view["source"]).replace("\\", "/").rstrip("/").rpartition("/")[2]
-    parts = [f"<code>{line(source)}</code>" if source else "", f"version {number(view['version'])}"]
-    parts.append(f"graded {line(view['started'], 40)}" if view["started"] else "")
+    # Where the name has no version, it is 0.
+    parts = [
+        f"<code>{line(source)}</code>" if source else "",
+        f"version {number(view['version'])}" * bool(view["version"]),
+    ]
+    parts.append(f"graded {line(_moment(view['started']), 40)}" if view["started"] else "")
     return f'<p class="quiet">{" · ".join(filter(None, parts))}</p>'
+
+
+def _moment(text: str) -> str:
+    """2026-11-21T11:42:10+00:00 for people; anything else stays as it is."""
+    return re.sub(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d)?\+00:00", r"\1 \2 UTC", str(text))
 
 
 def _marks(exercises: list[dict[str, Any]], checks: list[Check]) -> str:
@@ -145,16 +154,20 @@ def _hidden(exercises: list[dict[str, Any]]) -> list[str]:
 def _of_exercise(checks: list[Check]) -> list[str]:
     body: list[str] = []
     seen: set[tuple[str, ...]] = set()
+    not_run = [check for check in checks if check["status"] == "not run"]
     for check in checks:
         parts = parse(check["feedback"])
         if check["status"] in SHORT:
-            # A stub takes one line, however many checks it has.
+            # A stub takes one line, however many checks it has; what was not run one with the names of the checks.
             text = _short(check)
             if (text,) not in seen:
-                body.append(f"<p>{line(text, 400)}</p>")
+                alike = [other["check"] for other in not_run if _short(other) == text]
+                named = f" ({line(', '.join(alike), 400)})" if alike else ""
+                body.append(f"<p>{line(text, 400)}{named}</p>")
             seen.add((text,))
             continue
-        same = (parts.get("came", ""), parts.get("at", ""))
+        # The shapes in a message differ from case to case.
+        same = (re.sub(r"\d+", "0", parts.get("came", "")), parts.get("at", ""))
         if parts.get("at") and same in seen:
             what = f"{line(check['check'])} ({_worth(check)})"
             body.append(f'<p class="quiet">{what}: stopped at the same line as above.</p>')
@@ -167,7 +180,8 @@ def _of_exercise(checks: list[Check]) -> list[str]:
 def _short(check: Check) -> str:
     rows = [row.strip() for row in str(check["feedback"])[:4000].splitlines()[1:] if row.strip()]
     text = rows[0] if rows else "not implemented yet" if check["status"] == "todo" else "not run"
-    return f"{text[:1].upper()}{text[1:]}"
+    # sub_backward is a name, and stays as it is.
+    return text if "_" in text.partition(" ")[0] else f"{text[:1].upper()}{text[1:]}"
 
 
 def _box(check: Check, parts: dict[str, str]) -> str:
