@@ -305,6 +305,8 @@ def test_a_hand_in_that_is_none_gets_zeros_and_a_reason(folder: Path, data: byte
     assert set(graded(output).values()) == {0}
     assert "GRADER_ERROR" not in output.decode()
     assert "Your submission cannot be graded: handin.tar" in output.decode()
+    assert "checks passed" not in output.decode()
+    assert "not graded" in output.decode()
     assert "handin.tar" in json.loads(output.decode().splitlines()[-2])["Linear"]["all"]["hint"]
 
 

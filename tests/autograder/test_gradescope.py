@@ -165,6 +165,8 @@ def test_what_is_no_submission_gets_zeros_and_a_reason(
     assert results is not None
     assert set(scores(results).values()) == {0}
     assert "cannot be graded" in results["output"]
+    assert "--seed" not in results["output"]
+    assert {test["output"] for test in results["tests"]} == {"not graded"}
 
 
 @needs_bash

@@ -33,6 +33,8 @@ def table(view: dict[str, Any]) -> list[str]:
 
 def remark(view: dict[str, Any], exercise: dict[str, Any]) -> str:
     """How the exercise went, in a few words."""
+    if view["status"] == "unreadable":
+        return "not graded"
     if exercise["passed"]:
         return "all passed"
     if exercise["hidden"]:
@@ -52,6 +54,8 @@ def feedback(view: dict[str, Any], exercise: dict[str, Any]) -> list[str]:
     """What to look at in one exercise; of a hidden one, its general hint alone. What repeats itself is said once."""
     if exercise["passed"]:
         return []
+    if view["status"] == "unreadable":
+        return ["not graded"]
     if exercise["hidden"]:
         return [f"  {exercise['name']}: {clean(exercise['hint'])}"]
     lines: list[str] = []
@@ -84,7 +88,9 @@ def bounded(lines: list[str], most: int) -> list[str]:
 
 
 def about(view: dict[str, Any]) -> list[str]:
-    """What helps to repeat the grading: notes, seed, isolation."""
+    """What helps to repeat the grading: notes, seed, isolation. Where nothing was graded, there is nothing to repeat."""
+    if view["status"] == "unreadable":
+        return [clean(note) for note in view["notes"]]
     return [
         *(clean(note) for note in view["notes"]),
         f"The open exercises were given arrays of their own; python autograder/runner.py --seed {view['seed']} repeats them.",
