@@ -54,11 +54,22 @@ def _test(view: dict[str, Any], exercise: dict[str, Any], number: int, config: d
     }
 
 
-def not_graded(verdict: Verdict, possible: float) -> dict[str, Any]:
-    """The results of a submission that came too soon: the last graded one's score, and when the next one counts."""
+def not_graded(verdict: Verdict, config: dict[str, Any]) -> dict[str, Any]:
+    """The results of a submission that came too soon: the last graded one's score, and when the next one counts.
+
+    The score is that of a test with the visibility of the hidden exercises, whose marks are in it: a score at the top
+    would show students the total that they don't see otherwise.
+    """
     assert verdict.score is not None
-    return {
+    possible = sum(config["problems"].values())
+    test = {
+        "name": "The last graded submission",
         "score": min(max(verdict.score, 0.0), possible),
+        "max_score": possible,
+        "visibility": config["hidden_visibility"] if config["hidden"] else "visible",
+    }
+    return {
+        "tests": [test],
         "execution_time": 0.0,
         "output": verdict.note,
         "output_format": "text",

@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> bytes:
         verdict = limits.judge_limit(read_metadata(options.root), config["most"], config["hours"])
         note = verdict.note
         if not verdict.graded:
-            return _json(gradescope.not_graded(verdict, sum(config["problems"].values())))
+            return _json(gradescope.not_graded(verdict, config))
     view = student_view(grade_one(options, config))
     if options.platform == "autolab":
         output = autolab.render(view, config)
