@@ -19,6 +19,7 @@ from autograder.staff.marks import grading, hidden
 from autograder.staff.marks.grading import Graded, grade_submission, plain_process
 from autograder.staff.record import GRADED, CheckRecord, ExerciseRecord, seeds_for, student_view
 from tests.autograder import workshop
+from tests.autograder.mistakes_engine import LOOKUP
 from tests.autograder.solutions import ACTIVATION, ENGINE, FUNCTIONAL, LINEAR, MLP, SIMPLE
 
 SEEDS = (11, 987_654_321_012)
@@ -233,7 +234,7 @@ def test_whoever_hangs_everywhere_is_waited_for_less(tmp_path: Path) -> None:
     marks = earned(grade_submission(folder, SEEDS, run_with=run, limit=0.6))
     assert set(limits) == {0.6, 0.15}
     assert limits.count(0.6) < 6
-    assert marks["Autograd Backward"] == 0
+    assert marks["Autograd Backward"] < 1
     assert marks["Functional"] == 6
 
 
