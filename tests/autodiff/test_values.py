@@ -39,6 +39,10 @@ tril(x); triu(x); diag(x); diag(x[0]); pad(x, 1); tile(x, 2); delete(x, 1); uniq
 roll(x, 1); squeeze(x[None]); copysign(x[0, 0], -1.0); hypot(x[0, 0], 1.0); logaddexp(x[0, 0], 1.0); vecdot(x, x)
 linalg.vecdot(z, z); linalg.trace(x); linalg.diagonal(x); cumulative_sum(x[0]); cumulative_prod(x[0]); matvec(x, x[0])
 linalg.vector_norm(x); linalg.matrix_norm(x); linalg.svdvals(x); linalg.slogdet(x[:, :3])[1]; linalg.eigvalsh(x[:, :3])
+correlate(z[0], z[1, :2], "same"); correlate(z[0, :2], z[1], "same"); correlate(z[0, :2], z[1]); meshgrid(x[0], x[1], x[2])[1]
+einsum("...i,...i", x, x); einsum("...i,i...->...", x, x.T); einsum("i...", x); einsum("ij,...j", x[:2], x); einsum("ji", x)
+inner(x.reshape(1, 3, 4), x.reshape(3, 1, 4)); dot(x, x.reshape(3, 4, 1))
+linalg.cholesky(x[:, :3] + 2 * np.eye(3, dtype=x.dtype))
 linalg.lstsq(x, x[:, 0], rcond=None)[0]; linalg.lstsq(x.T, x.T, rcond=None)[1]; linalg.multi_dot([x, x.T, x]); vdot(x, x)
 """
 ENTRIES = [part.strip() for line in EXPRESSIONS.splitlines() for part in line.split(";") if part.strip()]
@@ -97,6 +101,21 @@ def test_padding_widths_by_axis() -> None:
         f = lambda x, widths=widths: np.pad(x, widths, mode="mean")  # noqa: E731
         np.testing.assert_allclose(vjp(f, X)[0], f(X))
         check_grads(f, (X,))
+
+
+@pytest.mark.parametrize("is_complex", [False, True])
+def test_gradients_of_what_reads_one_triangle_are_hermitian(is_complex: bool) -> None:
+    """The triangle stands for a Hermitian matrix, and a change of it is made Hermitian too, as in JAX."""
+    a = (Z if is_complex else X)[:, :3]
+    a = a + np.conj(a.T) + np.diag([3.0, 4.0, 6.0])
+    for f in (np.linalg.cholesky, lambda a: np.abs(np.linalg.eigh(a)[1]), np.linalg.eigvalsh):
+        value, pull = vjp(f, a)
+        g = pull(np.cos(np.arange(value.size)).reshape(value.shape).astype(value.dtype))[0]
+        np.testing.assert_allclose(g, np.conj(g.T), atol=1e-13)
+        tilted = np.array([[0, 1.0, 2.0], [0, 0, 3.0], [0, 0, 0]])
+        levelled = (tilted + tilted.T) / 2
+        np.testing.assert_allclose(jvp(f, (a,), (tilted,))[1], jvp(f, (a,), (levelled,))[1], atol=1e-13)
+        check_grads(lambda a, f=f: f((a + np.conj(a.T)) / 2), (a,))
 
 
 def test_upper_triangles_of_complex_matrices() -> None:

@@ -52,6 +52,12 @@ CASES: dict[str, tuple[Any, tuple]] = {
     "complex qr wide": (lambda m, x: tuple(m.linalg.qr(x)), (Z,)),
     "complex matrix_power 0": (lambda m, x: m.linalg.matrix_power(x, 0) @ x, (X,)),
     "complex rfft of rows": (lambda m, x: m.fft.irfft(x, axis=0), (Z,)),
+    "fft of three axes": (
+        lambda m, x: m.fft.fft(x) + m.fft.ifft(x) + m.fft.rfft(x, 4)[..., :1] + m.fft.irfft(x, 4),
+        (W,),
+    ),
+    "trapezoid of three axes": (lambda m, x: getattr(m, "trapezoid", getattr(m, "trapz", None))(x), (W,)),
+    "diff of three axes": (lambda m, x: m.diff(x), (W,)),
     "average returned": (lambda m, x, w: m.average(x, weights=w, returned=True), (U, P)),
     "average plain": (lambda m, x: m.average(x, axis=0), (U,)),
     "nanmean kept": (lambda m, x: m.nanmean(m.where(HOLES, m.nan, x), axis=(0, 1), keepdims=True), (U,)),
