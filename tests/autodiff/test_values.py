@@ -1,4 +1,4 @@
-"""Values, shapes and dtypes are NumPy's own, in double and in single precision, with the settings left as they are."""
+"""Values, shapes and dtypes are NumPy's own, in double and in single precision, where settings are left as they are."""
 
 from __future__ import annotations
 
@@ -38,11 +38,14 @@ sort(x); partition(x, 1); diagonal(x); trace(x); rollaxis(x, 1); rot90(x); repea
 tril(x); triu(x); diag(x); diag(x[0]); pad(x, 1); tile(x, 2); delete(x, 1); unique(x); compress([True, False], x); flip(x)
 roll(x, 1); squeeze(x[None]); copysign(x[0, 0], -1.0); hypot(x[0, 0], 1.0); logaddexp(x[0, 0], 1.0); vecdot(x, x)
 linalg.vecdot(z, z); linalg.trace(x); linalg.diagonal(x); cumulative_sum(x[0]); cumulative_prod(x[0]); matvec(x, x[0])
-linalg.vector_norm(x); linalg.matrix_norm(x); linalg.svdvals(x); linalg.slogdet(x[:, :3])[1]; linalg.eigvalsh(x[:, :3])
+linalg.vector_norm(x); linalg.matrix_norm(x); linalg.svdvals(x); linalg.slogdet(x[:, :3])[1]; linalg.eigvalsh(x[:, :3] + x[:, :3].T)
+sum(x, where=x > 0.1); prod(x, where=x > 0.1); diagflat(x[0]); hstack([x[0], x[1]]); hstack([x, x])
+fft.irfftn(z.reshape(2, 3, 2))
+vecdot(x.reshape(1, 3, 4), x.reshape(3, 1, 4)); linalg.cond(x[:, :3], 1); fft.rfftn(x.reshape(2, 3, 2)); linalg.trace(x[None])
 correlate(z[0], z[1, :2], "same"); correlate(z[0, :2], z[1], "same"); correlate(z[0, :2], z[1]); meshgrid(x[0], x[1], x[2])[1]
 einsum("...i,...i", x, x); einsum("...i,i...->...", x, x.T); einsum("i...", x); einsum("ij,...j", x[:2], x); einsum("ji", x)
 inner(x.reshape(1, 3, 4), x.reshape(3, 1, 4)); dot(x, x.reshape(3, 4, 1))
-linalg.cholesky(x[:, :3] + 2 * np.eye(3, dtype=x.dtype))
+linalg.cholesky(x[:, :3] @ x[:, :3].T + 2 * np.eye(3, dtype=x.dtype))
 linalg.lstsq(x, x[:, 0], rcond=None)[0]; linalg.lstsq(x.T, x.T, rcond=None)[1]; linalg.multi_dot([x, x.T, x]); vdot(x, x)
 """
 ENTRIES = [part.strip() for line in EXPRESSIONS.splitlines() for part in line.split(";") if part.strip()]
@@ -68,6 +71,8 @@ def test_value(entry: str, dtype: str) -> None:
         assert found.shape == expected.shape
         np.testing.assert_allclose(found, expected, rtol=1e-12 if dtype == "float64" else 1e-4, atol=1e-6)
         gradients = pull(np.ones_like(found))
+        if dtype == "float64":
+            check_grads(f, (x, z), order=1)
     assert [g.dtype for g in gradients] == [x.dtype, z.dtype]
 
 
