@@ -38,7 +38,8 @@ sort(x); partition(x, 1); diagonal(x); trace(x); rollaxis(x, 1); rot90(x); repea
 tril(x); triu(x); diag(x); diag(x[0]); pad(x, 1); tile(x, 2); delete(x, 1); unique(x); compress([True, False], x); flip(x)
 roll(x, 1); squeeze(x[None]); copysign(x[0, 0], -1.0); hypot(x[0, 0], 1.0); logaddexp(x[0, 0], 1.0); vecdot(x, x)
 linalg.vecdot(z, z); linalg.trace(x); linalg.diagonal(x); cumulative_sum(x[0]); cumulative_prod(x[0]); matvec(x, x[0])
-linalg.vector_norm(x); linalg.matrix_norm(x); linalg.svdvals(x); linalg.slogdet(x[:, :3])[1]; linalg.eigvalsh(x[:, :3] + x[:, :3].T)
+linalg.vector_norm(x); linalg.matrix_norm(x); linalg.svdvals(x); linalg.slogdet(x[:, :3])[1]
+linalg.eigvalsh(x[:, :3] + x[:, :3].T)
 sum(x, where=x > 0.1); prod(x, where=x > 0.1); diagflat(x[0]); hstack([x[0], x[1]]); hstack([x, x])
 fft.irfftn(z.reshape(2, 3, 2))
 vecdot(x.reshape(1, 3, 4), x.reshape(3, 1, 4)); linalg.cond(x[:, :3], 1); fft.rfftn(x.reshape(2, 3, 2)); linalg.trace(x[None])
