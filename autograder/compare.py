@@ -37,49 +37,53 @@ def problem(
 
 
 def judge(check: Check, given: Given, got: Any) -> Problem | None:
-    """None if everything that the check expects came back, else the first and most telling difference."""
+    """None if everything that the check expects came back, else the first and most telling difference.
+
+    ``got`` is whatever the submission's process has sent: nothing is taken for granted but that it is plain data.
+    """
     expected = check.expect(given)
+    if not expected:
+        raise ValueError(f"The check {check.name!r} expects nothing, so everything would pass it.")
     if not isinstance(got, dict):
-        return problem("wrong", got="nothing that can be read")
+        return problem("malformed", got="nothing that can be read")
     # An input that was changed explains wrong values, so it is looked at first.
     names = sorted(expected, key=lambda name: not name.endswith("afterwards"))
-    for name in names:
-        found = _kind_of_difference(name, expected[name], got.get(name), check, given, expected, got)
-        if found is not None:
-            key, factor = found
-            # Numbers, not text: the reader compares them entry by entry.
-            return problem(
-                key,
-                what=name,
-                given=describe_given(check, given),
-                expected=show(expected[name]),
-                got=show(got.get(name)) if got.get(name) is not None else "nothing",
-                factor=factor,
-            )
+    with np.errstate(all="ignore"):
+        for name in names:
+            found = _kind_of_difference(name, np.asarray(expected[name]), got.get(name), check, given, expected, got)
+            if found is not None:
+                key, factor = found
+                # Numbers, not text: the reader compares them entry by entry.
+                return problem(
+                    key,
+                    what=name,
+                    given=describe_given(check, given),
+                    expected=show(expected[name]),
+                    got=show(got.get(name)) if got.get(name) is not None else "nothing",
+                    factor=factor,
+                )
     return None
 
 
 def _kind_of_difference(
-    name: str, expected: Any, got: Any, check: Check, given: Given, all_expected: Values, all_got: Values
+    name: str, expected: np.ndarray, got: Any, check: Check, given: Given, all_expected: Values, all_got: Values
 ) -> tuple[str, float] | None:
-    expected = np.asarray(expected)
-    if not isinstance(got, np.ndarray):
-        return _hint_for_phrase(str(got)), 0.0
     if name.startswith("operation"):
-        if got.shape == expected.shape and bool(np.all(got == expected)):
+        if _is_right(got, expected):
             return None
         return ("not_recorded" if name.startswith("operations") else "record_identity"), 0.0
-    if name.endswith("has a spot"):
-        return None if bool(np.all(got == expected)) else ("spot_missing", 0.0)
-    if name == "loss" and got.size == 1:
+    if not isinstance(got, np.ndarray):
+        return ("spot_missing" if name.startswith("the spot") else _hint_for_phrase(got)), 0.0
+    if (name == "loss" or name.startswith("loss of")) and got.size == 1 and got.ndim <= 2:
+        # One number is one number; that it should lie in an array of shape (1,) is a check of its own.
         got = got.reshape(expected.shape)
     if got.shape != expected.shape:
         return _hint_for_shape(name, expected, got, given), 0.0
-    if expected.dtype.kind == "f" and got.dtype.kind != "f":
-        return ("integer" if got.dtype.kind in "iub" else "not_array"), 0.0
-    if expected.dtype == np.float32 and got.dtype != np.float32:
+    if got.dtype.kind != expected.dtype.kind and {got.dtype.kind, expected.dtype.kind} != {"i", "u"}:
+        return ("integer" if got.dtype.kind in "iub" and expected.dtype.kind == "f" else "not_array"), 0.0
+    if expected.dtype == np.float32 and got.dtype.itemsize != expected.dtype.itemsize:
         return "widened", 0.0
-    if close(got, expected):
+    if close(got, expected, check.rtol):
         return None
     if name.endswith("afterwards"):
         return "in_place", 0.0
@@ -94,14 +98,24 @@ def _kind_of_difference(
     return _general(name, expected, got, given, all_expected)
 
 
-def close(got: np.ndarray, expected: np.ndarray) -> bool:
-    """Equal up to rounding, relative to each entry and to the largest."""
+def _is_right(got: Any, expected: np.ndarray) -> bool:
+    """The same shape, the same kind of numbers, and equal up to rounding."""
+    return (
+        isinstance(got, np.ndarray)
+        and got.shape == expected.shape
+        and got.dtype.kind == expected.dtype.kind
+        and close(got, expected)
+    )
+
+
+def close(got: np.ndarray, expected: np.ndarray, rtol: float = 0.0) -> bool:
+    """Equal up to rounding, relative to each entry and to the largest. The shapes have to be equal already."""
     if expected.size == 0:
         return True
-    tolerance = 1e-3 if expected.dtype == np.float32 else RTOL
-    scale = float(np.max(np.abs(expected)))
+    tolerance = rtol or (1e-3 if expected.dtype == np.float32 else RTOL)
+    scale = float(np.max(np.abs(expected))) * (rtol / 10 or SCALE_TOL)
     with np.errstate(all="ignore"):
-        return bool(np.all(np.abs(got - expected) <= tolerance * np.abs(expected) + SCALE_TOL * scale))
+        return bool(np.all(np.abs(got - expected) <= tolerance * np.abs(expected) + scale))
 
 
 def _same(got: Any, values: Any) -> bool:
@@ -139,7 +153,7 @@ def _constant_factor(got: np.ndarray, expected: np.ndarray) -> float | None:
         return None
     pivot = int(np.argmax(np.abs(expected)))
     factor = float(got.ravel()[pivot] / expected.ravel()[pivot])
-    return factor if factor and expected.size > 1 and close(got, factor * expected) else None
+    return factor if factor and np.isfinite(factor) and expected.size > 1 and close(got, factor * expected) else None
 
 
 def _name_factor(factor: float, name: str, given: Given) -> str:
@@ -162,13 +176,16 @@ def _name_factor(factor: float, name: str, given: Given) -> str:
     return "factor"
 
 
-def _hint_for_phrase(phrase: str) -> str:
+def _hint_for_phrase(phrase: Any) -> str:
+    """``phrase`` stands where an array was expected: None, or what scenarios.plain says of another object."""
+    if phrase is None or phrase == "None":
+        return "none"
+    if not isinstance(phrase, str):
+        return "not_array"
     if phrase.startswith("no spot"):
         return "no_spot"
     if phrase.startswith("an empty spot"):
         return "empty_spot"
-    if phrase == "None":
-        return "none"
     return "not_tuple" if phrase.startswith(("a tuple", "a list", "one array")) else "not_array"
 
 
@@ -185,27 +202,39 @@ def _hint_for_shape(name: str, expected: np.ndarray, got: np.ndarray, given: Giv
 
 
 def show(value: Any) -> str:
-    """An array for people: its shape and its numbers, shortened."""
+    """An array for people: its shape and its numbers, shortened. Anything else by a few words."""
     if not isinstance(value, np.ndarray):
-        return str(value)
-    if value.dtype == bool and value.size == 1:
-        return "yes" if value.all() else "no"
-    text = np.array2string(value, precision=5, threshold=24, edgeitems=3, max_line_width=100, suppress_small=False)
-    if value.size == 1:
-        return text
+        return readable(value, 200) if isinstance(value, str) else f"a {type(value).__name__}"
     precision = "" if value.dtype == np.float64 else f" {value.dtype}"
+    if value.ndim > 4:
+        # NumPy would show some entries along every axis, which are too many.
+        value, precision = value.ravel()[:6], f"{precision} ({value.ndim} axes, shape {value.shape}), of which"[:160]
+    text = np.array2string(value, precision=5, threshold=24, edgeitems=3, max_line_width=100, suppress_small=False)
+    if value.size == 1 and value.ndim <= 1:
+        return text
     return f"shape {value.shape}{precision}\n{text}"
 
 
+def readable(text: Any, most: int) -> str:
+    """Untrusted text made harmless for a terminal and a file: no control characters, no lone surrogates, not too long."""
+    if not isinstance(text, str):
+        return ""
+    text = text if len(text) <= most else text[:most] + " ..."
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def describe_given(check: Check, given: Given) -> str:
-    """What the scenario was given, in one or two lines."""
+    """What the scenario was given, in a few lines."""
+    arrays = given["arrays"] if isinstance(given.get("arrays"), dict) else {}
     parts = []
-    for name, value in given.items():
-        if isinstance(value, np.ndarray):
+    for name, value in {**given, **arrays}.items():
+        if name == "steps" and arrays:
+            parts.append("; ".join(" ".join(str(word) for word in step) for step in value))
+        elif isinstance(value, np.ndarray):
             text = (
                 np.array2string(value, precision=4, max_line_width=10**6).replace("\n", "") if value.size <= 4 else ""
             )
             parts.append(f"{name} {value.shape}" + (f" = {text}" if text else ""))
-        elif value is not False:
+        elif value is not False and value is not arrays:
             parts.append(f"{name} = {value}")
     return (f"{check.story} " if check.story else "") + ", ".join(parts)

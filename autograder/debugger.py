@@ -19,22 +19,22 @@ class Debugger(pdb.Pdb):
     """pdb that ends with a plain message and not with an exception."""
 
 
-def debug(folder: Path, checks: list[Check]) -> int:
+def debug(folder: Path, checks: list[Check], seed: int = 0) -> int:
     """Returns 0 when nothing failed, else 1 after the debugger was left."""
     student = Student(str(folder))
     parts = {exercise.name: list(exercise.parts) for exercise in EXERCISES}
     for check in checks:
         name = f"{check.exercise}: {check.name}"
-        for number in range(len(cases_of(check))):
+        for number in range(len(cases_of(check, seed))):
             try:
                 student.load(parts[check.exercise])
-                got = SCENARIOS[check.scenario](student, cases_of(check)[number])
+                got = SCENARIOS[check.scenario](student, cases_of(check, seed)[number])
             except Exception as error:
                 print(f"{name} stopped with {type(error).__name__}: {error}\n")
                 traceback.print_exc(limit=-3, file=sys.stdout)
                 _enter(error.__traceback__, folder)
                 return 1
-            given = cases_of(check)[number]
+            given = cases_of(check, seed)[number]
             if judge(check, given, got) is not None and stop_at_wrong_value(name, check, given, got):
                 return 1
     print(f"{len(checks)} checks passed; there is nothing to stop at.")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from autograder.compare import Problem, judge, problem
+from autograder.compare import Problem, judge, problem, readable
 from autograder.exercises import EXERCISES, Exercise, cases_of, checks_of
 from autograder.helpers import Check
 from autograder.hints import HINTS
@@ -26,6 +27,10 @@ ERROR_HINTS = (
     ("AttributeError", "NoneType", "none_used"),
     ("MissingName", "", "missing_name"),
     ("SystemExit", "", "exit"),
+    ("MemoryError", "", "memory"),
+    ("_ArrayMemoryError", "", "memory"),
+    ("RecursionError", "", "recursion"),
+    ("KeyboardInterrupt", "", "interrupt"),
     ("RuntimeError", "list of operations", "nothing_recorded"),
     ("IndexError", "list index out of range", "nothing_recorded"),
     ("ValueError", "shape", "shapes_clash"),
@@ -44,6 +49,9 @@ class Result:
     needs: str = ""
     rules: tuple[str, ...] = ()
     printed: str = ""
+    seconds: float = 0.0
+    # Whether the process got as far as this check's exercise: an import that failed is no check that failed.
+    imported: bool = True
 
     @property
     def earned(self) -> float:
@@ -88,9 +96,6 @@ def grade(
     # What the chosen checks rest on runs too, so that a consequence is not described as a mistake of its own.
     below = {name for e in exercises if any(keep(c) for c in checks_of(e.name)) for name in e.needs}
     below |= {"Functional"} if below else set()
-    units: dict[str, list[Exercise]] = {}
-    for exercise in exercises:
-        units.setdefault(exercise.unit, []).append(exercise)
 
     def run(unit: list[Exercise]) -> list[Result]:
         checks = [
@@ -99,8 +104,16 @@ def grade(
         return run_unit(folder, unit[0].parts, checks, seed, limit, run_with) if checks else []
 
     with ThreadPoolExecutor(jobs or min(4, os.cpu_count() or 1)) as pool:
-        everything = Grades([result for results in pool.map(run, units.values()) for result in results])
+        everything = Grades([result for results in pool.map(run, units(exercises)) for result in results])
     return Grades([result for result in explain_dependencies(everything).results if keep(result.check)])
+
+
+def units(exercises: Iterable[Exercise]) -> list[list[Exercise]]:
+    """The exercises in groups that share a process."""
+    groups: dict[str, list[Exercise]] = {}
+    for exercise in exercises:
+        groups.setdefault(exercise.unit, []).append(exercise)
+    return list(groups.values())
 
 
 def run_unit(
@@ -110,71 +123,123 @@ def run_unit(
     seed: int = 0,
     limit: float = TIME_LIMIT,
     run_with: Run = run_scenarios,
+    over: Callable[[], bool] = lambda: False,
 ) -> list[Result]:
-    """The results of checks that share a process."""
+    """The results of checks that share a process. Once ``over()`` is true, no further check is run."""
     cases = [cases_of(check, seed) for check in checks]
+    began = time.monotonic()
     frames = run_with(folder, parts, [(c.scenario, given) for c, given in zip(checks, cases)], limit)
+    try:
+        return _results(checks, cases, frames, limit, over, began)
+    finally:
+        # Ends the process, also where something is left to read.
+        close = getattr(frames, "close", None)
+        if close is not None:
+            close()
+
+
+def _results(
+    checks: list[Check],
+    cases: list[list[Any]],
+    frames: Iterator[dict[str, Any]],
+    limit: float,
+    over: Callable[[], bool],
+    began: float,
+) -> list[Result]:
+    started = next(frames, None)
+    if started is None:
+        raise RuntimeError("What runs the scenarios gave no frame for the import.")
+    status = status_of(started)
+    if status != "ok":
+        found = _problem_of(started, status, limit, at_import=True)
+        seconds = [time.monotonic() - began] + [0.0] * len(checks)
+        return [
+            Result(check, "todo" if status == "todo" else "failed", found, seconds=taken, imported=False)
+            for check, taken in zip(checks, seconds)
+        ]
     results: list[Result] = []
     stopped: Problem | None = None
-    started = next(frames)
-    if started["status"] != "ok":
-        found = _problem_of(started, at_import=True)
-        status = "todo" if started["status"] == "todo" else "failed"
-        return [Result(check, status, found) for check in checks]
-    for check, given in zip(checks, cases):
-        frame = next(frames, None)
+    for number, (check, given) in enumerate(zip(checks, cases)):
+        if stopped is None and over():
+            stopped = Problem("budget", HINTS["budget"])
+        frame = next(frames, None) if stopped is None else None
         if frame is None:
-            about = "An earlier check of this class did not come back, so this one was not run."
-            results.append(Result(check, "not run", Problem(stopped.hint if stopped else "died", about)))
+            stopped = stopped or Problem("died", HINTS["died"])
+            results.append(Result(check, "not run", stopped))
             continue
-        result = _result_of(check, given, frame)
-        if frame["status"] in ("time", "died"):
-            stopped = result.problem
-        results.append(result)
+        result = _result_of(check, given, frame, number, limit)
+        now = time.monotonic()
+        results.append(replace(result, seconds=now - began))
+        began = now
+        if status_of(frame, number) not in ("ok", "todo", "error"):
+            about = "An earlier check of this class did not come back, so this one was not run."
+            stopped = Problem(result.problem.hint if result.problem else "died", about)
     return results
+
+
+def status_of(frame: dict[str, Any], number: int | None = None) -> str:
+    """A frame's status. number: the check that it has to be of. What is none of the known ones is malformed."""
+    status = frame.get("status")
+    if not isinstance(status, str) or status not in ("ok", "todo", "error", "time", "died"):
+        return "malformed"
+    check = frame.get("check")
+    is_of_another = number is not None and (type(check) is not int or check != number)
+    return "malformed" if is_of_another and status in ("ok", "todo", "error") else status
 
 
 def judge_frame(check: Check, given: list[Any], frame: dict[str, Any]) -> Problem | None:
     """The first problem in what one check's scenario returned for its cases."""
     values = frame.get("values")
+    if not given:
+        raise ValueError(f"The check {check.name!r} has no cases, so everything would pass it.")
     if not isinstance(values, list) or len(values) != len(given):
-        return problem("wrong", got="nothing that can be read")
+        return problem("malformed", got="nothing that can be read")
     # The scenarios ran on copies, so ``given`` still holds what was given.
     return next((found for case, got in zip(given, values) if (found := judge(check, case, got))), None)
 
 
-def _result_of(check: Check, given: list[Any], frame: dict[str, Any]) -> Result:
-    rules = tuple(str(name) for name in frame.get("rules") or ())
-    printed = str(frame.get("printed") or "")
-    if frame["status"] == "ok":
+def _result_of(check: Check, given: list[Any], frame: dict[str, Any], number: int, limit: float) -> Result:
+    names = frame.get("rules")
+    rules = tuple(readable(name, 80) for name in names[:200]) if isinstance(names, list) else ()
+    printed = readable(frame.get("printed"), 4000)
+    status = status_of(frame, number)
+    if status == "ok":
         found = judge_frame(check, given, frame)
         return Result(check, "failed" if found else "passed", found, rules=rules, printed=printed)
-    found = _problem_of(frame)
+    found = _problem_of(frame, status, limit)
     if found.hint == "key" and check.exercise == "Autograd Backward":
         found = replace(found, hint="lost_lookup", text=HINTS["lost_lookup"])
-    return Result(check, "todo" if frame["status"] == "todo" else "failed", found, rules=rules, printed=printed)
+    return Result(check, "todo" if status == "todo" else "failed", found, rules=rules, printed=printed)
 
 
-def _problem_of(frame: dict[str, Any], at_import: bool = False) -> Problem:
-    status, text, where = frame["status"], str(frame.get("text", "")), str(frame.get("where", ""))
+def _problem_of(frame: dict[str, Any], status: str, limit: float, at_import: bool = False) -> Problem:
+    text, where = readable(frame.get("text"), 600), readable(frame.get("where"), 300)
     if status == "time":
-        return problem("time", got="nothing within the time limit", limit=float(frame["limit"]))
+        given = frame.get("limit")
+        seconds = float(given) if isinstance(given, (int, float)) and 0 < given < 1e6 else limit
+        return problem("time", got="nothing within the time limit", limit=seconds)
     if status == "died":
-        return problem("died", got="the process ended")
+        return problem("died", got="the process ended" + (f" ({text})" if text else ""))
+    if status == "malformed":
+        return problem("malformed", got="nothing that can be read" + (f" ({text})" if text else ""))
     if status == "todo":
         return Problem(
             "todo",
             HINTS["todo"],
             got=text.removeprefix("NotImplementedError: "),
             where=where,
-            what=str(frame.get("function", "")),
+            what=readable(frame.get("function"), 80),
         )
-    key = "cannot_import" if at_import and not text.startswith("Missing") else _hint_of_error(text)
+    key = _hint_of_error(text)
+    if at_import and key != "not_installed" and not text.startswith("Missing"):
+        key = "cannot_import"
     return problem(key, got=text, where=where)
 
 
 def _hint_of_error(text: str) -> str:
     kind, _, message = text.partition(":")
+    if kind == "ModuleNotFoundError" and not any(f"'{own}" in message for own in ("mytorch", "hw_bonus")):
+        return "not_installed"
     return next((hint for name, part, hint in ERROR_HINTS if kind == name and part in message), "raised")
 
 
@@ -205,7 +270,7 @@ def explain_dependencies(grades: Grades) -> Grades:
 
 
 def _is_import(result: Result) -> bool:
-    return result.problem is not None and result.problem.hint == "cannot_import"
+    return result.problem is not None and result.problem.hint in ("cannot_import", "not_installed")
 
 
 def _is_own(result: Result) -> bool:

@@ -29,6 +29,7 @@ class Check:
     cases: from a random generator, the arrays that the scenario is given, one dict per run.
     expect: from one of these dicts, the values that should come back.
     suspects: what known misconceptions would lead to.
+    rtol: for data in float32, the relative tolerance; the precision of what comes back is then left open.
     """
 
     exercise: str
@@ -38,10 +39,9 @@ class Check:
     cases: Callable[[np.random.Generator], list[Given]]
     expect: Callable[[Given], Values]
     suspects: Callable[[Given, Values], Iterable[Suspect]] = no_suspects
-    # Which property of the exercise is meant, for the feedback: one short sentence.
-    about: str = ""
     # Sentences for scenarios whose given arrays alone don't tell what is done with them.
     story: str = ""
+    rtol: float = 0.0
 
 
 def derivative(f: Callable[..., Any], arrays: list[np.ndarray], grad: Any) -> list[np.ndarray]:

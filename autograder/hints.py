@@ -198,10 +198,25 @@ HINTS: dict[str, str] = {
     "missing_name": "Keep the names of the handout; other code looks for them.",
     "cannot_import": "Python could not load this file, so every exercise in it waits. Fix the line above first.",
     "exit": "Code that is graded must not end the program. Remove the call.",
+    "not_installed": (
+        "This module is not installed where your work is graded; only NumPy and Python's standard library are. Remove the "
+        "import."
+    ),
+    "memory": "Memory ran out. Look for an array of a wrong shape (a broadcast that multiplies sizes) or an endless list.",
+    "recursion": "A function called itself without end. See which call at that line leads back to the same function.",
+    "interrupt": "Code that is graded must not interrupt the program. Remove what raises KeyboardInterrupt.",
     "time": (
         "It ran longer than {limit:g} seconds, which looks like an endless loop. See whether each loop comes to an end."
     ),
-    "died": "The process ended in the middle of this check, without an exception (os._exit, or memory ran out).",
+    "died": (
+        "The process ended in the middle of this check, without an exception: os._exit, a crash in C code, or a limit on "
+        "memory or computing time that was used up."
+    ),
+    "malformed": (
+        "What came back is not what the autograder's own code sends. Code that is graded must leave the autograder and its "
+        "output channel alone."
+    ),
+    "budget": "The time for the whole submission was used up before this check. Look at the checks that took longest.",
     "wrong": (
         "The numbers differ from the expected ones. Take the smallest case, work it out by hand and compare step "
         "by step."

@@ -4,27 +4,47 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from autograder.plain import LIMIT, Malformed, pack, unpack
 
+# All that the submission's process needs of the autograder: nothing in these files knows what is right.
+RUNTIME = (
+    "__init__.py",
+    "plain.py",
+    "scenarios.py",
+    "scenarios_net.py",
+    "scenarios_program.py",
+    "student.py",
+    "worker.py",
+)
 WORKER = Path(__file__).resolve().with_name("worker.py")
 TIME_LIMIT = 5.0
 START_LIMIT = 20.0
 
 
+# What a submission's process may say of itself. That it is late, dead or talks nonsense is for this side to say.
+STATUSES = ("ok", "todo", "error")
+
+
 def run_scenarios(
-    folder: Path, parts: Sequence[str], scenarios: Sequence[tuple[str, list[Any]]], limit: float = TIME_LIMIT
+    folder: Path,
+    parts: Sequence[str],
+    scenarios: Sequence[tuple[str, list[Any]]],
+    limit: float = TIME_LIMIT,
+    *,
+    start_limit: float = START_LIMIT,
 ) -> Iterator[dict[str, Any]]:
     """Yield a frame for the import and one per scenario, as far as the process gets.
 
-    A frame's ``status`` is ok, todo (NotImplementedError), error, time (too long), died or skipped.
+    A frame's ``status`` is ok, todo (NotImplementedError), error, time (too long), died or malformed (no plain frame).
+    limit and start_limit are in seconds: for each scenario, and for the start of the process with the import.
     """
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     process = subprocess.Popen(
@@ -33,8 +53,10 @@ def run_scenarios(
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
-    frames: queue.Queue[bytes | None] = queue.Queue()
-    threading.Thread(target=_read, args=(process.stdout, frames), daemon=True).start()
+    # Few at a time: who sends more than is read has to wait, and fills no memory here.
+    frames: queue.Queue[bytes | str] = queue.Queue(2)
+    done = threading.Event()
+    threading.Thread(target=_read, args=(process.stdout, frames, done), daemon=True).start()
     try:
         try:
             process.stdin.write(
@@ -43,43 +65,70 @@ def run_scenarios(
             process.stdin.close()
         except OSError:
             pass
-        deadline = time.monotonic() + START_LIMIT
         for number in range(len(scenarios) + 1):
-            frame = _next(frames, deadline, number == 0, limit)
+            seconds = start_limit if number == 0 else limit
+            frame = _next(frames, seconds)
+            if frame["status"] == "died":
+                frame["text"] = _end_of(process)
             yield frame
-            if frame["status"] in ("time", "died") or (number == 0 and frame["status"] != "ok"):
+            if frame["status"] not in STATUSES or (number == 0 and frame["status"] != "ok"):
                 return
-            deadline = time.monotonic() + limit
     finally:
+        done.set()
         process.kill()
         process.wait()
 
 
-def _next(frames: queue.Queue[bytes | None], deadline: float, is_import: bool, limit: float) -> dict[str, Any]:
+def _next(frames: queue.Queue[bytes | str], seconds: float) -> dict[str, Any]:
     try:
-        data = frames.get(timeout=max(deadline - time.monotonic(), 0))
+        data = frames.get(timeout=seconds)
     except queue.Empty:
-        return {"status": "time", "limit": START_LIMIT if is_import else limit}
-    if data is None:
-        return {"status": "died"}
+        return {"status": "time", "limit": seconds}
+    if isinstance(data, str):
+        return {"status": data}
     try:
         frame = unpack(data)
     except Malformed:
-        return {"status": "died"}
-    return frame if isinstance(frame, dict) and isinstance(frame.get("status"), str) else {"status": "died"}
+        return {"status": "malformed"}
+    status = frame.get("status") if isinstance(frame, dict) else None
+    return frame if isinstance(status, str) and status in STATUSES else {"status": "malformed"}
 
 
-def _read(stream: BinaryIO, frames: queue.Queue[bytes | None]) -> None:
-    """Cut the stream into frames; None at its end. Reads in a thread, which works on every system."""
+def _end_of(process: subprocess.Popen[bytes]) -> str:
+    """How the process ended, in words, where the system tells."""
+    try:
+        code = process.wait(1.0)
+    except subprocess.TimeoutExpired:
+        return ""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"
+
+
+def _read(stream: BinaryIO, frames: queue.Queue[bytes | str], done: threading.Event) -> None:
+    """Cut the stream into frames; at its end say why it ended. Reads in a thread, which works on every system."""
+    end = "died"
     try:
         while len(header := stream.read(8)) == 8:
             size = int.from_bytes(header, "big")
             if size > LIMIT:
+                end = "malformed"
                 break
             data = stream.read(size)
             if len(data) != size:
                 break
-            frames.put(data)
+            _put(frames, data, done)
     except (OSError, ValueError):
         pass
-    frames.put(None)
+    _put(frames, end, done)
+
+
+def _put(frames: queue.Queue[bytes | str], item: bytes | str, done: threading.Event) -> None:
+    while not done.is_set():
+        try:
+            return frames.put(item, timeout=0.1)
+        except queue.Full:
+            continue

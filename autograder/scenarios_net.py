@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from autograder.scenarios import SCENARIOS, Given, affine, cube, gradient, join, plain, plus, scenario
+from autograder import scenarios_program
+from autograder.scenarios import SCENARIOS, Given, affine, cube, gradient, join, linear_layer, plain, plus, scenario
 
-__all__ = ["SCENARIOS"]
+# All scenarios of all files: whoever runs them imports this name from here.
+__all__ = ["SCENARIOS", "scenarios_program"]
 
 
 @scenario
@@ -47,20 +49,10 @@ def loss_backward(student: Any, given: Given) -> dict[str, Any]:
     return {**result, "y_hat afterwards": plain(x), "y afterwards": plain(y)}
 
 
-def _linear(student: Any, engine: Any, W: np.ndarray, b: np.ndarray) -> Any:
-    layer = student.get("linear", "Linear")(W.shape[1], W.shape[0], engine)
-    if layer.W.dtype != W.dtype:
-        for name in ("W", "b", "dW", "db", "momentum_W", "momentum_b"):
-            setattr(layer, name, getattr(layer, name).astype(W.dtype))
-    layer.W[...] = W
-    layer.b[...] = b
-    return layer
-
-
 @scenario
 def linear_forward(student: Any, given: Given) -> dict[str, Any]:
     """The output of one layer, with an engine that records nothing."""
-    layer = _linear(student, student.silent_engine(), given["W"], given["b"])
+    layer = linear_layer(student, student.silent_engine(), given["W"], given["b"])
     x = given["x"]
     return {"output": plain(layer(x)), "x afterwards": plain(x)}
 
@@ -69,9 +61,9 @@ def linear_forward(student: Any, given: Given) -> dict[str, Any]:
 def linear_backward(student: Any, given: Given) -> dict[str, Any]:
     """One or two layers, and where asked the same twice: two steps without or with zeroing in between."""
     engine = student.engine()
-    layers = [_linear(student, engine, given["W"], given["b"])]
+    layers = [linear_layer(student, engine, given["W"], given["b"])]
     if "W2" in given:
-        layers.append(_linear(student, engine, given["W2"], given["b2"]))
+        layers.append(linear_layer(student, engine, given["W2"], given["b2"]))
     x = given["x"]
     held = [(layer.dW, layer.db) for layer in layers]
     for step in range(given["steps"]):
@@ -94,8 +86,8 @@ def linear_backward(student: Any, given: Given) -> dict[str, Any]:
 def linear_skip(student: Any, given: Given) -> dict[str, Any]:
     """h = first(x); second(h + x), or, with "shared", the first layer is used in both places."""
     engine = student.engine()
-    first = _linear(student, engine, given["W"], given["b"])
-    second = first if given["shared"] else _linear(student, engine, given["W2"], given["b2"])
+    first = linear_layer(student, engine, given["W"], given["b"])
+    second = first if given["shared"] else linear_layer(student, engine, given["W2"], given["b2"])
     x = given["x"]
     h = first(x)
     if given["bend"]:
@@ -142,7 +134,7 @@ def mlp_step(student: Any, given: Given) -> dict[str, Any]:
 def float32_network(student: Any, given: Given) -> dict[str, Any]:
     """float32 through a Linear layer: the dtypes on the way."""
     engine = student.engine()
-    layer = _linear(student, engine, given["W"], given["b"])
+    layer = linear_layer(student, engine, given["W"], given["b"])
     x = given["x"]
     y = layer(x)
     engine.backward(np.ones_like(y))

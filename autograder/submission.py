@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import tarfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-MOST_BYTES = 64 << 20
-MOST_FILES = 2000
+from autograder.archives import CannotGrade, file_bytes, from_bytes, write
 
-
-class CannotGrade(Exception):
-    """There is nothing to grade; the message says what was given and what to do."""
+__all__ = ["CannotGrade", "find_submission"]
 
 
-def find_submission(given: str | None, beside: Path, scratch: Path) -> Path:
-    """The folder that holds mytorch/. An archive is unpacked into scratch."""
+def find_submission(given: str | None, beside: Path, scratch: Path, notes: list[str] | None = None) -> Path:
+    """The folder that holds mytorch/. An archive is unpacked into scratch; what was left out of it goes into notes."""
     path = Path(given).expanduser() if given else beside
     if not path.exists():
         raise CannotGrade(f"{given} does not exist. Give the folder that holds mytorch/, or a handin.tar.")
-    if path.is_file():
-        unpack(path, scratch)
+    if not path.is_dir():
+        try:
+            contents = from_bytes(file_bytes(path), path.name)
+        except OSError as error:
+            raise CannotGrade(f"{path.name} cannot be read ({error.strerror}). Give it read permission.") from None
+        write(contents.files, scratch)
+        if notes is not None:
+            notes += contents.notes
         path = scratch
     path = path.resolve()
     if path.name == "mytorch" and (path / "nn").is_dir():
         path = path.parent
-    inside = [folder for folder in sorted(path.iterdir()) if folder.is_dir()] if path.is_dir() else []
+    inside = [folder for folder in sorted(path.iterdir()) if folder.is_dir()]
     if not (path / "mytorch").is_dir() and len(inside) == 1:
         path = inside[0]
     if not (path / "mytorch").is_dir():
@@ -32,31 +34,3 @@ def find_submission(given: str | None, beside: Path, scratch: Path) -> Path:
             f"{given or 'The folder above autograder/'} holds no mytorch/ folder. Give the folder or handin.tar that does."
         )
     return path
-
-
-def unpack(archive: Path, into: Path) -> None:
-    """Write an archive's plain files below a folder; anything else in it is refused."""
-    total = 0
-    try:
-        with tarfile.open(archive) as tar:
-            for number, member in enumerate(tar):
-                name = PurePosixPath(member.name.replace("\\", "/"))
-                parts = [part for part in name.parts if part != "."]
-                total += member.size
-                if name.is_absolute() or ".." in parts or any(":" in part for part in parts):
-                    raise CannotGrade(
-                        f"{archive.name} holds {member.name!r}, which lies outside of the folder. Pack it with create_tarball."
-                    )
-                if number >= MOST_FILES or total > MOST_BYTES:
-                    raise CannotGrade(f"{archive.name} is too large for a hand-in. Pack it with create_tarball.")
-                if not member.isfile() or not parts:
-                    continue
-                target = into.joinpath(*parts)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                source = tar.extractfile(member)
-                assert source is not None
-                target.write_bytes(source.read())
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise CannotGrade(
-            f"{archive.name} cannot be read as a tar archive ({error}). Pack it with create_tarball."
-        ) from None

@@ -13,21 +13,37 @@ ADD, BACK = "Autograd Add Operation", "Autograd Backward"
 
 
 def _leaves(rng: np.random.Generator) -> list[Given]:
-    return [{"x": normal(rng, n, 3), "w": normal(rng, n, 3)} for n in (1, 4)]
+    """x and w to record, the numbers that every array gets afterwards, and a gradient."""
+    new = ("new x", "new w", "new y", "new z", "new dw")
+    return [{name: normal(rng, n, 3) for name in ("x", "w", "g", *new)} for n in (1, 4)]
 
 
 def _recorded(given: Given) -> Values:
-    names = ("inputs", "output", "gradients_to_update", "backward_operation")
-    kept = {f"operation {number} keeps its {name}": np.array(True) for number in (0, 1) for name in names}
-    return {"operations in the list": np.array(2), **kept}
+    g, x, w, y = given["g"], given["new x"], given["new w"], given["new y"]
+    slots = "gradients_to_update, entries of each"
+    return {
+        "operations in the list": np.array(2),
+        "operation 0 inputs[0]": x,
+        "operation 0 inputs[1]": w,
+        "operation 0 output": y,
+        f"operation 0 {slots}": np.array([0, w.size]),
+        "operation 0 gradients_to_update[1]": given["new dw"],
+        "operation 0 backward_operation(g, *inputs)[0]": 2.0 * g,
+        "operation 0 backward_operation(g, *inputs)[1]": -3.0 * g,
+        "operation 1 inputs[0]": y,
+        "operation 1 output": given["new z"],
+        f"operation 1 {slots}": np.array([0]),
+        "operation 1 backward_operation(g, *inputs)[0]": 3.0 * y**2 * g,
+    }
 
 
 def _spots(given: Given) -> Values:
-    return {**{f"{name} has a spot": np.array(True) for name in "xwy"}}
+    return {f"the spot of {name}": given[f"new {name}"] for name in "xwy"}
 
 
 def _spots_empty(given: Given) -> Values:
-    return {"gradient of x before backward": np.zeros(given["x"].shape)}
+    # The second value shows that it is the buffer's spot that was read.
+    return {"gradient of x before backward": np.zeros(given["x"].shape), "the spot of x": given["new x"]}
 
 
 def _start(given: Given, y: np.ndarray) -> Any:
@@ -169,7 +185,7 @@ CHECKS = [
         "engine_records",
         _leaves,
         _recorded,
-        about="The list holds what it was given.",
+        story="y = 2 x - 3 w and z = y cubed are recorded; then all arrays get new numbers, which the list has to show.",
     ),
     Check(
         ADD,
@@ -178,7 +194,7 @@ CHECKS = [
         "engine_spots",
         _leaves,
         _spots,
-        about="Gradients need a place to arrive.",
+        story="2 x - 3 w = y is recorded, then y cubed; then new numbers are put into each spot and read again.",
     ),
     Check(
         ADD,
@@ -187,7 +203,7 @@ CHECKS = [
         "engine_spots",
         _leaves,
         _spots_empty,
-        about="Nothing flows before backward.",
+        story="2 x - 3 w = y is recorded, then y cubed; backward is not called.",
     ),
     Check(BACK, "one operation", 0.75, "engine_chain", _chains(1), _chain, _chain_suspects, story="cube(x)."),
     Check(

@@ -36,7 +36,8 @@ def _inputs(given: Given) -> tuple[list[str], list[np.ndarray]]:
     return names, [given[name] for name in names]
 
 
-def _expected(given: Given) -> Values:
+def rule_expected(given: Given) -> Values:
+    """The gradients of one call, and its arguments unchanged."""
     names, arrays = _inputs(given)
     wide = [array.astype(np.float64) for array in arrays]
     gradients = derivative(_forward(given), wide, given["grad"])
@@ -46,7 +47,8 @@ def _expected(given: Given) -> Values:
     return values
 
 
-def _suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+def rule_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    """What usual mistakes in a backward function lead to."""
     names, arrays = _inputs(given)
     grad, f = given["grad"], _forward(given)
     value = f(*arrays)
@@ -124,7 +126,14 @@ STRETCHED = [
 
 def _rule(rule: str, about: str, points: float, cases: Any) -> Check:
     return Check(
-        NAME, f"{rule}: {about}", points, "rule", cases, _expected, _suspects, story=f"{rule}(grad_output, ...)."
+        NAME,
+        f"{rule}: {about}",
+        points,
+        "rule",
+        cases,
+        rule_expected,
+        rule_suspects,
+        story=f"{rule}(grad_output, ...).",
     )
 
 

@@ -94,7 +94,11 @@ def _pairs(loss: str, batches: tuple[int, ...], scale: float = 1.0, shift: float
         result = []
         for n in batches:
             y = one_hot(rng, n, 3) if loss != "MSELoss" else normal(rng, n, 3)
-            result.append({"loss": loss, "y": y, "y_hat": scale * normal(rng, n, 3) + shift})
+            y_hat = scale * normal(rng, n, 3) + shift
+            if loss != "MSELoss":
+                # Were every true score the largest, loss and gradient would be rounding and nothing else.
+                y[0] = np.arange(3) == np.argmin(y_hat[0])
+            result.append({"loss": loss, "y": y, "y_hat": y_hat})
         return result
 
     return cases

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import linecache
 import os
+import random
 import sys
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ class Bounded(io.TextIOBase):
 
 
 def main() -> None:
-    """Read one job from standard input; write a frame for the import and one per check to standard output."""
+    """Read one job from standard input; write its frames to standard output."""
     job_bytes = sys.stdin.buffer.read()
     channel = os.fdopen(os.dup(1), "wb")
     null = os.open(os.devnull, os.O_RDWR)
@@ -41,18 +43,27 @@ def main() -> None:
     sys.path.insert(0, str(HERE.parent))
     sys.dont_write_bytecode = True
     from autograder.plain import pack, unpack
-    from autograder.scenarios_net import SCENARIOS
-    from autograder.student import Student
 
     def send(frame: dict[str, Any]) -> None:
         data = pack(frame)
         channel.write(len(data).to_bytes(8, "big") + data)
         channel.flush()
 
-    job = unpack(job_bytes)
+    work(unpack(job_bytes), send)
+
+
+def work(job: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
+    """Import the submission and send a frame about that; if it went well, run each check's scenario and send a frame.
+
+    Each frame carries the job's token, and the number of the check where it belongs to one.
+    """
+    from autograder.scenarios_net import SCENARIOS
+    from autograder.student import Student
+
     student = Student(job["folder"])
+    token = job.get("token", "")
     outcome = attempt(lambda: student.load(job["parts"]), student)
-    send(outcome)
+    send({**outcome, "token": token})
     if outcome["status"] != "ok":
         return
     for number, (scenario, cases) in enumerate(job["checks"]):
@@ -64,7 +75,7 @@ def main() -> None:
                 values.append(SCENARIOS[scenario](student, given))
 
         frame = attempt(run, student)
-        send({**frame, "check": number, "values": values})
+        send({**frame, "token": token, "check": number, "values": values})
 
 
 def attempt(run: Any, student: Any) -> dict[str, Any]:
@@ -76,7 +87,9 @@ def attempt(run: Any, student: Any) -> dict[str, Any]:
     sys.stdout = sys.stderr = printed
     frame: dict[str, Any] = {"status": "ok", "text": "", "where": ""}
     try:
-        np.random.seed(0)  # noqa: NPY002  (what the submission draws from it shall repeat)
+        # What the submission draws shall repeat.
+        random.seed(0)
+        np.random.seed(0)  # noqa: NPY002
         np.seterr(all="ignore")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -86,7 +99,10 @@ def attempt(run: Any, student: Any) -> dict[str, Any]:
     finally:
         sys.stdout, sys.stderr = before[:2]
         np.seterr(**before[2])
-    rules = student.rules_used()
+    try:
+        rules = student.rules_used()
+    except BaseException:
+        rules = []
     return {**frame, "printed": printed.kept, "rules": rules}
 
 
@@ -105,23 +121,38 @@ def describe(error: BaseException, folder: Path) -> dict[str, Any]:
     # A given file that complains is not where to look; the line that called it is.
     given = ("mytorch/utils.py", "mytorch/nn/rules.py", "mytorch/nn/modules/module.py")
     where = function = ""
+    places: dict[str, str] = {}
     for frame in traceback.extract_tb(error.__traceback__):
-        path = Path(frame.filename)
-        if path.is_absolute() and root in path.resolve().parents and HERE not in path.resolve().parents:
-            if where and path.resolve().relative_to(root).as_posix() in given:
-                continue
-            line = linecache.getline(frame.filename, frame.lineno or 0).strip()
-            where = f"{path.resolve().relative_to(root).as_posix()}, line {frame.lineno}: {line}"
-            function = frame.name
-    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error).replace(str(root), ".").strip()
-    if isinstance(error, SystemExit):
-        text = f"the code called sys.exit({error.code!r})"
+        if frame.filename not in places:
+            places[frame.filename] = _place(Path(frame.filename), root)
+        place = places[frame.filename]
+        if not place or (where and place in given):
+            continue
+        line = linecache.getline(frame.filename, frame.lineno or 0).strip()
+        where = f"{place}, line {frame.lineno}: {line}"
+        function = frame.name
+    try:
+        text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+        text = text.replace(str(root), ".").strip()
+        if isinstance(error, SystemExit):
+            text = f"the code called sys.exit({error.code!r})"
+    except BaseException:
+        # An exception may be of the submission's own class, and fail to say what it is.
+        text = ""
     return {
         "status": status,
         "text": (f"{type(error).__name__}: {text}" if text else type(error).__name__)[:600],
         "where": where,
         "function": function,
     }
+
+
+def _place(path: Path, root: Path) -> str:
+    """A file's name below the submission's folder; empty for files elsewhere and for the autograder's own."""
+    if not path.is_absolute():
+        return ""
+    path = path.resolve()
+    return path.relative_to(root).as_posix() if root in path.parents and HERE not in path.parents else ""
 
 
 if __name__ == "__main__":

@@ -8,7 +8,10 @@ import sys
 
 # Each command is a module with configure(parser) and run(options) -> exit code.
 COMMANDS = {
+    "grade": ("autograder.staff.classroom.command", "grade a class: a folder of hand-ins"),
     "handout": ("autograder.staff.handout", "build dist/handout.tar.gz and dist/handout.zip"),
+    "autolab": ("autograder.staff.platforms.autolab", "build autograde-Makefile and autograde.tar for Autolab"),
+    "gradescope": ("autograder.staff.platforms.gradescope", "build autograder.zip for Gradescope"),
 }
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import gzip
-import io
 import sys
-import tarfile
-import zipfile
 from pathlib import Path
 
 from autograder.staff.markers import MarkerError, solution_lines, strip
+from autograder.staff.packing import gzip_bytes, tar_bytes, zip_bytes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OVERLAY = Path(__file__).resolve().parent / "student_files"
@@ -84,33 +81,6 @@ def build(out: Path, root: Path = ROOT) -> list[Path]:
     files = contents(root)
     out.mkdir(parents=True, exist_ok=True)
     archives = [out / "handout.tar.gz", out / "handout.zip"]
-    archives[0].write_bytes(_tar_gz(files))
-    archives[1].write_bytes(_zip(files))
+    archives[0].write_bytes(gzip_bytes(tar_bytes(files, TOP)))
+    archives[1].write_bytes(zip_bytes(files, TOP))
     return archives
-
-
-def _mode(name: str) -> int:
-    return 0o755 if name.endswith(".sh") else 0o644
-
-
-def _tar_gz(files: dict[str, bytes]) -> bytes:
-    plain, packed = io.BytesIO(), io.BytesIO()
-    with tarfile.open(fileobj=plain, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for name, data in files.items():
-            member = tarfile.TarInfo(f"{TOP}/{name}")
-            member.size, member.mode, member.mtime = len(data), _mode(name), 0
-            tar.addfile(member, io.BytesIO(data))
-    with gzip.GzipFile(filename="", mode="wb", fileobj=packed, mtime=0) as stream:
-        stream.write(plain.getvalue())
-    return packed.getvalue()
-
-
-def _zip(files: dict[str, bytes]) -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            member = zipfile.ZipInfo(f"{TOP}/{name}", (1980, 1, 1, 0, 0, 0))
-            member.create_system, member.compress_type = 3, zipfile.ZIP_DEFLATED
-            member.external_attr = (0o100000 | _mode(name)) << 16
-            archive.writestr(member, data)
-    return packed.getvalue()

@@ -69,4 +69,7 @@ def seeds_for(class_seed: int, digest: str) -> tuple[int, int]:
 def student_view(record: Record) -> dict[str, Any]:
     """What a student may see: of hidden exercises the status and the general hint, never checks, inputs or seeds."""
     kept = {key: value for key, value in record.items() if key not in ("hidden_seed", "checks", "grader")}
+    if record["status"] == GRADER_ERROR:
+        # An error of ours may quote anything, hidden checks too.
+        kept["reason"] = ""
     return {**kept, "checks": [dict(check) for check in record["checks"] if not check["hidden"]]}

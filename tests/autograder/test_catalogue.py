@@ -5,9 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from autograder.exercises import EXERCISES
+from autograder.exercises import CHECKS, EXERCISES, cases_of
 from autograder.grade import Grades, grade
 from autograder.hints import HINTS
 from tests.autograder import workshop
@@ -103,6 +104,17 @@ def test_other_seeds_judge_the_same(tmp_path: Path) -> None:
     for seed in (1, 2, 3):
         assert workshop.total(grade(good, EXERCISES, seed=seed)) == 50
         assert workshop.total(grade(bad, EXERCISES, seed=seed)) < 50
+
+
+def test_no_seed_leaves_rounding_alone_to_be_judged() -> None:
+    """Where every true score is the largest, loss and gradient are differences of nearly equal numbers."""
+    checks = [check for check in CHECKS if check.exercise.startswith("SoftmaxCrossEntropy") and check.points]
+    for seed in range(200):
+        for check in checks:
+            for given in cases_of(check, seed):
+                expected = check.expect(given)
+                name = next(name for name in ("loss", "gradient of y_hat") if name in expected)
+                assert np.max(np.abs(expected[name])) > 1e-2, (check.name, seed)
 
 
 def test_an_empty_handout_gets_nothing_and_no_tracebacks(tmp_path: Path) -> None:

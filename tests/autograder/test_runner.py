@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from autograder.exercises import EXERCISES
+from autograder.grade import grade
+from autograder.report import feedback
 from tests.autograder import workshop
 from tests.autograder.solutions import ACTIVATION, ENGINE, FUNCTIONAL, LOSS, SIMPLE
 from tests.autograder.test_handout import archives, run, student
@@ -88,6 +91,26 @@ def test_options(solved: Path, tmp_path: Path) -> None:
     assert data["scores"] == {"Sigmoid Forward": 1, "Sigmoid Backward": 4}
     assert {check["status"] for check in data["checks"] if check["points"]} == {"passed"}
     assert runner(solved, "--only", "nothing-like-this").returncode == 2
+
+
+def test_a_seed_repeats_the_numbers_of_a_graded_hand_in(solved: Path) -> None:
+    change(solved, FUNCTIONAL, "return grad_output * np.exp(a)", "return -grad_output * np.exp(a)")
+
+    def shown(*arguments: str) -> str:
+        return runner(solved, "--only", "exp_backward", *arguments).stdout
+
+    assert shown("--seed", "5") == shown("--seed", "5")
+    assert shown("--seed", "5") != shown("--seed", "6")
+    assert shown("--seed", "0") == shown()
+    # The seeds of a class are this large.
+    (result,) = [r for r in grade(solved, EXERCISES, seed=2**47 + 1).of("Functional") if r.status == "failed"]
+    output = shown("--seed", str(2**47 + 1))
+    assert all(line in output for line in feedback(result)[1:])
+    for given in ("-1", "x", "1.5"):
+        done = runner(solved, "--seed", given)
+        assert done.returncode == 2
+        assert "--seed" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_a_part_alone_still_names_what_it_needs(solved: Path) -> None:

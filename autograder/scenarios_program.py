@@ -1,0 +1,186 @@
+"""A scenario that runs a small program, given as plain data, on the submission's engine, rules, layers and losses.
+
+A program is a list of steps ``[word, ...]`` over named arrays (``given["arrays"]`` and what the steps produce):
+
+- ``["engine", name]``: from here on use this engine, a new one at its first mention;
+- ``["own", out, operation, inputs, slots]``: an operation of ``OPERATIONS``, recorded with its own rule;
+- ``["rule", out, rule, inputs, slots]``: an operation of ``FORWARDS``, recorded with the submission's rule of this name;
+- ``["activation", out, kind, layer, input]``, ``["linear", out, layer, input]`` and ``["loss", out, kind, layer, y, y_hat]``:
+  a layer, made at its first mention; a linear layer starts from the given arrays ``layer.W`` and ``layer.b``;
+- ``["backward", start]`` and ``["loss backward", layer]``; ``["zero"]`` for the engine, ``["zero layer", layer]``;
+- ``["descend", layer, rate, momentum]``: a step of gradient descent in the layer's own arrays;
+- ``["gradient", label, name]`` and ``["value", label, name]``: put a gradient or an array's numbers into what is returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograder.scenarios import (
+    Given,
+    affine_rule,
+    cube_rule,
+    gradient,
+    join_rule,
+    linear_layer,
+    plain,
+    plus_rule,
+    scenario,
+)
+
+
+def bend_rule(grad_output: Any, a: np.ndarray, b: np.ndarray) -> tuple[Any, Any]:
+    return np.asarray(grad_output) * 2.0 * a * b, np.asarray(grad_output) * a * a
+
+
+def mix_rule(grad_output: Any, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> tuple[Any, Any, Any]:
+    g = np.asarray(grad_output)
+    return g * 2.0 * a * b, g * a * a, g * -2.0
+
+
+def stack_rule(grad_output: Any, a: np.ndarray, b: np.ndarray) -> tuple[Any, Any]:
+    g = np.asarray(grad_output)
+    return g[: len(a)].copy(), g[len(a) :].copy()
+
+
+def average_rule(grad_output: Any, a: np.ndarray) -> Any:
+    return np.repeat(np.asarray(grad_output) / len(a), len(a), axis=0)
+
+
+def shift_rule(grad_output: Any, a: np.ndarray, b: np.ndarray) -> tuple[Any, None]:
+    return np.array(grad_output), None
+
+
+def drift_rule(grad_output: Any, a: np.ndarray, b: np.ndarray) -> tuple[None, Any]:
+    return None, np.array(grad_output)
+
+
+Forward = Callable[..., Any]
+# Operations of the autograder's own: forward and backward. They take complex numbers too.
+OPERATIONS: dict[str, tuple[Forward, Callable[..., Any]]] = {
+    "affine": (lambda a: 1.5 * a + 0.25, affine_rule),
+    "cube": (lambda a: a * a * a, cube_rule),
+    "plus": (lambda a, b: a + b, plus_rule),
+    "join": (lambda a, b: 2.0 * a - 3.0 * b, join_rule),
+    "bend": (lambda a, b: a * a * b, bend_rule),
+    "mix": (lambda a, b, c: a * a * b - 2.0 * c, mix_rule),
+    "stack": (lambda a, b: np.concatenate((a, b)), stack_rule),
+    "average": (lambda a: a.sum(axis=0, keepdims=True) / len(a), average_rule),
+    # One input is data: nothing flows to it.
+    "shift": (lambda a, b: a + np.real(b), shift_rule),
+    "drift": (lambda a, b: np.real(a) + b, drift_rule),
+}
+# What the submission's rules are the backward functions of.
+FORWARDS: dict[str, Forward] = {
+    "add_backward": lambda a, b: a + b,
+    "sub_backward": lambda a, b: a - b,
+    "mul_backward": lambda a, b: a * b,
+    "div_backward": lambda a, b: a / b,
+    "matmul_backward": lambda a, b: a @ b,
+    "outer_backward": lambda a, b: a[:, None] * b,
+    "log_backward": np.log,
+    "exp_backward": np.exp,
+}
+
+
+class Machine:
+    """The named arrays, layers and engines of a running program."""
+
+    def __init__(self, student: Any, arrays: dict[str, np.ndarray]) -> None:
+        self.student = student
+        self.arrays: dict[str, Any] = dict(arrays)
+        self.layers: dict[str, Any] = {}
+        self.engines: dict[str, Any] = {}
+        self.engine = student.engine()
+        self.shown: dict[str, Any] = {}
+
+    def layer(self, name: str, make: Callable[[], Any]) -> Any:
+        """The layer of this name, made at its first mention."""
+        if name not in self.layers:
+            self.layers[name] = make()
+        return self.layers[name]
+
+    def array(self, name: str) -> Any:
+        """A named array, or a layer's own, as ``first.dW``."""
+        if name in self.arrays and name.partition(".")[0] not in self.layers:
+            return self.arrays[name]
+        layer, _, part = name.partition(".")
+        return getattr(self.layers[layer], part)
+
+    def record(self, out: str, output: np.ndarray, inputs: list[str], slots: list[str | None], rule: Any) -> None:
+        given = [self.array(name) for name in inputs]
+        held = [None if slot is None else self.array(slot) for slot in slots]
+        self.engine.add_operation(given, output, held, rule)
+        self.arrays[out] = output
+
+    def step(self, word: str, *rest: Any) -> None:
+        """Run one step."""
+        STEPS[word](self, *rest)
+
+
+def _use(m: Machine, name: str) -> None:
+    if name not in m.engines:
+        m.engines[name] = m.student.engine()
+    m.engine = m.engines[name]
+
+
+def _own(m: Machine, out: str, operation: str, inputs: list[str], slots: list[str | None]) -> None:
+    forward, rule = OPERATIONS[operation]
+    m.record(out, forward(*(m.array(name) for name in inputs)), inputs, slots, rule)
+
+
+def _rule(m: Machine, out: str, rule: str, inputs: list[str], slots: list[str | None]) -> None:
+    output = FORWARDS[rule](*(m.array(name) for name in inputs))
+    m.record(out, output, inputs, slots, m.student.get("functional", rule))
+
+
+def _activation(m: Machine, out: str, kind: str, name: str, source: str) -> None:
+    layer = m.layer(name, lambda: m.student.get("activation", kind)(m.engine))
+    m.arrays[out] = layer(m.array(source))
+
+
+def _linear(m: Machine, out: str, name: str, source: str) -> None:
+    W, b = (m.arrays[f"{name}.{part}"] for part in "Wb")
+    m.arrays[out] = m.layer(name, lambda: linear_layer(m.student, m.engine, W, b))(m.array(source))
+
+
+def _loss(m: Machine, out: str, kind: str, name: str, y: str, y_hat: str) -> None:
+    layer = m.layer(name, lambda: m.student.get("loss", kind)(m.engine))
+    m.arrays[out] = layer(m.array(y), m.array(y_hat))
+
+
+def _descend(m: Machine, name: str, rate: float, momentum: float) -> None:
+    layer = m.layers[name]
+    for array, slope, speed in ((layer.W, layer.dW, layer.momentum_W), (layer.b, layer.db, layer.momentum_b)):
+        speed *= momentum
+        speed -= rate * slope
+        array += speed
+
+
+STEPS: dict[str, Callable[..., Any]] = {
+    "engine": _use,
+    "own": _own,
+    "rule": _rule,
+    "activation": _activation,
+    "linear": _linear,
+    "loss": _loss,
+    "descend": _descend,
+    "backward": lambda m, start: m.engine.backward(m.array(start)),
+    "loss backward": lambda m, name: m.layers[name].backward(),
+    "zero": lambda m: m.engine.zero_grad(),
+    "zero layer": lambda m, name: m.layers[name].zero_grad(),
+    "gradient": lambda m, label, name: m.shown.update({label: gradient(m.engine, m.array(name))}),
+    "value": lambda m, label, name: m.shown.update({label: plain(m.array(name))}),
+}
+
+
+@scenario
+def program(student: Any, given: Given) -> dict[str, Any]:
+    """Run the steps; return what they showed."""
+    machine = Machine(student, given["arrays"])
+    for word, *rest in given["steps"]:
+        machine.step(word, *rest)
+    return machine.shown

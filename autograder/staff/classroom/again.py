@@ -1,0 +1,117 @@
+"""``grade --again STUDENT``: grades a submission once more with its recorded seeds and says whether it is the same."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from autograder.archives import CannotGrade, shown, write
+from autograder.staff.classroom.store import Reports
+from autograder.staff.handins import find, open_handin, same_student
+from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE, Record
+
+
+def again(record: Record, submissions: Path, fingerprint: str,
+          make_grader: Callable[[], AbstractContextManager[Any]]) -> int:  # fmt: skip
+    """0 the same, 1 another result or another hand-in. Nothing is written. Raises CannotGrade.
+
+    record: of record_of. fingerprint and make_grader: of the grader as it is now.
+    """
+    who = shown(record["student"]) + (f" (version {record['version']})" if record["version"] else "")
+    handin = next((h for h in find(submissions)[0] if h.source == record["source"]), None)
+    if handin is None:
+        raise CannotGrade(f"{shown(record['source'])}, which was graded for {who}, is not in {submissions} any more.")
+    opened = open_handin(handin.path)
+    if opened.digest != record["digest"]:
+        print(
+            f"{who}: the hand-in has changed since it was graded, so there is nothing to compare. Grade the class again."
+        )
+        return 1
+    if record["status"] == GRADER_ERROR:
+        print(f"{who}: the record is a {GRADER_ERROR}, no mark. Grade the class again.")
+        return 1
+    changed = fingerprint != record["grader"]
+    found: dict[str, Any] = {"exercises": [], "checks": [], "total": 0.0, "possible": record["possible"]}
+    status = GRADED
+    try:
+        contents = opened.contents()
+    except CannotGrade as error:
+        status = UNREADABLE
+        print(f"{who}: {error}")
+    else:
+        try:
+            with tempfile.TemporaryDirectory() as scratch, make_grader() as grader:
+                write(contents.files, Path(scratch))
+                found = grader.grade(Path(scratch), (record["seed"], record["hidden_seed"]))
+        except Exception:
+            traceback.print_exc()
+            print(f"{who}: {GRADER_ERROR}: the grader itself failed, so nothing was compared.", file=sys.stderr)
+            return 1
+    if changed:
+        print("The grader, its options or its Python have changed since the record was made.")
+    lines = differences({**record, "status": status, **found}, record)  # type: ignore[typeddict-item]
+    if not lines:
+        print(f"{who}: the same, {record['total']:g} / {record['possible']:g} (seed {record['seed']}).")
+        return 0
+    print(f"{who}: another result.")
+    print("\n".join(f"  {line}" for line in lines))
+    return 1
+
+
+def differences(now: Record, before: Record) -> list[str]:
+    """What two gradings of one submission disagree on; times and words don't count."""
+    lines = []
+    if now["status"] != before["status"]:
+        lines.append(f"status: was {before['status']}, is {now['status']}")
+    if (now["total"], now["possible"]) != (before["total"], before["possible"]):
+        was, got = (f"{r['total']:g} / {r['possible']:g}" for r in (before, now))
+        lines.append(f"total: was {was}, is {got}")
+    for title, told in (("exercise", _exercises), ("check", _checks)):
+        old, new = told(before), told(now)
+        for name in dict.fromkeys([*old, *new]):
+            if old.get(name) != new.get(name):
+                lines.append(
+                    f"{title} {shown(name)}: was {old.get(name, 'not there')}, is {new.get(name, 'not there')}"
+                )
+    return lines
+
+
+def _exercises(record: Record) -> dict[str, str]:
+    return {e["name"]: f"{e['earned']:g} / {e['points']:g}" for e in record["exercises"]}
+
+
+def _checks(record: Record) -> dict[str, str]:
+    return {
+        f"{c['exercise']}: {c['check']}": f"{c['status']} ({c['earned']:g}{', ' + c['hint'] if c['hint'] else ''})"
+        for c in record["checks"]
+    }
+
+
+def record_of(student: str, reports: Reports) -> Record:
+    """The newest version's record of a student, or the one of the file with this name. Raises CannotGrade."""
+    if not reports.records.is_dir():
+        raise CannotGrade(f"{reports.folder} holds no records. Give the --out of the run in which they were graded.")
+    wanted = same_student(student)
+    best: Record | None = None
+    names = set()
+    for path in sorted(reports.records.glob("*.json")):
+        record, _ = reports.read(path.stem)
+        if record is None:
+            continue
+        names.add(record["student"])
+        if path.stem == student:
+            return record
+        if same_student(record["student"]) == wanted and (best is None or record["version"] >= best["version"]):
+            best = record
+    if best is None:
+        short = {name.split("@")[0]: name for name in sorted(names)} | {name: name for name in names}
+        near = list(dict.fromkeys(short[found] for found in difflib.get_close_matches(student, short, 6, 0.6)))
+        hint = f" Meant was perhaps {', '.join(shown(n) for n in near[:3])}." if near else " No name is like it."
+        raise CannotGrade(f"No submission of {shown(student)} has been graded in {reports.folder}.{hint}")
+    return best

@@ -1,0 +1,71 @@
+"""gradebook.csv: one row for each submission, safe to open in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from autograder.archives import shown
+from autograder.staff.classroom.store import replace_file
+from autograder.staff.record import GRADED, GRADER_ERROR, Record
+
+BEFORE = ["student", "version", "counts", "status", "total", "possible"]
+AFTER = ["hidden total", "hidden possible", "seconds", "level", "source", "digest", "notes"]
+# What makes a spreadsheet calculate, also in its full-width forms.
+FORMULA = "=+\\-@|＝＋－＠"
+# Some locales split at other separators than the comma, whatever the quotes say.
+STARTS = re.compile(rf"(^\s*|[;,|\"']\s*)(?=[{FORMULA}])")
+Row = tuple[Record | None, str, int, bool]
+
+
+def text(value: str, limit: int = 400) -> str:
+    """Untrusted text for a cell: on one line, and never a formula."""
+    clean = shown(value.replace("\r\n", " / ").replace("\n", " / "), limit)
+    return STARTS.sub(r"\1'", clean)
+
+
+def number(value: float) -> int | float:
+    value = round(float(value), 4)
+    return int(value) if value == int(value) else value
+
+
+def write_gradebook(path: Path, rows: Callable[[], Iterable[Row]], columns: Iterable[str] = ()) -> None:
+    """Write the file, replaced as a whole. A row is (record or None, student, version, whether it counts).
+
+    The rows are gone through twice, so that none has to be kept: once for the columns, once to write.
+    columns: exercises that have a column in any case, in this order.
+    """
+    names = dict.fromkeys(columns)
+    for record, *_ in rows():
+        names.update(dict.fromkeys(e["name"] for e in record["exercises"]) if record else {})
+    written = io.StringIO()
+    table = csv.writer(written)
+    table.writerow([*BEFORE, *(text(name) for name in names), *AFTER])
+    for row in rows():
+        table.writerow(_cells(row, list(names)))
+    # The mark at the beginning tells Excel that this is UTF-8.
+    replace_file(path, written.getvalue().encode("utf-8-sig", "replace"))
+
+
+def _cells(row: Row, names: list[str]) -> list[str | int | float]:
+    record, student, version, counts = row
+    before: list[str | int | float] = [text(student), version, "yes" if counts else "no"]
+    if record is None:
+        return [*before, "not graded", "", "", *("" for _ in names), *("" for _ in AFTER)]
+    level, digest, source = text(", ".join(record["level"])), record["digest"], text(record["source"])
+    notes = text("; ".join(filter(None, [record["reason"], *record["notes"]])), 1000)
+    after = [number(record["seconds"]), level, source, digest, notes]
+    if record["status"] == GRADER_ERROR:
+        # No number at all: neither nothing nor everything can be read out of it.
+        return [*before, GRADER_ERROR, GRADER_ERROR, "", *("" for _ in names), "", "", *after]
+    earned = {e["name"]: number(e["earned"]) for e in record["exercises"]}
+    hidden = [e for e in record["exercises"] if e["hidden"]]
+    missing: str | int = "" if record["status"] == GRADED else 0
+    return [
+        *before, record["status"], number(record["total"]), number(record["possible"]),
+        *(earned.get(name, missing) for name in names),
+        number(sum(e["earned"] for e in hidden)), number(sum(e["points"] for e in hidden)), *after,
+    ]  # fmt: skip

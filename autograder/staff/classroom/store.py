@@ -1,0 +1,213 @@
+"""The folder of reports: names of files, records that survive a kill, the seed of the class, and a lock."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import threading
+import unicodedata
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from functools import cache
+from pathlib import Path
+from typing import Any, cast, get_origin, get_type_hints
+
+from autograder.archives import CannotGrade
+from autograder.staff.record import FORMAT, GRADED, GRADER_ERROR, UNREADABLE, CheckRecord, ExerciseRecord, Record
+
+PLAIN = re.compile(r"[a-z0-9_@+][a-z0-9_@.+\-]{0,79}")
+HASHED = re.compile(r".*-[0-9a-f]{10}", re.DOTALL)
+WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+def safe_name(name: str) -> str:
+    """A file name for a student's name, without an ending; different names get different ones, on every system.
+
+    Names of small letters, digits and ``_ @ . + -`` stay as they are. What is changed gets a hash of the whole name.
+    """
+    name = unicodedata.normalize("NFC", name)
+    odd = WINDOWS_DEVICE.fullmatch(name) or HASHED.fullmatch(name) or name.endswith(".")
+    if PLAIN.fullmatch(name) and not odd:
+        return name
+    clean = re.sub(r"[^A-Za-z0-9_@.+\-]+", "-", name)[:60].strip(".-")
+    clean = f"student-{clean}" if WINDOWS_DEVICE.fullmatch(clean) else clean
+    return f"{clean or 'student'}-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:10]}"
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file so that, whatever happens, there is the old one or the new one, whole."""
+    beside = path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        with open(beside, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+class Reports:
+    """REPORTS and what lies where in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.records = folder / "records"
+        self.feedback = folder / "feedback"
+        self.gradebook = folder / "gradebook.csv"
+        self.work = folder / ".work"
+        self.seed_file = folder / "seed.json"
+
+    def check(self, submissions: Path) -> None:
+        """Refuse places where one of the two would be taken for, or deleted with, the other."""
+        reports, given = self.folder.resolve(), submissions.resolve()
+        if reports == given or given in reports.parents:
+            raise CannotGrade(
+                f"REPORTS ({self.folder}) lies in SUBMISSIONS ({submissions}), where it would be graded as a submission. "
+                "Give a folder beside it."
+            )
+        for own in (self.records, self.feedback, self.work):
+            if own.resolve() == given or own.resolve() in given.parents:
+                raise CannotGrade(f"{submissions} is a folder of reports. Give the folder that holds the submissions.")
+        if self.folder.exists() and not self.folder.is_dir():
+            raise CannotGrade(f"--out {self.folder} is a file. Give a folder for the reports.")
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder alone, and clean up what a killed grader left. Raises CannotGrade where another one runs.
+
+        The lock is the process's (lockf): it ends with it, however it ends, and is not inherited by what it starts.
+        """
+        import fcntl
+
+        try:
+            for folder in (self.folder, self.records, self.feedback):
+                folder.mkdir(parents=True, exist_ok=True)
+            # The records hold hidden exercises and other students' marks.
+            os.chmod(self.records, 0o700)
+            handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise CannotGrade(
+                f"The reports cannot be written to {self.folder} ({error.strerror}). Give another --out."
+            ) from None
+        with os.fdopen(handle, "r+") as file:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                other = file.read(20).strip()
+                raise CannotGrade(
+                    f"Another grader (process {other or 'unknown'}) is writing to {self.folder}. Wait for it, or give "
+                    "another --out."
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            self._clean()
+            self.work.mkdir(mode=0o700)
+            try:
+                yield
+            finally:
+                shutil.rmtree(self.work, ignore_errors=True)
+
+    def _clean(self) -> None:
+        for folder in (self.folder, self.records, self.feedback):
+            for left in folder.glob(".*.tmp"):
+                left.unlink(missing_ok=True)
+        if self.work.is_symlink():
+            self.work.unlink()
+        elif self.work.exists():
+            shutil.rmtree(self.work)
+
+    def class_seed(self, given: int | None, notes: list[str]) -> int:
+        """The seed of this class: the one given, else the one kept, else a new one. It is kept before it is used."""
+        kept: int | None = None
+        if self.seed_file.exists():
+            try:
+                value = json.loads(self.seed_file.read_bytes())["class_seed"]
+                if type(value) is not int or value < 0:
+                    raise ValueError(value)
+                kept = value
+            except (ValueError, KeyError, TypeError, RecursionError):
+                if given is None:
+                    raise CannotGrade(
+                        f"{self.seed_file} is damaged. Give the class seed with --seed, or delete the file to draw a new "
+                        "one, with which everything is graded again."
+                    ) from None
+        if given is None and kept is not None:
+            return kept
+        if kept is None and given is None and any(self.records.glob("*.json")):
+            notes.append(
+                "seed.json is missing beside records: a new class seed is drawn, and everything is graded again"
+            )
+        if kept is not None and given not in (None, kept):
+            notes.append(f"the class seed was {kept} and is {given} now: everything is graded again")
+        chosen = secrets.randbits(59) if given is None else given
+        if chosen != kept:
+            data = {"class_seed": chosen, "since": now(), "about": "staff only: hidden exercises follow from it"}
+            replace_file(self.seed_file, (json.dumps(data, indent=1) + "\n").encode())
+            os.chmod(self.seed_file, 0o600)
+        return chosen
+
+    def record_path(self, name: str) -> Path:
+        return self.records / f"{name}.json"
+
+    def read(self, name: str) -> tuple[Record | None, str]:
+        """A record, or none and why it cannot be used (empty where there is no file)."""
+        path = self.record_path(name)
+        try:
+            data = json.loads(path.read_bytes(), parse_constant=_refuse)
+        except FileNotFoundError:
+            return None, ""
+        except (ValueError, RecursionError):
+            return None, f"records/{path.name} is damaged, so this one is graded again"
+        if not is_record(data):
+            return None, f"records/{path.name} is no record of this version, so this one is graded again"
+        return cast(Record, data), ""
+
+    def write(self, name: str, record: Record) -> None:
+        """Keep a record. Raises OSError where it cannot be written."""
+        replace_file(self.record_path(name), (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
+
+    def keep_traceback(self, name: str, text: str) -> None:
+        """What went wrong in our own code, for staff: beside the record; removed by an empty text."""
+        path = self.records / f"{name}.traceback.txt"
+        if text:
+            replace_file(path, text.encode("utf-8", "replace"))
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _refuse(text: str) -> Any:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+@cache
+def _kinds(of: type) -> dict[str, Any]:
+    """The types that may stand in each field of a TypedDict; a whole number is a float too."""
+    hints = get_type_hints(of)
+    return {key: (int, float) if kind is float else get_origin(kind) or kind for key, kind in hints.items()}
+
+
+def is_record(data: Any) -> bool:
+    """Whether parsed JSON has every field of a Record, each of its type."""
+
+    def has(value: Any, of: type) -> bool:
+        return isinstance(value, dict) and all(isinstance(value.get(key), kinds) for key, kinds in _kinds(of).items())
+
+    return (
+        has(data, Record)
+        and data["format"] == FORMAT
+        and data["status"] in (GRADED, UNREADABLE, GRADER_ERROR)
+        and all(has(exercise, ExerciseRecord) for exercise in data["exercises"])
+        and all(has(check, CheckRecord) for check in data["checks"])
+        and all(isinstance(text, str) for text in data["notes"] + data["level"])
+    )

@@ -1,0 +1,376 @@
+"""The grader's side of the isolation: sends scenarios to a confined process and reads back frames, trusting none of it."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import secrets
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograder.isolate import RUNTIME
+from autograder.plain import Malformed, pack, unpack
+
+AUTOGRADER = Path(__file__).resolve().parents[2]
+# All that lies where submissions run. None of it knows what is right.
+FILES = (
+    *RUNTIME, "staff/__init__.py", "staff/isolation/__init__.py", "staff/isolation/confine.py",
+    "staff/isolation/linux.py", "staff/isolation/syscalls.py", "staff/isolation/warm.py",
+)  # fmt: skip
+# The packages of a submission that are looked at, which is all of it that a submission's process gets.
+GRADED = ("mytorch", "hw_bonus")
+FIRST_UID = 61_000
+READY = b"\0"
+_slots = itertools.count()
+
+
+class SandboxBroken(Exception):
+    """The isolation itself failed; that is no submission's fault, and nothing was graded."""
+
+
+class CannotIsolate(Exception):
+    """This machine cannot grade at all; the message says what it needs."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one process of a submission gets: address space in bytes, seconds to start, bytes per frame and in all."""
+
+    memory: int = 2 << 30
+    start: float = 5.0
+    frame: int = 16 << 20
+    output: int = 64 << 20
+
+
+class Sandbox:
+    """Runs scenarios of submissions, one process at a time. A context manager; use one for each thread.
+
+    level: what the isolation reaches on this machine, in words, as a confined process found out.
+    without: measures to leave out (namespaces, uid, landlock, seccomp), to try what weaker machines reach.
+    Raises CannotIsolate where there is no fork, SandboxBroken where the isolation cannot be set up.
+    """
+
+    def __init__(self, limits: Limits = Limits(), without: Sequence[str] = ()) -> None:
+        if not hasattr(os, "fork"):
+            raise CannotIsolate(
+                f"Grading isolates submissions by means of Linux or macOS, and this is {sys.platform}. "
+                "Run it on one of them, on Windows in WSL."
+            )
+        self.limits = limits
+        self.level: list[str] = []
+        self._without = list(without)
+        self._copied: list[tuple[str, int, int]] = []
+        self._uid = FIRST_UID + (os.getpid() * 8 + next(_slots)) % 4000
+        self._warm: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._folder = Path(tempfile.mkdtemp(prefix="mytorch-grading-"))
+        try:
+            self._prepare()
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the warm process and all below it, and remove what was written."""
+        self._stop()
+        for path in (self._folder / "slot").rglob("*"):
+            if path.is_dir() and not path.is_symlink():
+                path.chmod(0o755)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def run_scenarios(
+        self, folder: Path, parts: Sequence[str], scenarios: Sequence[tuple[str, list[Any]]], limit: float = 2.0
+    ) -> Iterator[dict[str, Any]]:
+        """Frames as isolate.run_scenarios yields them: one for the import and one per scenario, as far as it gets.
+
+        status is ok, todo, error, time, died (text says how) or malformed. Raises SandboxBroken.
+        """
+        copy = self._copy(folder)
+        token = secrets.token_hex(8)
+        job = pack({"folder": str(copy), "parts": list(parts), "checks": [list(s) for s in scenarios], "token": token})
+        seconds = self.limits.start + limit * len(scenarios) + 1
+        for attempt in range(3):
+            try:
+                if self._warm is None:
+                    self._start()
+                return iter(self._run(job, token, len(scenarios), limit, seconds))
+            except _WarmGone:
+                self._stop()
+                if attempt == 2:
+                    raise SandboxBroken("the warm process ended three times before a submission ran") from None
+        raise AssertionError
+
+    def _prepare(self) -> None:
+        self._folder.chmod(0o755)
+        for name in FILES:
+            target = self._folder / "runtime" / "autograder" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(AUTOGRADER / name, target)
+        # NumPy alone: what else is installed beside it is no part of what a submission can import.
+        packages = Path(np.__file__).resolve().parent.parent
+        site = self._folder / "runtime" / "site"
+        site.mkdir()
+        for name in ("numpy", "numpy.libs"):
+            if (packages / name).exists():
+                (site / name).symlink_to(packages / name)
+        for name in ("slot", "home"):
+            (self._folder / name).mkdir()
+        self._readable = [
+            str(self._folder / name) for name in ("runtime", "slot", "home")
+        ] + [str(packages / name) for name in ("numpy", "numpy.libs")]  # fmt: skip
+        for path in (self._folder / "runtime").rglob("*"):
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() else 0o444)
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        home = str(self._folder / "home")
+        environment = {
+            "PATH": os.defpath, "LANG": "C.UTF-8", "HOME": home, "TMPDIR": home,
+            "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1",
+        }  # fmt: skip
+        program = self._folder / "runtime" / "autograder" / "staff" / "isolation" / "warm.py"
+        with theirs:
+            self._warm = subprocess.Popen(
+                [sys.executable, "-I", "-B", "-S", str(program), str(theirs.fileno())],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=home,
+                env=environment, pass_fds=[theirs.fileno()], start_new_session=True,
+            )  # fmt: skip
+        ours.settimeout(30.0)
+        self._control = ours
+        setup = {
+            "readable": self._readable, "uid": self._uid, "memory": self.limits.memory, "without": self._without,
+            "secret": str(AUTOGRADER / "exercises.py"), "grader": os.getpid(),
+        }  # fmt: skip
+        try:
+            hello = self._ask(setup)
+        except _WarmGone:
+            self._stop()
+            raise SandboxBroken("the process that runs submissions did not start") from None
+        if "broken" in hello:
+            raise SandboxBroken(f"submissions cannot be isolated here: {hello['broken']}")
+        if self.level and hello["level"] != self.level:
+            raise SandboxBroken(f"the isolation was {self.level} and is now {hello['level']}")
+        self.level = hello["level"]
+        ours.settimeout(10.0)
+
+    def _stop(self) -> None:
+        if self._control is not None:
+            with contextlib.suppress(OSError):
+                self._control.sendall(b'{"do": "leave"}\n')
+            self._control.close()
+            self._control = None
+        if self._warm is not None:
+            try:
+                self._warm.wait(10.0)
+            except subprocess.TimeoutExpired:
+                with contextlib.suppress(OSError):
+                    os.killpg(self._warm.pid, signal.SIGKILL)
+                self._warm.kill()
+                self._warm.wait()
+            self._warm = None
+
+    def _ask(self, message: dict[str, Any], descriptors: Sequence[int] = ()) -> dict[str, Any]:
+        assert self._control is not None
+        data = json.dumps(message).encode() + b"\n"
+        answer = b""
+        try:
+            if descriptors:
+                socket.send_fds(self._control, [data], list(descriptors))
+            else:
+                self._control.sendall(data)
+            while not answer.endswith(b"\n"):
+                part = self._control.recv(65536)
+                if not part:
+                    raise _WarmGone
+                answer += part
+        except OSError:
+            raise _WarmGone from None
+        found: dict[str, Any] = json.loads(answer)
+        return found
+
+    def _copy(self, folder: Path) -> Path:
+        """A copy of the submission that can only be read; made anew for each process that could have changed it."""
+        copy = self._folder / "slot" / "submission"
+        files = [path for part in GRADED for path in sorted((folder / part).rglob("*.py"))]
+        files = [path for path in files if path.is_file() and not path.is_symlink()]
+        state = [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files]
+        if state == self._copied and {"own user", "file system closed"} & set(self.level):
+            return copy
+        if copy.exists():
+            _make_writable(copy)
+            shutil.rmtree(copy)
+        copy.mkdir()
+        for path in files:
+            target = copy / path.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+            target.chmod(0o444)
+        for path in (copy, *copy.rglob("*")):
+            if path.is_dir():
+                path.chmod(0o555)
+        self._copied = state
+        return copy
+
+    def _run(self, job: bytes, token: str, count: int, limit: float, seconds: float) -> list[dict[str, Any]]:
+        ours, theirs = os.pipe()
+        try:
+            with tempfile.TemporaryFile() as stream:
+                stream.write(job)
+                stream.seek(0)
+                try:
+                    self._ask({"do": "run", "seconds": seconds}, [stream.fileno(), theirs])
+                finally:
+                    os.close(theirs)
+            reader = _Reader(ours, self.limits)
+            frames = self._read_frames(reader, token, count, limit)
+            try:
+                end = self._ask({"do": "end"})
+            except _WarmGone:
+                # The submission got at the process above it. What it sent before counts as nothing more than that.
+                self._stop()
+                end = {"ended": 0, "left": 0}
+            if end["left"]:
+                self._stop()
+            if frames[-1]["status"] == "died":
+                frames[-1]["text"] = _how(int(end["ended"]))
+            return frames
+        finally:
+            os.close(ours)
+            if sys.platform != "linux":
+                # Forking a process that has used the system's BLAS is not safe there.
+                self._stop()
+
+    def _read_frames(self, reader: _Reader, token: str, count: int, limit: float) -> list[dict[str, Any]]:
+        ready = reader.take(1, time.monotonic() + 30.0)
+        if ready != READY:
+            if ready is None:
+                raise _WarmGone
+            raise SandboxBroken(f"a process could not be confined: {(ready + reader.rest()).decode(errors='replace')}")
+        frames: list[dict[str, Any]] = []
+        wait = self.limits.start
+        for number in range(-1, count):
+            frame = reader.frame(time.monotonic() + wait, wait)
+            if frame["status"] in ("ok", "todo", "error"):
+                wrong = frame.get("token") != token or (number >= 0 and frame.get("check") != number)
+                if wrong or (number < 0 and "check" in frame):
+                    frame = {"status": "malformed", "text": "a result that belongs to another check"}
+            frames.append(frame)
+            if frame["status"] in ("time", "died", "malformed") or (number < 0 and frame["status"] != "ok"):
+                return frames
+            wait = limit
+        if reader.more(time.monotonic() + 0.5):
+            # Whoever sends more than was asked for may have sent the rest too.
+            frames[1:] = [{"status": "malformed", "text": "more results than there are checks"}] * (len(frames) - 1)
+        return frames
+
+
+class _WarmGone(Exception):
+    """The warm process ended or does not answer."""
+
+
+class _Reader:
+    """Cuts what a submission's process sends into frames, by a deadline and up to a size."""
+
+    def __init__(self, descriptor: int, limits: Limits) -> None:
+        os.set_blocking(descriptor, False)
+        self._descriptor = descriptor
+        self._limits = limits
+        self._data = bytearray()
+        self._total = 0
+        self._ended = False
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLIN)
+
+    def take(self, size: int, deadline: float) -> bytes | None:
+        """So many bytes; fewer where the process ended before; None where the time is over."""
+        while len(self._data) < size and not self._ended:
+            left = deadline - time.monotonic()
+            if left <= 0 or not self._poll.poll(left * 1000):
+                return None
+            self._fill()
+        taken = bytes(self._data[:size])
+        del self._data[:size]
+        return taken
+
+    def _fill(self) -> None:
+        try:
+            part = os.read(self._descriptor, 1 << 18)
+        except BlockingIOError:
+            return
+        except OSError:
+            part = b""
+        self._ended = not part
+        self._total += len(part)
+        self._data += part
+
+    def frame(self, deadline: float, limit: float) -> dict[str, Any]:
+        """The next frame as the worker sent it, or what went wrong instead."""
+        late = {"status": "time", "limit": limit}
+        header = self.take(8, deadline)
+        if header is None:
+            return late
+        if not header:
+            return {"status": "died"}
+        size = int.from_bytes(header, "big")
+        if size > self._limits.frame or self._total > self._limits.output:
+            return {"status": "malformed", "text": "a result that is too large"}
+        data = self.take(size, deadline)
+        if data is None:
+            return late
+        if len(data) < size or len(header) < 8:
+            return {"status": "died"}
+        try:
+            frame = unpack(data)
+        except Malformed as error:
+            return {"status": "malformed", "text": str(error)}
+        if not isinstance(frame, dict) or frame.get("status") not in ("ok", "todo", "error"):
+            return {"status": "malformed", "text": "no result of a check"}
+        return frame
+
+    def more(self, deadline: float) -> bool:
+        """Whether anything comes after what was asked for, until the process ends or the time is over."""
+        return bool(self.take(1, deadline))
+
+    def rest(self) -> bytes:
+        return self.take(400, time.monotonic() + 1.0) or b""
+
+
+def _make_writable(folder: Path) -> None:
+    folder.chmod(0o755)
+    for path in folder.rglob("*"):
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(0o755)
+
+
+def _how(code: int) -> str:
+    """How a process ended, in words."""
+    if code > 128:
+        try:
+            name = signal.Signals(code - 128).name
+        except ValueError:
+            name = f"signal {code - 128}"
+        words = {"SIGSEGV": "a segmentation fault", "SIGXCPU": "too much processor time", "SIGSYS": "a forbidden call"}
+        return f"the process ended by {words.get(name, name)}"
+    return f"the process ended with exit code {code}"

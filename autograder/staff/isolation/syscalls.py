@@ -1,0 +1,106 @@
+"""Which system calls a submission may make, and the seccomp filter that says so to the kernel.
+
+What Python and NumPy need to compute is allowed. What reaches out of the process (sockets, new processes, signals, other
+processes' memory, modes and links of files) is refused as not permitted. All others answer "not implemented", on which a C
+library falls back to an older call. Sources: seccomp(2), linux/filter.h, asm/unistd_64.h, asm-generic/unistd.h.
+"""
+
+from __future__ import annotations
+
+import errno
+import platform
+
+# name: its numbers on x86-64 and on arm64
+ALLOWED = """
+read:0:63 write:1:64 readv:19:65 writev:20:66 pread64:17:67 pwrite64:18:68 close:3:57 close_range:436:436 lseek:8:62
+fcntl:72:25 dup:32:23 dup2:33: dup3:292:24 ioctl:16:29 poll:7: ppoll:271:73 select:23: pselect6:270:72 pipe:22: pipe2:293:59
+open:2: openat:257:56 access:21: faccessat:269:48 faccessat2:439:439 stat:4: fstat:5:80 lstat:6: newfstatat:262:79
+statx:332:291 getdents:78: getdents64:217:61 getcwd:79:17 readlink:89: readlinkat:267:78 statfs:137:43 fstatfs:138:44
+fadvise64:221:223 chdir:80:49 umask:95:166 ftruncate:77:46 fsync:74:82 fdatasync:75:83
+mmap:9:222 munmap:11:215 mprotect:10:226 mremap:25:216 madvise:28:233 brk:12:214 mincore:27:232
+rt_sigaction:13:134 rt_sigprocmask:14:135 rt_sigreturn:15:139 sigaltstack:131:132 setitimer:38:103 getitimer:36:102
+alarm:37: pause:34: futex:202:98 futex_waitv:449:449 set_robust_list:273:99 get_robust_list:274:100 rseq:334:293
+sched_yield:24:124 sched_getaffinity:204:123 membarrier:324:283 set_tid_address:218:96 arch_prctl:158: getcpu:309:168
+getpid:39:172 gettid:186:178 getppid:110:173 getuid:102:174 geteuid:107:175 getgid:104:176 getegid:108:177
+getgroups:115:158 getresuid:118:148 getresgid:120:150 getpgrp:111: getpgid:121:155 getsid:124:156
+clock_gettime:228:113 clock_getres:229:114 clock_nanosleep:230:115 nanosleep:35:101 gettimeofday:96:169 time:201:
+times:100:153 getrusage:98:165 getrlimit:97:163 setrlimit:160:164 sysinfo:99:179 uname:63:160 getrandom:318:278
+exit:60:93 exit_group:231:94 restart_syscall:219:128
+"""
+REFUSED = """
+socket:41:198 socketpair:53:199 connect:42:203 bind:49:200 listen:50:201 accept:43:202 accept4:288:242 sendto:44:206
+sendmsg:46:211 sendmmsg:307:269 recvfrom:45:207 recvmsg:47:212 fork:57: vfork:58: execve:59:221 execveat:322:281
+kill:62:129 tkill:200:130 tgkill:234:131 pidfd_open:434:434 pidfd_send_signal:424:424 rt_sigqueueinfo:129:138
+rt_tgsigqueueinfo:297:240 ptrace:101:117 process_vm_readv:310:270 process_vm_writev:311:271 prctl:157:167
+setsid:112:157 setpgid:109:154 chmod:90: fchmod:91:52 fchmodat:268:53 chown:92: fchown:93:55 lchown:94: fchownat:260:54
+link:86: linkat:265:37 symlink:88: symlinkat:266:36 mknod:133: mknodat:259:33 mkdir:83: mkdirat:258:34 rename:82:
+renameat:264:38 renameat2:316:276 unlink:87: unlinkat:263:35 rmdir:84: setuid:105:146 setgid:106:144 setresuid:117:147
+setresgid:119:149 unshare:272:97 setns:308:268 mount:165:40 umount2:166:39 chroot:161:51 pivot_root:155:41
+"""
+ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7), "arm64": (1, 0xC00000B7)}
+
+CLONE = {0: 56, 1: 220}
+PRLIMIT64 = {0: 302, 1: 261}
+FCNTL = {0: 72, 1: 25}
+CLONE_THREAD = 0x10000
+SET_OWNERS = (8, 15)
+
+LOAD, EQUAL, AT_LEAST, AND, RETURN = 0x20, 0x15, 0x35, 0x54, 0x06
+ALLOW, ERROR, KILL = 0x7FFF0000, 0x00050000, 0x80000000
+NUMBER, ARCHITECTURE = 0, 4
+X32 = 0x40000000
+
+Instruction = tuple[int, int, int, int]
+
+
+def _argument(position: int) -> int:
+    """Where the low half of a system call's argument lies (little endian)."""
+    return 16 + 8 * position
+
+
+def _numbers(table: str, column: int) -> list[int]:
+    entries = [entry.split(":") for entry in table.split()]
+    return sorted(int(entry[1 + column]) for entry in entries if entry[1 + column])
+
+
+def program(machine: str = "") -> list[Instruction]:
+    """The filter for a kind of processor (default: this one). Raises OSError for one that is not known."""
+    machine = machine or platform.machine()
+    if machine not in ARCHITECTURES:
+        raise OSError(errno.ENOSYS, f"no list of system calls for {machine}")
+    column, audit = ARCHITECTURES[machine]
+    refuse: Instruction = (RETURN, 0, 0, ERROR | errno.EPERM)
+    allow: Instruction = (RETURN, 0, 0, ALLOW)
+    lines: list[Instruction] = [
+        (LOAD, 0, 0, ARCHITECTURE),
+        (EQUAL, 1, 0, audit),
+        (RETURN, 0, 0, KILL),
+        (LOAD, 0, 0, NUMBER),
+        (AT_LEAST, 0, 1, X32),
+        (RETURN, 0, 0, KILL),
+    ]
+    # A thread is a clone that shares everything; any other would be a process.
+    lines += [
+        (EQUAL, 0, 5, CLONE[column]),
+        (LOAD, 0, 0, _argument(0)),
+        (AND, 0, 0, CLONE_THREAD),
+        (EQUAL, 0, 1, CLONE_THREAD),
+        allow,
+        refuse,
+    ]
+    # Limits of this process alone; the number is loaded again where the next comparison needs it.
+    lines += [(EQUAL, 0, 4, PRLIMIT64[column]), (LOAD, 0, 0, _argument(0)), (EQUAL, 0, 1, 0), allow, refuse]
+    # Making a descriptor send signals to another process.
+    lines += [
+        (EQUAL, 0, 5, FCNTL[column]),
+        (LOAD, 0, 0, _argument(1)),
+        (EQUAL, 2, 0, SET_OWNERS[0]),
+        (EQUAL, 1, 0, SET_OWNERS[1]),
+        allow,
+        refuse,
+    ]
+    for table, answer in ((ALLOWED, allow), (REFUSED, refuse)):
+        for number in _numbers(table, column):
+            if number != FCNTL[column]:
+                lines += [(EQUAL, 0, 1, number), answer]
+    return [*lines, (RETURN, 0, 0, ERROR | errno.ENOSYS)]

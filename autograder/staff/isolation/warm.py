@@ -1,0 +1,273 @@
+"""The warm process: it has NumPy loaded, knows no check and no submission, and forks one confined process for each unit.
+
+Started by sandbox.py as ``python -I -B -S warm.py SOCKET``; talks to it in lines of JSON over that socket.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+RUNTIME = Path(__file__).resolve().parents[3]
+READY = b"\0"
+PATIENCE = 5.0
+
+
+def main() -> None:
+    """Say hello with the level reached, then serve until the socket closes."""
+    sys.path[:0] = [str(RUNTIME), str(RUNTIME / "site")]
+    control = socket.socket(fileno=int(sys.argv[1]))
+    with control.makefile("r", encoding="utf-8") as lines:
+        setup = json.loads(lines.readline())
+    try:
+        _load()
+        from autograder.staff.isolation.confine import make_plan, readable_places
+
+        plan = make_plan(readable_places(setup["readable"]), setup["uid"], setup["memory"], setup["without"])
+        level = _level(plan, setup)
+    except Exception as error:
+        _say(control, {"broken": f"{type(error).__name__}: {error}"})
+        return
+    _say(control, {"level": level})
+    keeper = 0
+    while True:
+        line, descriptors = _hear(control)
+        if not line:
+            # The grader was killed: nobody else will clean up.
+            _end(keeper, plan)
+            _remove(RUNTIME.parent)
+            return
+        request = json.loads(line)
+        if request["do"] == "leave":
+            _end(keeper, plan)
+            return
+        if request["do"] == "run":
+            keeper = os.fork()
+            if keeper == 0:
+                control.close()
+                _keep(plan, request, *descriptors)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            _say(control, {"started": keeper})
+        else:
+            _say(control, _end(keeper, plan))
+            keeper = 0
+
+
+def _load() -> None:
+    """Load now, once, what a submission is likely to import."""
+    import abc, collections, copy, dataclasses, enum, functools, inspect, itertools, math, random, typing, warnings  # noqa: E401, F401, I001
+
+    import numpy as np
+    import numpy.fft
+    import numpy.linalg
+    import numpy.random
+
+    from autograder import worker
+    from autograder.scenarios_net import SCENARIOS
+
+    assert np.zeros(1) is not None
+    assert SCENARIOS
+    assert worker
+
+
+def _say(control: socket.socket, message: dict[str, Any]) -> None:
+    control.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _hear(control: socket.socket) -> tuple[str, list[int]]:
+    """One request with the descriptors that came with it; empty when the grader is gone."""
+    try:
+        data, descriptors, _, _ = socket.recv_fds(control, 4096, 2)
+    except OSError:
+        return "", []
+    return data.decode(), descriptors
+
+
+def _level(plan: Any, setup: dict[str, Any]) -> list[str]:
+    """The level reached, found out by a process that is confined as a submission's."""
+    from autograder.staff.isolation.confine import probe
+
+    ours, theirs = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            if plan.pid_namespace:
+                _enter_pid_namespace()
+            _confine(plan, theirs, 5.0)
+            os.write(theirs, json.dumps(probe(plan, setup["secret"], setup["grader"])).encode())
+        except BaseException as error:
+            os.write(theirs, json.dumps(f"{type(error).__name__}: {error}").encode())
+        os._exit(0)
+    os.close(theirs)
+    with os.fdopen(ours, "rb") as stream:
+        text = stream.read(65536)
+    os.waitpid(pid, 0)
+    level = json.loads(text or '"no answer"')
+    if not isinstance(level, list):
+        raise OSError(f"a confined process cannot run: {level}")
+    return [str(word) for word in level]
+
+
+def _confine(plan: Any, result: int, seconds: float) -> None:
+    """Keep only the way out for results, with nothing to read from, and give up all rights."""
+    from autograder.staff.isolation.confine import confine
+
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(null, number)
+    start = 3
+    for kept in sorted({result, result if plan.rules is None else plan.rules}):
+        os.closerange(start, kept)
+        start = kept + 1
+    os.closerange(start, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    confine(plan, seconds)
+
+
+def _enter_pid_namespace() -> None:
+    """Go on as the first process of a new pid namespace, whose end is the end of all in it; the caller waits outside."""
+    from autograder.staff.isolation import linux
+
+    linux.unshare("pid")
+    pid = os.fork()
+    if pid:
+        _wait_for(pid)
+
+
+def _wait_for(pid: int) -> NoReturn:
+    """Stay until a child ends, and end as it did."""
+    with contextlib.suppress(OSError):
+        os.closerange(0, 256)
+        status = os.waitpid(pid, 0)[1]
+        os._exit(128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status))
+    os._exit(1)
+
+
+def _keep(plan: Any, request: dict[str, Any], job: int, result: int) -> NoReturn:
+    """The forked process: a session of its own, a pid namespace where there is one, then the submission."""
+    try:
+        os.setsid()
+        if sys.platform == "linux":
+            from autograder.staff.isolation import linux
+
+            linux.die_with_parent()
+        if plan.pid_namespace:
+            _enter_pid_namespace()
+        with os.fdopen(job, "rb") as stream:
+            data = stream.read()
+        _confine(plan, result, float(request["seconds"]))
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.write(result, f"{type(error).__name__}: {error}".encode()[:400])
+        os._exit(1)
+    try:
+        # Everything before this byte is ours, everything after it may be the submission's.
+        os.write(result, READY)
+        _work(data, result)
+    finally:
+        # Nothing that the submission left for the end of the program runs.
+        os._exit(0)
+
+
+def _work(data: bytes, result: int) -> None:
+    from autograder.plain import pack, unpack
+    from autograder.worker import work
+
+    def send(frame: dict[str, Any]) -> None:
+        packed = pack(frame)
+        view = memoryview(len(packed).to_bytes(8, "big") + packed)
+        while view:
+            view = view[os.write(result, view) :]
+
+    work(unpack(data), send)
+
+
+def _remove(folder: Path) -> None:
+    for path in (folder / "slot").rglob("*"):
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(0o755)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end(keeper: int, plan: Any) -> dict[str, Any]:
+    """Kill whatever is left of a unit, down to daemons that left its session, and say how its first process ended."""
+    status = 0
+    deadline = time.monotonic() + PATIENCE
+    if keeper:
+        status = _ended(keeper)
+        with contextlib.suppress(OSError):
+            os.killpg(keeper, signal.SIGKILL)
+    while time.monotonic() < deadline:
+        for pid in _children():
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        if plan.uid is not None and not plan.pid_namespace:
+            _kill_all_of(plan.uid)
+        try:
+            pid, code = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            break
+        if pid == keeper and not status:
+            status = _code(code)
+        if pid == 0:
+            time.sleep(0.001)
+    else:
+        return {"ended": status, "left": len(_children())}
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {"ended": status, "left": 0, "processor": usage.ru_utime + usage.ru_stime}
+
+
+def _ended(pid: int) -> int:
+    """How a process ended by itself, if it did already; it keeps its number until it is waited for again."""
+    try:
+        found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except (OSError, AttributeError):
+        return 0
+    if found is None:
+        return 0
+    return found.si_status if found.si_code == os.CLD_EXITED else 128 + found.si_status
+
+
+def _code(status: int) -> int:
+    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def _children() -> list[int]:
+    me = os.getpid()
+    try:
+        return [int(pid) for pid in Path(f"/proc/self/task/{me}/children").read_text().split()]
+    except OSError:
+        pass
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            if int(entry.read_text().rpartition(")")[2].split()[1]) == me:
+                found.append(int(entry.parent.name))
+    return found
+
+
+def _kill_all_of(uid: int) -> None:
+    """Everything that runs as the submission's user. Needs root; nobody else runs as that user."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            from autograder.staff.isolation.confine import become
+
+            become(uid)
+            os.kill(-1, signal.SIGKILL)
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What people read: feedback for students and the page of the class."""

@@ -1,0 +1,238 @@
+"""What the class page knows of each submission, small enough to keep for a whole class, and what follows from it."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from autograder.hints import HINTS
+from autograder.staff.pages.similarity import Pair
+from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE, Record
+
+# Ends without a value: told apart from misconceptions about the subject.
+TROUBLE = {
+    "time": "ran into the time limit",
+    "died": "the process ended in the middle of a check",
+    "budget": "used up the time for the whole submission",
+    "memory": "ran out of memory",
+    "recursion": "called itself without end",
+    "exit": "called exit",
+    "interrupt": "interrupted the program",
+    "malformed": "sent something that is no result",
+    "not_installed": "imports a module that is not installed",
+    "cannot_import": "a file could not be imported",
+}
+TODO = "todo"
+MOST_REASON = 400
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One submission. name: its file name in the reports. hints: the exercises behind each hint that cost marks.
+
+    practice: the same for hints that cost none.
+    """
+
+    name: str
+    student: str
+    version: int
+    source: str
+    status: str
+    reason: str
+    total: float
+    possible: float
+    seconds: float
+    seed: int
+    level: tuple[str, ...]
+    notes: tuple[str, ...]
+    exercises: dict[str, tuple[float, float, bool]] = field(default_factory=dict)
+    hints: dict[str, list[str]] = field(default_factory=dict)
+    practice: dict[str, list[str]] = field(default_factory=dict)
+
+
+def summary(record: Record, name: str) -> Summary:
+    """What of a record the class page needs: about a kilobyte."""
+    hints: dict[str, list[str]] = {}
+    practice: dict[str, list[str]] = {}
+    open_failed = any(c["status"] in ("failed", "todo") and c["points"] and not c["hidden"] for c in record["checks"])
+    for check in record["checks"]:
+        # Whoever fails an open exercise fails hidden ones by the same mistake, which is better named there.
+        if check["hidden"] and open_failed and check["hint"] not in TROUBLE:
+            continue
+        if check["hint"] and (check["status"] in ("failed", "todo") or check["hint"] == "budget"):
+            exercises = (hints if check["points"] else practice).setdefault(str(check["hint"])[:60], [])
+            if check["exercise"] not in exercises:
+                exercises.append(check["exercise"])
+    return Summary(
+        name=name,
+        student=str(record["student"])[:300],
+        version=record["version"],
+        source=str(record["source"])[:300],
+        status=record["status"],
+        reason=str(record["reason"])[:MOST_REASON],
+        total=record["total"],
+        possible=record["possible"],
+        seconds=record["seconds"],
+        seed=record["seed"],
+        level=tuple(record["level"]),
+        notes=tuple(str(note)[:MOST_REASON] for note in record["notes"][:10]),
+        exercises={e["name"]: (e["earned"], e["points"], e["hidden"]) for e in record["exercises"]},
+        hints=hints,
+        practice=practice,
+    )
+
+
+class Class:
+    """Collects summaries; the rest is computed when somebody looks. Of several versions the newest one counts."""
+
+    def __init__(self, summaries: Iterable[Summary] = ()) -> None:
+        # The newest version of a student comes first.
+        self.all = sorted(summaries, key=lambda s: (s.student.casefold(), s.student, -s.version))
+
+    @property
+    def newest(self) -> list[Summary]:
+        best: dict[str, Summary] = {}
+        for one in self.all:
+            best.setdefault(one.student, one)
+        return list(best.values())
+
+    def of(self, status: str) -> list[Summary]:
+        return [one for one in self.newest if one.status == status]
+
+    @property
+    def errors(self) -> list[Summary]:
+        """Every version: whatever the grader could not do has to be seen."""
+        return [one for one in self.all if one.status == GRADER_ERROR]
+
+    @property
+    def possible(self) -> float:
+        return max((one.possible for one in self.of(GRADED)), default=0.0)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether submissions were graded with different exercises, so that their totals don't compare."""
+        return len({one.possible for one in self.of(GRADED)}) > 1
+
+    def statistics(self) -> dict[str, float | int | None]:
+        """Of the submissions that were graded: n, mean, median, quartiles, least, most, share of full marks."""
+        marks = [float(one.total) for one in self.of(GRADED)]
+        if not marks:
+            keys = ("mean", "median", "lower quartile", "upper quartile", "lowest", "highest", "full marks")
+            return {"graded": 0, **dict.fromkeys(keys)}
+        low, middle, high = statistics.quantiles(marks, n=4, method="inclusive") if len(marks) > 1 else marks * 3
+        return {
+            "graded": len(marks), "mean": round(statistics.fmean(marks), 2), "median": round(middle, 2),
+            "lower quartile": round(low, 2), "upper quartile": round(high, 2), "lowest": min(marks),
+            "highest": max(marks), "full marks": sum(one.total >= one.possible for one in self.of(GRADED)),
+        }  # fmt: skip
+
+    def exercises(self) -> list[dict[str, Any]]:
+        """Per exercise that is worth marks: mean, share of the marks and of the students with all of them."""
+        found: dict[str, list[tuple[float, float, bool]]] = {}
+        for one in self.of(GRADED):
+            for exercise, marks in one.exercises.items():
+                found.setdefault(exercise, []).append(marks)
+        rows = []
+        for exercise, numbers in found.items():
+            points = max(p for _, p, _ in numbers)
+            if not points:
+                continue
+            mean = statistics.fmean(earned for earned, _, _ in numbers)
+            full = sum(earned >= p for earned, p, _ in numbers)
+            rows.append(
+                {
+                    "name": exercise, "points": points, "hidden": numbers[0][2], "students": len(numbers),
+                    "mean": round(mean, 3), "share": mean / points, "full": full, "full share": full / len(numbers),
+                }
+            )  # fmt: skip
+        return rows
+
+    def hints(self, keys: Sequence[str] = (), practice: bool = False) -> list[dict[str, Any]]:
+        """Per hint the students behind it and the exercises, most students first; these keys, or all misconceptions.
+
+        practice: of the checks that have no marks, instead of those that have.
+        """
+        students: dict[str, list[str]] = {}
+        exercises: dict[str, Counter[str]] = {}
+        for one in self.of(GRADED):
+            for hint, where in (one.practice if practice else one.hints).items():
+                if (hint in keys) if keys else (hint not in TROUBLE and hint != TODO):
+                    students.setdefault(hint, []).append(one.name)
+                    exercises.setdefault(hint, Counter()).update(where)
+        order = sorted(students, key=lambda hint: (-len(students[hint]), hint))
+        return [
+            {
+                "hint": hint, "sentence": sentence(hint), "students": len(students[hint]), "who": students[hint],
+                "exercises": dict(exercises[hint].most_common()),
+            }
+            for hint in order
+        ]  # fmt: skip
+
+    def levels(self) -> list[tuple[tuple[str, ...], int]]:
+        """The isolation that was reached, and for how many submissions."""
+        return Counter(one.level for one in self.all if one.status == GRADED).most_common()
+
+    def pairs(self, similar: Sequence[Pair]) -> list[Pair]:
+        """Those between submissions of different students that are listed here."""
+        who = {one.name: one.student for one in self.all}
+        return [p for p in similar if p.a in who and p.b in who and who[p.a] != who[p.b]]
+
+    def groups(self, pairs: Sequence[Pair]) -> list[list[Pair]]:
+        """Pairs that hang together, as a solution that went through many hands makes; the most alike first."""
+        above: dict[str, str] = {}
+
+        def root(name: str) -> str:
+            while above.get(name, name) != name:
+                above[name] = name = above.get(above[name], above[name])
+            return name
+
+        for pair in pairs:
+            above[root(pair.a)] = root(pair.b)
+        found: dict[str, list[Pair]] = {}
+        for pair in sorted(pairs, key=lambda p: -p.score):
+            found.setdefault(root(pair.a), []).append(pair)
+        return list(found.values())
+
+
+def sentence(hint: str) -> str:
+    """A hint without the numbers of one submission."""
+    text = HINTS.get(hint, hint)
+    text = re.sub(r" \(about \{[^}]*\}\)", "", text).replace("{limit:g} seconds", "its time limit")
+    return re.sub(r"\{\w*(?::[^}]*)?\}", "…", text)
+
+
+def class_data(summaries: Iterable[Summary], similar: Sequence[Pair] = ()) -> dict[str, Any]:
+    """The class page as plain JSON data."""
+    klass = Class(summaries)
+    return {
+        "format": 1,
+        "submissions": len(klass.all),
+        "students": len(klass.newest),
+        "possible": klass.possible,
+        "statistics": klass.statistics(),
+        "marks": sorted(float(one.total) for one in klass.of(GRADED)),
+        "exercises": klass.exercises(),
+        "misconceptions": klass.hints(),
+        "misconceptions_in_practice": klass.hints(practice=True),
+        "trouble": klass.hints(list(TROUBLE)),
+        "not_implemented": klass.hints([TODO]),
+        "unreadable": [{"name": one.name, "reason": one.reason} for one in klass.of(UNREADABLE)],
+        "grader_errors": [{"name": one.name, "reason": one.reason} for one in klass.errors],
+        "levels": [{"level": list(level), "submissions": n} for level, n in klass.levels()],
+        "list": [
+            {
+                "name": one.name, "student": one.student, "version": one.version, "source": one.source,
+                "status": one.status, "total": None if one.status == GRADER_ERROR else one.total,
+                "possible": one.possible, "seconds": one.seconds, "seed": one.seed, "notes": list(one.notes),
+            }
+            for one in klass.all
+        ],
+        "similar": [
+            {"a": p.a, "b": p.b, "score": p.score, "shared": [list(names) for names in p.shared]}
+            for p in klass.pairs(similar)
+        ],
+    }  # fmt: skip

@@ -1,0 +1,1 @@
+"""The packages for Autolab and Gradescope."""

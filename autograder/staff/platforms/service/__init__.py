@@ -1,0 +1,1 @@
+"""What runs on Autolab and Gradescope: unpacked there from a package, it grades one hand-in."""

@@ -1,0 +1,52 @@
+"""What ``make`` prints on Autolab: a report to read, the line of semantic feedback, and last the line of scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autograder.staff.platforms.formats import one_line
+from autograder.staff.platforms.service.text import clean, decisive, report
+
+MOST_OF_A_HINT = 400
+
+
+def render(view: dict[str, Any], config: dict[str, Any]) -> bytes:
+    """The output for what a student may see of a record (record.student_view)."""
+    lines = [*report(view), feedback_line(view), scores_line(view, config)]
+    return ("\n".join(lines) + "\n").encode("utf-8", "replace")
+
+
+def scores_line(view: dict[str, Any], config: dict[str, Any]) -> str:
+    """A number for every problem of the assessment, and the total if there is a scoreboard."""
+    scores = {exercise["name"]: exercise["earned"] for exercise in view["exercises"] if exercise["points"]}
+    line: dict[str, Any] = {"scores": scores}
+    if config.get("scoreboard"):
+        line["scoreboard"] = [view["total"]]
+    return one_line(line)
+
+
+def feedback_line(view: dict[str, Any]) -> str:
+    """A stage per exercise; in it an entry per check, for a hidden exercise one with its general hint."""
+    stages: dict[str, dict[str, Any]] = {}
+    for exercise in view["exercises"]:
+        if not exercise["points"]:
+            continue
+        if exercise["hidden"] or view["status"] == "unreadable":
+            hint = exercise["hint"] if exercise["hidden"] else view["reason"]
+            stages[exercise["name"]] = {"hidden" if exercise["hidden"] else "all": _entry(exercise["passed"], hint)}
+            continue
+        entries = stages.setdefault(exercise["name"], {})
+        for check in decisive(view, exercise):
+            name = check["check"].lstrip("_")
+            name = name if name not in entries else f"{name} ({len(entries) + 1})"
+            entries[name] = _entry(check["status"] == "passed", _hint(check))
+    return one_line({"_presentation": "semantic", "stages": list(stages), **stages})
+
+
+def _entry(passed: bool, hint: str) -> dict[str, Any]:
+    return {"passed": True} if passed else {"passed": False, "hint": clean(hint, MOST_OF_A_HINT)}
+
+
+def _hint(check: dict[str, Any]) -> str:
+    """The feedback without its heading, in one line."""
+    return ", ".join(" ".join(line.split()) for line in check["feedback"].splitlines()[1:] if line.strip())

@@ -1,0 +1,272 @@
+"""Grades the one hand-in of a platform's job; start.py runs it and takes what it prints if it ends with 0.
+
+Exit code 2 stands for GRADER_ERROR, with the reason as output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import importlib
+import json
+import sys
+import tarfile
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+HOME = Path(__file__).resolve().parents[4]
+CONFIG, MARKER, TOP, TAR = "config.json", ".mytorch-grader", "mytorch-grader", "autograde.tar"
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
+PUBLIC = "autograder/exercises.py"
+# Seconds for the grader to start and to print, which the submission does not get.
+MARGIN = 15.0
+# Seconds that one process of a submission may take beside its checks.
+START = 10.0
+# Seconds in which no further process is begun; those of a process with many slow checks.
+LONGEST = 40.0
+# What takes longer is the submission's own slowness, not the machine's.
+SLOW = 5.0
+
+
+class CannotFinish(Exception):
+    """An error of the grader or of how it was set up; the message may be shown to a student."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the output for Autolab, or the text of results.json."""
+    parser = argparse.ArgumentParser(prog="job.py")
+    parser.add_argument("platform", choices=("autolab", "gradescope"))
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--site", type=Path)
+    parser.add_argument("--keep", action="store_true")
+    options = parser.parse_args(arguments)
+    # Whatever this machine's language is: the platforms read UTF-8.
+    sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    try:
+        protect()
+        sys.path.insert(0, str(HOME))
+        if options.site:
+            sys.path.insert(1, str(options.site))
+        need_numpy()
+        output = run(options)
+    except CannotFinish as error:
+        print(error)
+        return 2
+    except Exception as error:
+        # The message could hold what the submission returned, or a hidden input; where it happened is harmless.
+        traceback.print_exc()
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        known = type(error).__name__ in ("SandboxBroken", "CannotIsolate")
+        print(error if known else f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}")
+        return 2
+    sys.stdout.buffer.write(output)
+    sys.stdout.buffer.flush()
+    return 0
+
+
+def protect() -> None:
+    """On Linux: not to outlive start.py, and not to be read through /proc by a process of the same user."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            libc = ctypes.CDLL(None)
+            libc.prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG
+            libc.prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
+
+
+def need_numpy() -> None:
+    try:
+        import numpy  # noqa: F401
+    except ImportError as error:
+        python = f"{sys.executable} (Python {sys.version_info[0]}.{sys.version_info[1]})"
+        raise CannotFinish(
+            f"NumPy cannot be imported by {python}. Staff: install it in the image, or build with --wheels. ({error})"
+        ) from None
+
+
+def run(options: argparse.Namespace) -> bytes:
+    """Grade, and render for the platform; what the platform would not take is an error of ours."""
+    from autograder.staff.platforms import formats
+    from autograder.staff.platforms.service import autolab, gradescope, limits
+    from autograder.staff.record import student_view
+
+    config = json.loads((HOME / CONFIG).read_text(encoding="utf-8"))
+    note = ""
+    if options.platform == "gradescope":
+        verdict = limits.judge_limit(read_metadata(options.root), config["most"], config["hours"])
+        note = verdict.note
+        if not verdict.graded:
+            return _json(gradescope.not_graded(verdict, sum(config["problems"].values())))
+    view = student_view(grade_one(options, config))
+    if options.platform == "autolab":
+        output = autolab.render(view, config)
+        wrong = formats.autolab_problems(output, list(config["problems"]), columns=1 if config["scoreboard"] else 0)
+    else:
+        results = gradescope.results(view, config, note)
+        output = _json(results)
+        wrong = formats.gradescope_problems(results, sum(config["problems"].values()))
+    if wrong:
+        raise CannotFinish(f"the results are not in the platform's format ({wrong[0]})")
+    return output
+
+
+def _json(results: dict[str, Any]) -> bytes:
+    return (json.dumps(results, indent=1, allow_nan=False) + "\n").encode()
+
+
+def read_metadata(root: Path) -> Any:
+    """submission_metadata.json, or None if it is missing or garbled."""
+    try:
+        return json.loads((root / "submission_metadata.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+class Budget:
+    """A sandbox with a time for the whole submission: what would not surely end within it counts as taking too long."""
+
+    def __init__(self, sandbox: Any, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.sandbox, self.level, self.clock = sandbox, list(sandbox.level), clock
+        self.seconds, self.deadline = seconds, clock() + seconds
+        self.used_up = self.slow = False
+
+    def run_scenarios(
+        self, folder: Path, parts: Sequence[str], scenarios: Sequence[tuple[str, list[Any]]], limit: float = 2.0
+    ) -> Iterator[dict[str, Any]]:
+        """Like the sandbox's, as long as there is time."""
+        started = self.clock()
+        if started + START + limit * len(scenarios) > self.deadline:
+            self.used_up = True
+            return iter([{"status": "time", "limit": limit}])
+        frames = list(self.sandbox.run_scenarios(folder, parts, scenarios, limit))
+        self.slow |= self.clock() - started > SLOW or any(frame["status"] == "time" for frame in frames)
+        return iter(frames)
+
+    def note(self) -> str:
+        """What to tell a student. Raises CannotFinish where nothing of it was slow, so that the machine must have been."""
+        if not self.used_up:
+            return ""
+        if not self.slow:
+            raise CannotFinish(f"the machine is too slow: {self.seconds:g} seconds were not enough. Grade again later.")
+        return (
+            f"The {self.seconds:g} seconds for a whole submission were used up, mostly by slow or endless loops in it. "
+            "What had not run by then has no marks; mend the loops first."
+        )
+
+
+def forget(root: Path) -> str:
+    """Delete the unpacked grader and its tar from an Autolab job, so that no submission can read them.
+
+    Only in a folder of our name, with our marker, right below the job directory; the tar only if it holds that marker too
+    and is not where it was built. One public file stays, with which the sandbox tries what can be read. Returns what is
+    to be said about it.
+    """
+    home = root / TOP
+    if home != HOME or home.is_symlink() or not (home / MARKER).is_file():
+        return "grader's files left in place"
+    tar = root / TAR
+    if tar.is_file() and not tar.is_symlink() and not (root / "autograde-Makefile").exists():
+        with tarfile.open(tar) as packed:
+            ours = f"{TOP}/{MARKER}" in packed.getnames()
+        if ours:
+            tar.unlink()
+    for path in sorted(home.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        elif path not in (home / MARKER, home / PUBLIC):
+            path.unlink()
+    return "grader's files left in place" if tar.exists() else "grader's files deleted"
+
+
+def import_all(config: dict[str, Any]) -> None:
+    """Import what will be needed, also what is only imported in passing: the files may be gone by then."""
+    for name in config["modules"]:
+        importlib.import_module(name)
+
+
+def grade_one(options: argparse.Namespace, config: dict[str, Any]) -> Any:
+    """The record of the job's submission. Everything is imported before any of it runs: our files may be deleted then."""
+    import_all(config)
+    from autograder.archives import CannotGrade, write
+    from autograder.staff.isolation.sandbox import Limits, Sandbox
+    from autograder.staff.marks.grading import grade_submission
+    from autograder.staff.record import UNREADABLE, seeds_for
+
+    started = time.monotonic()
+    source = options.root / (config["handin"] if options.platform == "autolab" else "submission")
+    with (
+        Sandbox(Limits(**config["limits"]), config["without"]) as sandbox,
+        tempfile.TemporaryDirectory(prefix="mytorch-") as scratch,
+    ):
+        level = list(sandbox.level)
+        if options.platform == "autolab":
+            level.append("grader's files left in place" if options.keep else forget(options.root))
+        record = blank(config, source.name, level)
+        opened = open_submission(source)
+        record["digest"] = opened.digest
+        record["seed"], record["hidden_seed"] = seeds = seeds_for(config["class_seed"], opened.digest)
+        try:
+            contents = opened.contents()
+        except CannotGrade as error:
+            return {**record, "status": UNREADABLE, "reason": str(error)}
+        record["notes"] += contents.notes
+        write(contents.files, Path(scratch))
+        budget = Budget(sandbox, config["limit"] - MARGIN)
+        graded = grade_submission(
+            Path(scratch),
+            seeds,
+            run_with=budget.run_scenarios,
+            hidden=config["hidden"],
+            budget=budget.seconds - LONGEST,
+        )
+        budget.used_up |= any(check["hint"] == "budget" for check in graded["checks"])
+        record["notes"] += [note for note in [budget.note()] if note]
+    return {**record, **graded, "seconds": round(time.monotonic() - started, 3)}
+
+
+def blank(config: dict[str, Any], source: str, level: list[str]) -> Any:
+    """The record of a submission before anything of it has run: no marks in any exercise."""
+    from autograder.exercises import EXERCISES
+    from autograder.staff.marks import hidden
+    from autograder.staff.record import FORMAT, GRADED, ExerciseRecord
+
+    def row(exercise: Any, is_hidden: bool) -> ExerciseRecord:
+        hint = hidden.HINTS[exercise.name] if is_hidden else ""
+        return {
+            "name": exercise.name, "points": exercise.points, "earned": 0.0, "hidden": is_hidden, "passed": False,
+            "hint": hint, "seconds": 0.0,
+        }  # fmt: skip
+
+    rows = [row(exercise, False) for exercise in EXERCISES]
+    rows += [row(exercise, True) for exercise in hidden.EXERCISES if config["hidden"]]
+    return {
+        "format": FORMAT, "student": "", "version": 0, "source": source, "digest": "", "grader": config["grader"],
+        "seed": 0, "hidden_seed": 0, "level": level, "status": GRADED, "reason": "", "started": "", "seconds": 0.0,
+        "notes": [], "exercises": rows, "checks": [], "total": 0.0, "possible": sum(row["points"] for row in rows),
+    }  # fmt: skip
+
+
+def open_submission(source: Path) -> Any:
+    """The hand-in's digest and code (handins.Opened): of an archive, or of a folder with the code or a single archive."""
+    from autograder.staff.handins import open_handin
+
+    if source.is_symlink() or not source.exists():
+        raise CannotFinish(
+            f"there is no {source.name} here. Staff: give the assessment the hand-in file name that the package has."
+        )
+    opened = open_handin(source)
+    if source.is_dir() and not opened.digest:
+        archives = sorted(path for path in source.iterdir() if path.name.lower().endswith(ARCHIVES))
+        named = [path for path in archives if path.name == "handin.tar"] or archives
+        if len(named) == 1:
+            opened = open_handin(named[0])
+    return opened
+
+
+if __name__ == "__main__":
+    sys.exit(main())

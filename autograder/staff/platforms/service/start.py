@@ -1,0 +1,182 @@
+"""Starts the grader on a platform and watches it: what it says counts only if it comes whole and in time.
+
+``python -I -B start.py autolab`` in the job directory, or ``start.py gradescope --root /autograder``. Needs no NumPy, so
+that it can say that NumPy is missing. The submission never has this process's standard output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+HOME = HERE.parents[3]
+CONFIG = "config.json"
+ERROR = "GRADER_ERROR"
+
+
+class GraderFailed(Exception):
+    """The grader did not give a result; the message says why, without anything of a hidden exercise."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the job's output (autolab) or write results.json (gradescope); 1 and a reason if there is none."""
+    parser = argparse.ArgumentParser(prog="start.py")
+    parser.add_argument("platform", choices=("autolab", "gradescope"))
+    parser.add_argument("--root", type=Path, default=Path("."))
+    parser.add_argument("--keep", action="store_true", help="do not delete the unpacked grader")
+    options = parser.parse_args(arguments)
+    # Whatever this machine's language is: the platforms read UTF-8.
+    sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    root = options.root.resolve()
+    protect()
+    try:
+        if options.platform == "gradescope":
+            close_folders(root)
+        config = json.loads((HOME / CONFIG).read_text(encoding="utf-8"))
+        with unpacked_wheels(root, config) as site:
+            command = [sys.executable, "-I", "-B", str(HERE / "job.py"), options.platform, "--root", str(root)]
+            command += ["--site", str(site)] if site else []
+            command += ["--keep"] if options.keep else []
+            output = watched(command, float(config["limit"]), show_errors=options.platform == "gradescope")
+        if options.platform == "gradescope":
+            write_whole(root / "results" / "results.json", output)
+        else:
+            sys.stdout.buffer.write(output)
+            sys.stdout.buffer.flush()
+    except GraderFailed as error:
+        print(f"{ERROR} - {error}")
+        return 1
+    except Exception as error:
+        print(f"{ERROR} - the grader could not be started ({type(error).__name__})")
+        return 1
+    return 0
+
+
+def protect() -> None:
+    """On Linux: end with the shell; no process of the same user reads this one's memory; orphans come to this one."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            libc = ctypes.CDLL(None)
+            libc.prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG
+            libc.prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
+            libc.prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+
+def close_folders(root: Path) -> None:
+    """As root: what other users must neither read (our files) nor write (the results). An old result goes first."""
+    for name, mode in (("source", 0o700), ("results", 0o700), ("submission", 0o700)):
+        folder = root / name
+        if folder.is_symlink():
+            raise GraderFailed(f"{name} is a link; it has to be a folder")
+        if name == "results":
+            folder.mkdir(exist_ok=True)
+        if os.name == "posix" and os.geteuid() == 0 and folder.is_dir():
+            folder.chmod(mode)
+    (root / "results" / "results.json").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def unpacked_wheels(root: Path, config: dict[str, Any]) -> Iterator[Path | None]:
+    """On Autolab, a folder of the job directory with the vendored wheels that fit this Python, for as long as it is used."""
+    wheels = HOME / "wheels"
+    if config["platform"] != "autolab" or not wheels.is_dir():
+        yield None
+        return
+    sys.path.insert(0, str(HOME))
+    from autograder.staff.platforms.service.wheels import NoWheel, unpack
+
+    with tempfile.TemporaryDirectory(prefix="mytorch-site-", dir=root, ignore_cleanup_errors=True) as site:
+        try:
+            unpack(wheels, Path(site))
+        except (NoWheel, OSError) as error:
+            raise GraderFailed(f"the vendored wheels cannot be used: {error}") from None
+        yield Path(site)
+
+
+def watched(command: list[str], limit: float, show_errors: bool = False) -> bytes:
+    """What the command prints, if it ends well within the limit. Whatever it started is ended in any case."""
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=None if show_errors else subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    parts: list[bytes] = []
+    assert process.stdout is not None
+    reader = threading.Thread(target=lambda stream=process.stdout: parts.append(stream.read()), daemon=True)
+    reader.start()
+    try:
+        process.wait(limit)
+    except subprocess.TimeoutExpired:
+        raise GraderFailed(f"the grader did not finish within {limit:g} seconds") from None
+    finally:
+        process.kill()
+        sweep()
+    # Whoever held the other end of the pipe is gone now, so this comes to its end.
+    reader.join(5.0)
+    output = b"".join(parts)
+    if process.returncode == 2:
+        raise GraderFailed(output.decode(errors="replace").strip()[:1000] or "the grader gave no reason")
+    if process.returncode < 0:
+        raise GraderFailed(f"the grader was killed by signal {-process.returncode}")
+    if process.returncode or not output:
+        raise GraderFailed(f"the grader ended early with exit code {process.returncode}")
+    return output
+
+
+def sweep(seconds: float = 5.0) -> None:
+    """Kill every process that descends from this one, daemons too, as far as the system lets them be found (Linux)."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        found = descendants()
+        if not found:
+            return
+        for pid in found:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def descendants() -> list[int]:
+    """The process ids of children, their children and so on; none where there is no /proc."""
+    parents: dict[int, int] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            parents[int(path.parent.name)] = int(path.read_text(errors="replace").rpartition(")")[2].split()[1])
+    found, look = [], [os.getpid()]
+    while look:
+        parent = look.pop()
+        children = [pid for pid, its in parents.items() if its == parent]
+        found += children
+        look += children
+    return found
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Put the file there at once: a reader sees all of it or none."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(beside, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

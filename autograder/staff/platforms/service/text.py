@@ -1,0 +1,105 @@
+"""A graded submission as lines of text for its student: the marks, then what to look at, all of bounded length."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MOST_OF_A_LINE = 300
+MOST_OF_AN_EXERCISE = 12_000
+MOST = 200_000
+
+
+def clean(line: str, most: int = MOST_OF_A_LINE) -> str:
+    """One line without control characters: they came from a submission and could move a terminal's cursor."""
+    line = "".join(c if c.isprintable() else " " for c in line)
+    return line if len(line) <= most else line[: most - 4] + " ..."
+
+
+def marks(value: float) -> str:
+    return f"{value:g}"
+
+
+def table(view: dict[str, Any]) -> list[str]:
+    """One line per exercise, and the total."""
+    lines = []
+    for exercise in view["exercises"]:
+        if exercise["points"]:
+            worth = f"{marks(exercise['earned']):>5} / {marks(exercise['points']):<5}"
+        else:
+            worth = "   practice  "
+        lines.append(f"  {exercise['name']:<30}{worth} {remark(view, exercise)}".rstrip())
+    return [*lines, f"  {'Total':<30}{marks(view['total']):>5} / {marks(view['possible'])}"]
+
+
+def remark(view: dict[str, Any], exercise: dict[str, Any]) -> str:
+    """How the exercise went, in a few words."""
+    if exercise["passed"]:
+        return "all passed"
+    if exercise["hidden"]:
+        return "not passed"
+    found = decisive(view, exercise)
+    passed = sum(check["status"] == "passed" for check in found)
+    return f"{passed} of {len(found)} checks passed"
+
+
+def decisive(view: dict[str, Any], exercise: dict[str, Any]) -> list[dict[str, Any]]:
+    """The checks of an exercise that its marks rest on; of practice, all."""
+    found = [check for check in view["checks"] if check["exercise"] == exercise["name"]]
+    return [check for check in found if check["points"]] or found
+
+
+def feedback(view: dict[str, Any], exercise: dict[str, Any]) -> list[str]:
+    """What to look at in one exercise; of a hidden one, its general hint alone. What repeats itself is said once."""
+    if exercise["passed"]:
+        return []
+    if exercise["hidden"]:
+        return [f"  {exercise['name']}: {clean(exercise['hint'])}"]
+    lines: list[str] = []
+    said: set[str] = set()
+    for check in decisive(view, exercise):
+        if check["status"] == "passed":
+            continue
+        name, *rest = [clean(line) for line in check["feedback"].splitlines()] or [exercise["name"]]
+        reason = " ".join(line.strip() for line in rest)
+        if check["status"] in ("todo", "blocked", "not run"):
+            if reason not in said:
+                lines.append(f"  {exercise['name']}: {reason}")
+        elif reason in said:
+            lines.append(f"{name}: the same")
+        else:
+            lines += ["", name, *rest] if lines else [name, *rest]
+        said.add(reason)
+    return bounded(lines, MOST_OF_AN_EXERCISE)
+
+
+def bounded(lines: list[str], most: int) -> list[str]:
+    """As many lines as fit into a number of characters."""
+    kept: list[str] = []
+    for line in lines:
+        most -= len(line) + 1
+        if most < 0:
+            return [*kept, "  (more was left out; mend this first)"]
+        kept.append(line)
+    return kept
+
+
+def about(view: dict[str, Any]) -> list[str]:
+    """What helps to repeat the grading: notes, seed, isolation."""
+    return [
+        *(clean(note) for note in view["notes"]),
+        f"The open exercises were given arrays of their own; python autograder/runner.py --seed {view['seed']} repeats them.",
+        f"Isolation: {', '.join(view['level']) or 'none'}. Submission {view['digest'][:12]}.",
+    ]
+
+
+def report(view: dict[str, Any]) -> list[str]:
+    """Everything, in the order in which it is read."""
+    if view["status"] == "unreadable":
+        return bounded([f"Your submission cannot be graded: {clean(view['reason'], 1000)}", "", *table(view)], MOST)
+    lines = [*table(view), ""]
+    parts = [part for exercise in view["exercises"] if exercise["points"] and (part := feedback(view, exercise))]
+    if parts:
+        lines += ["What to look at, in this order:", *(line for part in parts for line in ["", *part]), ""]
+    elif any(not exercise["passed"] for exercise in view["exercises"]):
+        lines += ["All marks. In the practice exercises something is left to do.", ""]
+    return bounded([*lines, *about(view)], MOST)

@@ -1,0 +1,159 @@
+"""Times staff's grading of a whole class: ``python -m benchmarks.class_grading``. Right, wrong and hostile submissions."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import cycle, islice
+from pathlib import Path
+
+from tests.autograder.hostile_handins import FOR_MARKS, SELF_HARM
+from tests.autograder.solutions import STYLES
+from tests.autograder.test_catalogue import MISTAKES
+from tests.autograder.workshop import Files, fill, handout, patch, reference
+
+ROOT = Path(__file__).resolve().parent.parent
+FIRST, ENGINE = "mytorch/__init__.py", "mytorch/autograd_engine.py"
+LOOPS = ("an endless loop", "an endless loop with every signal ignored", "prints gigabytes")
+
+
+def kinds() -> dict[str, Files]:
+    """Every kind of submission by its name: right-..., wrong-..., hostile-... ."""
+    right = fill(STYLES["simple"])
+    found = {f"right-{name}": fill(bodies) for name, bodies in STYLES.items()}
+    found["right-reference"] = {
+        n: t for n, t in reference().items() if n.startswith("mytorch/") or n == "hw_bonus/mlp.py"
+    }
+    found["wrong-empty handout"] = handout()
+    for mistake in MISTAKES:
+        found[f"wrong-{mistake.name}"] = mistake.files() if hasattr(mistake, "files") else patch(right, mistake.changes)
+    for name, code in FOR_MARKS.items():
+        found[f"hostile-{name}"] = {**handout(), FIRST: code + handout()[FIRST]}
+    plain = {name: text.replace("from __future__ import annotations\n", "") for name, text in right.items()}
+    for name, code in SELF_HARM.items():
+        found[f"hostile-{name}"] = {name: f"{code}\n{text}" for name, text in plain.items()}
+    return found
+
+
+def submissions(count: int) -> Iterator[tuple[str, Files]]:
+    """The kinds in turn, right, wrong and hostile ones spread evenly; no two of them are byte for byte the same."""
+    groups: dict[str, list[tuple[str, Files]]] = {}
+    for name, files in kinds().items():
+        groups.setdefault(name.split("-")[0], []).append((name, files))
+    # One right one, seven wrong ones and two hostile ones in ten.
+    order = {key: cycle(group) for key, group in groups.items()}
+    pattern = cycle(["wrong", "wrong", "hostile", "wrong", "wrong", "right", "wrong", "wrong", "hostile", "wrong"])
+    for number, key in enumerate(islice(pattern, count)):
+        name, files = next(order[key])
+        yield name, {**files, ENGINE: f"{files[ENGINE]}\n# {number}\n"}
+
+
+def write_tar(files: Files, path: Path) -> None:
+    with tarfile.open(path, "w") as tar:
+        for name, text in files.items():
+            data = text.encode("utf-8", "surrogatepass")
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+
+
+def resident(pid: int) -> float:
+    """MiB of memory that a process holds now; 0 where the system does not tell."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")), 0.0)
+
+
+def grade(folder: Path, reports: Path, jobs: int, count: int) -> tuple[float, list[tuple[int, float]]]:
+    """Seconds that the command takes, and (submissions done, its memory in MiB) on the way."""
+    command = [sys.executable, "-m", "autograder.staff", "grade", str(folder), "--out", str(reports)]
+    began = time.monotonic()
+    memory = []
+    with (reports.parent / "log.txt").open("wb") as log:
+        process = subprocess.Popen([*command, "--jobs", str(jobs)], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        while process.poll() is None:
+            time.sleep(0.25)
+            memory.append((len(list((reports / "records").glob("*.json"))), resident(process.pid)))
+    seconds = time.monotonic() - began
+    if process.returncode:
+        sys.exit(
+            f"grading ended with exit code {process.returncode}:\n{(reports.parent / 'log.txt').read_text()[-2000:]}"
+        )
+    return seconds, [(done, size) for done, size in memory if size]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.class_grading", description=__doc__)
+    parser.add_argument("--submissions", type=int, default=500, metavar="N")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="mytorch-class-") as scratch:
+        folder, reports = Path(scratch) / "class", Path(scratch) / "reports"
+        folder.mkdir()
+        names = {}
+        for number, (name, files) in enumerate(submissions(options.submissions)):
+            names[f"student{number:04}"] = name
+            write_tar(files, folder / f"student{number:04}_1_handin.tar")
+        seconds, memory = grade(folder, reports, options.jobs, len(names))
+        records = [json.loads(path.read_bytes()) for path in sorted((reports / "records").glob("*.json"))]
+        again, _ = grade(folder, reports, options.jobs, len(names))
+        with (reports / "gradebook.csv").open(encoding="utf-8-sig", newline="") as stream:
+            rows = sum(1 for _ in csv.reader(stream)) - 1
+    return report(options.submissions, seconds, again, memory, records, names, rows)
+
+
+def report(
+    count: int,
+    seconds: float,
+    again: float,
+    memory: list[tuple[int, float]],
+    records: list[dict],
+    names: dict,
+    rows: int,
+) -> int:
+    """Print the figures beside the targets. Returns 1 where a mark is wrong."""
+    print(f"{count} submissions in {seconds:.1f} s, {seconds / count * 1000:.0f} ms each (target: 500 in 300 s)")
+    print(f"the same once more, nothing changed: {again:.1f} s; rows in the gradebook: {rows}")
+    by_kind: dict[str, list[float]] = {}
+    for record in records:
+        by_kind.setdefault(names[record["student"]].split("-")[0], []).append(record["seconds"])
+    for kind, times in sorted(by_kind.items()):
+        print(f"  {kind}: {len(times)}, median {statistics.median(times):.2f} s, longest {max(times):.2f} s")
+    loops = [r["seconds"] for r in records if names[r["student"]].removeprefix("hostile-") in LOOPS]
+    if loops:
+        print(f"  endless loops: {len(loops)}, longest {max(loops):.2f} s (limit of an import 5 s, of a check 2 s)")
+    early = [size for done, size in memory if done <= count // 4]
+    late = [size for done, size in memory if done >= count * 3 // 4]
+    if early and late:
+        print(f"memory of the grader: {max(early):.0f} MiB in the first quarter, {max(late):.0f} MiB in the last")
+    print(f"level: {', '.join(records[0]['level'])}; status: {dict(Counter(r['status'] for r in records))}")
+    wrong = []
+    for record in records:
+        kind, name = names[record["student"]].split("-", 1)
+        right = record["total"] == record["possible"] if kind == "right" else record["total"] <= record["possible"]
+        if kind == "hostile":
+            right = record["total"] <= 1
+        if not right or record["status"] != "graded":
+            wrong.append(f"{record['student']} ({kind}: {name}): {record['status']} {record['total']}")
+    print(
+        "\n".join(["", "wrong marks:", *wrong])
+        if wrong
+        else "every right one got all marks, no hostile one more than 1"
+    )
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

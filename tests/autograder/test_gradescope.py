@@ -1,0 +1,497 @@
+"""Gradescope's package, run in a tree laid out as the service's: source, submission, results, submission_metadata.json."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.staff.marks import hidden
+from autograder.staff.platforms import gradescope
+from autograder.staff.platforms.formats import gradescope_problems
+from autograder.staff.platforms.service import job, start, wheels
+from autograder.staff.platforms.service.limits import judge_limit, parse_time
+from tests.autograder import platform_tools as tools
+
+BASH = shutil.which("bash") or ""
+needs_bash = pytest.mark.skipif(not BASH, reason="no bash, which Gradescope's scripts need")
+
+
+def built_with(*arguments: str, out: Path) -> dict[str, bytes]:
+    """The zip's files by their names."""
+    with zipfile.ZipFile(io.BytesIO(gradescope.build(tools.options("gradescope", out, *arguments))[1])) as packed:
+        return {name: packed.read(name) for name in packed.namelist()}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    return built_with("--most", "2", "--per", "24", "--leaderboard", out=tmp_path_factory.mktemp("dist"))
+
+
+def place(files: dict[str, bytes], submission: dict[str, bytes | str], root: Path, metadata: Any = None) -> Path:
+    """The service's tree. metadata: plain data, or bytes as they are."""
+    for folder, names in (("source", files), ("submission", submission)):
+        for name, data in names.items():
+            path = root / folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data.encode() if isinstance(data, str) else data)
+    for name in ("results", "submission"):
+        (root / name).mkdir(exist_ok=True, parents=True)
+    shutil.copyfile(root / "source" / "run_autograder", root / "run_autograder")
+    (root / "run_autograder").chmod(0o755)
+    if metadata is not None:
+        data = metadata if isinstance(metadata, bytes) else json.dumps(metadata).encode()
+        (root / "submission_metadata.json").write_bytes(data)
+    return root
+
+
+def run(root: Path, *before: str) -> tuple[int, str, dict[str, Any] | None]:
+    """Exit code, what was printed, and the results if there are any, found to be what the service takes."""
+    code, output = tools.run([*before, str(root / "run_autograder")], root, AUTOGRADER_ROOT=str(root))
+    path = root / "results" / "results.json"
+    if not path.exists():
+        return code, output.decode(), None
+    results = json.loads(path.read_bytes())
+    assert gradescope_problems(results, sum(tools.problems_and_points().values())) == []
+    assert [path.name for path in (root / "results").iterdir()] == ["results.json"]
+    return code, output.decode(), results
+
+
+def scores(results: dict[str, Any]) -> dict[str, float]:
+    return {test["name"]: test["score"] for test in results["tests"] if test["max_score"]}
+
+
+def test_the_zip(tmp_path: Path) -> None:
+    options = tools.options("gradescope", tmp_path)
+    data = gradescope.build(options)[1]
+    assert gradescope.build(options)[1] == data
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        for name in ("setup.sh", "run_autograder"):
+            info = packed.getinfo(name)
+            assert info.create_system == 3
+            assert info.external_attr >> 16 == 0o100755
+            text = packed.read(name)
+            assert text.startswith(b"#!/usr/bin/env bash\n")
+            assert b"\r" not in text
+        names = packed.namelist()
+    assert not [name for name in names if "handout" in name or "page" in name or name.startswith("mytorch")]
+    assert "autograder/staff/platforms/service/job.py" in names
+
+
+@needs_bash
+def test_the_scripts_are_valid(built: dict[str, bytes], tmp_path: Path) -> None:
+    for name in ("setup.sh", "run_autograder"):
+        (tmp_path / name).write_bytes(built[name])
+        assert subprocess.run([BASH, "-n", tmp_path / name], capture_output=True, check=False).stderr == b""
+        if shutil.which("shellcheck"):
+            checked = subprocess.run(["shellcheck", tmp_path / name], capture_output=True, text=True, check=False)
+            assert checked.returncode == 0, checked.stdout
+
+
+METADATA: dict[str, Any] = {
+    "id": 3, "created_at": "2024-03-04T10:00:00.123456-08:00", "submission_method": "upload", "previous_submissions": [],
+    "assignment": {"due_date": "2024-03-05T00:00:00.000000-08:00", "late_due_date": None, "group_size": None, "id": 25828,
+                   "total_points": "60.0"},
+    "users": [{"email": "a@b.c", "id": 1, "name": "A"}],
+}  # fmt: skip
+
+
+@needs_bash
+def test_a_right_solution(built: dict[str, bytes], tmp_path: Path) -> None:
+    root = place(built, {"handin.tar": tools.handin(tools.solved())}, tmp_path, METADATA)
+    code, output, results = run(root)
+    assert code == 0, output
+    assert results is not None
+    assert scores(results) == tools.problems_and_points()
+    assert {test["status"] for test in results["tests"] if test["max_score"]} == {"passed"}
+    assert [test["number"] for test in results["tests"]] == [str(n + 1) for n in range(len(results["tests"]))]
+    for test in results["tests"]:
+        assert test["visibility"] == ("hidden" if test["name"].startswith("Hidden") else "visible")
+    assert results["stdout_visibility"] == "hidden"
+    assert results["extra_data"].keys() == {"level", "seed", "digest", "status"}
+    assert results["leaderboard"] == [{"name": "Open exercises", "value": 50, "order": "desc"}]
+    assert "1 more submission can be graded" in results["output"]
+    text = json.dumps(results)
+    for check in hidden.CHECKS:
+        assert check.name not in text
+    assert str(tools.SEED) not in results["output"].split()
+    if os.geteuid() == 0:
+        assert (root / "source").stat().st_mode & 0o077 == 0
+        assert (root / "results").stat().st_mode & 0o077 == 0
+
+
+CHECKOUT = {
+    "README.md": "hello", ".git/config": "x", "numpy.py": "raise SystemExit(3)", "tests/test_all.py": "x",
+    "sitecustomize.py": "raise SystemExit(3)", "autograder/grade.py": "raise SystemExit(3)",
+}  # fmt: skip
+
+
+@needs_bash
+@pytest.mark.parametrize("inside", ["", "homework/"])
+def test_a_checkout_with_other_files(built: dict[str, bytes], tmp_path: Path, inside: str) -> None:
+    files: dict[str, bytes | str] = {f"{inside}{name}": text for name, text in {**tools.solved(), **CHECKOUT}.items()}
+    files[f"{inside}mytorch/nn/modules/activation.py"] = tools.acting({"ReLU": "raise ValueError('mine')"})[
+        "mytorch/nn/modules/activation.py"
+    ]
+    root = place(built, files, tmp_path, {**METADATA, "submission_method": "GitHub"})
+    _, output, results = run(root)
+    assert results is not None, output
+    open_ones = {name: score for name, score in scores(results).items() if not name.startswith("Hidden")}
+    assert sum(open_ones.values()) == 45
+    (failed,) = [test for test in results["tests"] if test["name"] == "ReLU Forward"]
+    assert failed["status"] == "failed"
+    assert "ValueError: mine" in failed["output"]
+
+
+@needs_bash
+@pytest.mark.parametrize(
+    "submission", [{}, {"notes.txt": "x"}, {"handin.tar": "no tar"}, {"a.tar": "x", "b.zip": "y"}], ids=str
+)
+def test_what_is_no_submission_gets_zeros_and_a_reason(
+    built: dict[str, bytes], tmp_path: Path, submission: dict[str, bytes | str]
+) -> None:
+    code, _, results = run(place(built, submission, tmp_path, METADATA))
+    assert code == 0
+    assert results is not None
+    assert set(scores(results).values()) == {0}
+    assert "cannot be graded" in results["output"]
+
+
+@needs_bash
+@pytest.mark.parametrize("metadata", [None, b"[" * 100_000, {"created_at": 3}], ids=["none", "deep", "no time"])
+def test_garbled_metadata_stops_nothing(built: dict[str, bytes], tmp_path: Path, metadata: Any) -> None:
+    code, output, results = run(place(built, {"x.tar": "x"}, tmp_path, metadata))
+    assert code == 0, output
+    assert results is not None
+    assert "limit of submissions was not applied" in results["output"]
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff", b'"\\ud800"', b"\0" * 100])
+def test_metadata_that_cannot_be_read(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "submission_metadata.json").write_bytes(data)
+    assert judge_limit(job.read_metadata(tmp_path), 2, 24).note.startswith("The limit of submissions was not applied")
+
+
+@needs_bash
+def test_a_submission_too_many_keeps_the_last_score(built: dict[str, bytes], tmp_path: Path) -> None:
+    earlier = [
+        {"submission_time": f"2024-03-04T0{hour}:00:00.000000-08:00", "score": score, "autograder_error": False}
+        for hour, score in ((7, 10.0), (8, 31.5))
+    ]
+    root = place(built, {"x.tar": "x"}, tmp_path, {**METADATA, "previous_submissions": earlier})
+    code, _, results = run(root)
+    assert code == 0
+    assert results is not None
+    assert results["score"] == 31.5
+    assert "was not graded" in results["output"]
+    assert "2024-03-05 07:00 (UTC-0800)" in results["output"]
+
+
+@needs_bash
+@pytest.mark.slow
+def test_what_hostile_code_cannot_do(built: dict[str, bytes], tmp_path: Path) -> None:
+    fake = '{"score": 60}'
+    path = str(tmp_path / "results" / "results.json")
+    write = (
+        f"import glob, os, signal, threading, time\nfor place in [{path!r}, '../results/results.json', "
+        f"{str(tmp_path / 'run_autograder')!r}] + glob.glob('/proc/[0-9]*/fd/1'):\n"
+        f"    try: open(place, 'w').write({fake!r})\n    except OSError: pass\n"
+    )
+    files = tools.acting(
+        {
+            "Identity": f"{write}\nprint({fake!r}, flush=True); time.sleep(1000)",
+            "Sigmoid": f"{write}\nos.kill(os.getppid(), 9)",
+            "Tanh": f"{write}\nif os.fork() == 0:\n    os.setsid()\n    while True: open({path!r}, 'w').write('9')",
+            "ReLU": f"{write}\nos.kill(-1, 9)",
+        }
+    )
+    root = place(built, {"handin.tar": tools.handin(files)}, tmp_path, METADATA)
+    before = (root / "run_autograder").read_bytes()
+    code, output, results = run(root, *tools.in_a_namespace())
+    assert code == 0, output
+    assert results is not None
+    marks = scores(results)
+    assert [marks[f"{name} Forward"] for name in ("Identity", "Sigmoid", "Tanh", "ReLU")] == [0] * 4
+    assert marks["Functional"] + marks["Linear"] == 11
+    assert (root / "run_autograder").read_bytes() == before
+
+
+@needs_bash
+@pytest.mark.parametrize(
+    ("pieces", "part"),
+    [
+        ({"service/job.py": "import os; os.kill(os.getpid(), 9)"}, "killed by signal 9"),
+        ({"service/job.py": "print('{\"score\": 60}'); raise SystemExit(1)"}, "exit code 1"),
+        ({"service/job.py": "import time; time.sleep(9)", "config.json": '{"limit": 1, "platform": ""}'}, "within 1"),
+        ({"service/text.py": "raise ValueError"}, "ValueError in text.py"),
+        ({"service/start.py": "def f(:"}, "SyntaxError"),
+        ({"service/gradescope.py": "def results(*a):\n    return {'score': 'all'}"}, "not in the platform's format"),
+    ],
+)
+def test_an_error_of_ours_is_no_mark(
+    built: dict[str, bytes], tmp_path: Path, pieces: dict[str, str], part: str
+) -> None:
+    """No results.json, not even an old one, and an exit code, so that the service says that the autograder failed."""
+    root = place(tools.with_pieces(built, pieces), {"x.tar": "x"}, tmp_path, METADATA)
+    if "service/start.py" not in pieces:
+        (root / "results" / "results.json").write_text('{"score": 60}')
+    code, output, results = run(root)
+    assert results is None
+    assert code != 0
+    assert part in output
+
+
+@needs_bash
+def test_no_link_is_followed(built: dict[str, bytes], tmp_path: Path) -> None:
+    root = place(built, {"x.tar": "x"}, tmp_path / "root", METADATA)
+    (tmp_path / "other").write_text("mine")
+    (root / "results" / "results.json").symlink_to(tmp_path / "other")
+    assert run(root)[0] == 0
+    assert not (root / "results" / "results.json").is_symlink()
+    assert (tmp_path / "other").read_text() == "mine"
+
+
+def test_results_are_put_there_at_once(tmp_path: Path) -> None:
+    """Another name of the old file keeps the old content: it is replaced, never written to."""
+    path = tmp_path / "results.json"
+    path.write_text("old")
+    os.link(path, tmp_path / "other")
+    start.write_whole(path, b"new")
+    assert path.read_text() == "new"
+    assert (tmp_path / "other").read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_hidden_marks_are_shown_if_wished(tmp_path: Path) -> None:
+    files = built_with("--hidden-visibility", "after_published", out=tmp_path)
+    assert json.loads(files["config.json"])["hidden_visibility"] == "after_published"
+    assert json.loads(built_with("--no-hidden", out=tmp_path)["config.json"])["problems"] == tools.problems_and_points(
+        False
+    )
+
+
+# Limits
+
+START = datetime(2024, 3, 4, 12, 0, tzinfo=timezone(timedelta(hours=-8)))
+
+
+def metadata(*hours_before: float, **changes: Any) -> dict[str, Any]:
+    """Submitted at START, with earlier ones so many hours before; the score of each is its position."""
+    earlier = [
+        {"submission_time": (START - timedelta(hours=hours)).isoformat(), "score": float(position)}
+        for position, hours in enumerate(hours_before)
+    ]
+    return {"created_at": START.isoformat(), "previous_submissions": earlier, **changes}
+
+
+@pytest.mark.parametrize(
+    ("hours", "graded", "score", "next_in"),
+    [
+        ((), True, None, None),
+        ((30, 25), True, None, None),
+        ((24, 1), True, None, None),
+        ((23, 1), False, 1, 1),
+        ((1, 23), False, 0, 1),
+        # The third and fourth were refused themselves, so they neither count nor keep the next one away.
+        ((26, 25, 23, 22), True, None, None),
+        ((23, 20, 15, 10), False, 1, 1),
+        ((23, 23), False, 1, 1),
+        # Of the future (a clock that was set back): not earlier, so not counted.
+        ((-1, -2, -3), True, None, None),
+    ],
+)
+def test_two_in_a_day(hours: tuple[float, ...], graded: bool, score: float | None, next_in: float | None) -> None:
+    verdict = judge_limit(metadata(*hours), 2, 24)
+    assert (verdict.graded, verdict.score) == (graded, score)
+    if next_in is not None:
+        assert verdict.next_time == START + timedelta(hours=next_in)
+        assert verdict.next_time.utcoffset() == timedelta(hours=-8)
+        assert f"{verdict.next_time:%Y-%m-%d %H:%M}" in verdict.note
+
+
+def test_at_the_promised_time_the_next_one_counts() -> None:
+    given = metadata(23, 20)
+    when = judge_limit(given, 2, 24).next_time
+    assert when is not None
+    assert judge_limit({**given, "created_at": when.isoformat()}, 2, 24).graded
+    assert not judge_limit({**given, "created_at": (when - timedelta(seconds=1)).isoformat()}, 2, 24).graded
+
+
+def test_offsets_are_compared_as_times() -> None:
+    given = metadata(1)
+    given["previous_submissions"][0]["submission_time"] = "2024-03-05T04:30:00+09:00"  # 11:30 at -08:00
+    assert not judge_limit(given, 1, 1).graded
+    given["previous_submissions"][0]["submission_time"] = "2024-03-04T18:59:59Z"  # 10:59:59
+    assert judge_limit(given, 1, 1).graded
+
+
+def test_what_the_grader_failed_on_does_not_count() -> None:
+    given = metadata(3, 2)
+    given["previous_submissions"][0]["autograder_error"] = True
+    assert judge_limit(given, 2, 24).graded
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        None, [], {}, {"created_at": None}, {"created_at": "yesterday"}, {"created_at": "2024-99-01T00:00:00Z"},
+        metadata(previous_submissions=None), metadata(previous_submissions={"a": 1}), metadata(previous_submissions=[3, None]),
+        metadata(previous_submissions=[{"submission_time": "x"}] * 5),
+        metadata(previous_submissions=[{"submission_time": START.isoformat(), "score": None}] * 5),
+        metadata(previous_submissions=[{"submission_time": START.isoformat(), "score": "nan"}] * 5),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_limits_nothing(given: Any) -> None:
+    assert judge_limit(given, 2, 24).graded
+
+
+def test_a_score_may_be_a_string() -> None:
+    given = metadata(1)
+    given["previous_submissions"][0]["score"] = "12.5"
+    assert judge_limit(given, 1, 24).score == 12.5
+
+
+def test_without_a_limit_nothing_is_said() -> None:
+    assert judge_limit(None, 0, 24).note == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2024-03-04T10:00:00.000000-08:00", (18, 0, 0)),
+        ("2024-03-04T10:00:00Z", (10, 0, 0)),
+        ("2024-03-04T10:00:00.1234567+05:30", (4, 30, 123456)),
+        ("2024-03-04 10:00", (10, 0, 0)),
+        ("2024-03-04T10:00:00.5+0000", (10, 0, 500000)),
+        ("0001-01-01T00:00:00+23:00", None),
+        ("2024-03-04", None),
+        ("2024-03-04T25:00:00Z", None),
+        (1709546400, None),
+    ],
+)
+def test_times(text: Any, time: tuple[int, int, int] | None) -> None:
+    found = parse_time(text)
+    if time is None:
+        assert found is None
+    else:
+        assert found is not None
+        found = found.astimezone(timezone.utc)
+        assert (found.hour, found.minute, found.microsecond) == time
+
+
+# Set-up
+
+
+OWN = f"cp3{sys.version_info[1]}"
+
+
+@pytest.mark.parametrize(
+    ("name", "runs"),
+    [
+        ("numpy-2.0-py3-none-any.whl", True),
+        ("numpy-2.0-py2.py3-none-any.whl", True),
+        ("numpy-2.0-1-py3-none-any.whl", True),
+        (f"numpy-2.0-{OWN}-{OWN}-any.whl", False),
+        ("numpy-2.0-cp38-cp38-manylinux2014_x86_64.whl", False),
+        (f"numpy-2.0-{OWN}-{OWN}-win_amd64.whl", False),
+        (f"numpy-2.0-{OWN}-{OWN}-manylinux_2_17_s390x.manylinux2014_s390x.whl", False),
+        ("numpy-2.0.zip", False),
+        ("numpy.whl", False),
+    ],
+)
+def test_which_wheels_fit(name: str, runs: bool) -> None:
+    assert wheels.fits(name) == runs
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of Linux wheels")
+def test_a_wheel_for_this_machine_fits() -> None:
+    import platform
+
+    kind = "manylinux_2_17" if platform.libc_ver()[0] == "glibc" else "musllinux_1_2"
+    assert wheels.fits(f"numpy-2.0-{OWN}-{OWN}-{kind}_{platform.machine()}.whl")
+    assert wheels.fits(f"numpy-2.0-cp38-abi3-{kind}_{platform.machine()}.whl")
+    assert not wheels.fits(f"numpy-2.0-cp399-abi3-{kind}_{platform.machine()}.whl")
+
+
+def test_unpacking_wheels(tmp_path: Path) -> None:
+    folder = tools.wheel(
+        tmp_path / "wheels", "numpy-2.0-py3-none-any.whl", {"numpy/__init__.py": "", "../x.py": "", "/y": ""}
+    )
+    assert wheels.unpack(folder, tmp_path / "site") == ["numpy-2.0-py3-none-any.whl"]
+    assert [p.name for p in (tmp_path / "site").rglob("*") if p.is_file()] == ["__init__.py"]
+    tools.wheel(folder, "other-1-cp38-cp38-win_amd64.whl", {})
+    with pytest.raises(wheels.NoWheel, match="no wheel of other fits"):
+        wheels.unpack(folder, tmp_path / "again")
+
+
+def set_up(root: Path, files: dict[str, bytes], path: str) -> tuple[int, str]:
+    (root / "results").mkdir(parents=True, exist_ok=True)
+    place(files, {}, root)
+    code, output = tools.run([BASH, str(root / "source" / "setup.sh")], root, AUTOGRADER_ROOT=str(root), PATH=path)
+    return code, output.decode()
+
+
+@needs_bash
+def test_set_up_with_numpy_there(built: dict[str, bytes], tmp_path: Path) -> None:
+    code, output = set_up(tmp_path, built, os.defpath)
+    assert code == 0, output
+    assert output.startswith("NumPy ")
+
+
+@needs_bash
+@pytest.mark.slow
+def test_set_up_from_wheels(tmp_path: Path) -> None:
+    """Offline, into the platform's Python, which is a fresh virtual environment here."""
+    folder = tools.wheel(
+        tmp_path / "wheels", "numpy-9.9-py3-none-any.whl", {"numpy/__init__.py": "__version__ = '9.9'"}
+    )
+    venv.create(tmp_path / "venv", with_pip=False, symlinks=True)
+    python = str(tmp_path / "venv" / "bin" / "python")
+    files = built_with("--wheels", str(folder), "--python", python, out=tmp_path / "dist")
+    code, output = set_up(tmp_path / "root", files, os.defpath)
+    assert code == 0, output
+    assert "NumPy 9.9" in output
+
+
+@needs_bash
+@pytest.mark.parametrize(
+    ("stubs", "part"),
+    [
+        ({"apt-get": "exit 1"}, "apt-get could not install python3.99"),
+        (
+            {"python3.99": "case $* in *version_info*) exit 1;; --version) echo Python 3.8.1;; esac"},
+            "is Python 3.8.1, and 3.10",
+        ),
+        (
+            {"python3.99": "case $* in *numpy*) exit 1;; *'pip install'*) exit 1;; esac", "apt-get": "exit 0"},
+            "pip could not install NumPy",
+        ),
+    ],
+)
+def test_set_up_says_what_is_missing(tmp_path: Path, stubs: dict[str, str], part: str) -> None:
+    files = built_with("--python", "python3.99", out=tmp_path / "dist")
+    (tmp_path / "bin").mkdir()
+    for name, text in stubs.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    code, output = set_up(tmp_path / "root", files, f"{tmp_path / 'bin'}")
+    assert code != 0
+    assert f"setup.sh: {part}" in output or part in output.splitlines()[-1]
+
+
+def test_the_command_says_what_to_set_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert gradescope.run(tools.options("gradescope", tmp_path, "--most", "3")) == 0
+    assert "autograder points  60" in capsys.readouterr().out
+    assert gradescope.run(tools.options("gradescope", tmp_path, "--most", "-3")) == 2
+    assert gradescope.run(tools.options("gradescope", tmp_path, "--per", "nan")) == 2
+    assert "--per" in capsys.readouterr().err

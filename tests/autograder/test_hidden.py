@@ -1,0 +1,265 @@
+"""The hidden exercises: right solutions get every mark at any seed, wrong ones lose, and nothing hidden lies in reach."""
+
+# ruff: noqa: E501  (a patch reads best on one line)
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autograder.compare import judge
+from autograder.exercises import CHECKS, cases_of
+from autograder.grade import judge_frame, run_unit
+from autograder.isolate import RUNTIME, run_scenarios
+from autograder.plain import pack, unpack
+from autograder.staff.marks import hidden
+from autograder.staff.marks.expected import Tape, expected, slope
+from tests.autograder import workshop
+from tests.autograder.mistakes_engine import LOOP
+from tests.autograder.mistakes_rules import CE_RULE, DIV, EXP, LOG, MATMUL, MUL, SUB
+from tests.autograder.solutions import ACTIVATION, ENGINE, FUNCTIONAL, LINEAR, LOSS, STYLES
+
+SUBMISSIONS = {name: workshop.fill(bodies) for name, bodies in STYLES.items()} | {"reference": workshop.reference()}
+PARTS = ("engine", "functional", "activation", "loss", "linear", "mlp")
+
+
+def lost(folder: Path, seeds: range) -> list[str]:
+    """What does not pass of all checks with marks, open and hidden, at these seeds, all in one process."""
+    marked = [check for check in (*CHECKS, *hidden.CHECKS) if check.points]
+    jobs = [(check, seed, cases_of(check, seed)) for seed in seeds for check in marked]
+    frames = run_scenarios(folder, PARTS, [(check.scenario, given) for check, _, given in jobs])
+    assert next(frames)["status"] == "ok"
+    found = []
+    for (check, seed, given), frame in zip(jobs, frames, strict=True):
+        problem = judge_frame(check, given, frame)
+        if problem is not None:
+            found.append(f"{check.name} at seed {seed}: {frame['text']} {problem}")
+    return found
+
+
+def test_marks_and_names() -> None:
+    assert {e.name: e.points for e in hidden.EXERCISES} == {
+        "Hidden Engine": 4, "Hidden Functions": 3, "Hidden Layers": 3,
+    }  # fmt: skip
+    for exercise in hidden.EXERCISES:
+        assert sum(check.points for check in hidden.checks_of(exercise.name)) == exercise.points
+    assert {check.exercise for check in hidden.CHECKS} == hidden.HINTS.keys()
+    names = [check.name for check in hidden.CHECKS]
+    assert len(set(names)) == len(names)
+    assert not re.search(r"[A-Za-z0-9]:", "\n".join([*names, *hidden.HINTS]))
+
+
+def test_hints_give_no_inputs_away() -> None:
+    words = {word for check in hidden.CHECKS for given in cases_of(check, 0) for word in given.get("rule", "").split()}
+    for hint in hidden.HINTS.values():
+        assert not re.search(r"\d", hint)
+        assert not any(check.name in hint for check in hidden.CHECKS)
+        assert not any(word in hint for word in words)
+
+
+@pytest.mark.parametrize("name", SUBMISSIONS)
+def test_right_solutions_get_all_marks(name: str, tmp_path: Path) -> None:
+    assert lost(workshop.write(SUBMISSIONS[name], tmp_path), range(3)) == []
+
+
+@pytest.mark.slow
+def test_right_solutions_get_all_marks_at_fifty_seeds(tmp_path: Path) -> None:
+    folders = [workshop.write(files, tmp_path / name) for name, files in SUBMISSIONS.items()]
+    jobs = [(folder, range(start, start + 10)) for folder in folders for start in range(0, 50, 10)]
+    with ThreadPoolExecutor(2) as pool:
+        assert [line for lines in pool.map(lost, *zip(*jobs)) for line in lines] == []
+
+
+# A right solution, changes to it that a hidden check has to notice, and whether the open marks stay whole.
+Change = tuple[str, str, str]
+ZIP = "operation.gradients_to_update, gradients)"
+TWO_INPUTS: list[Change] = [(ENGINE, ZIP, ZIP.replace(", gradients", "[:2], gradients"))]
+ONE_LIST: list[Change] = [
+    (
+        ENGINE,
+        "self.operation_list: list[Operation] = []",
+        "self.operation_list: list[Operation] = SHARED\n        SHARED.clear()",
+    ),
+    (ENGINE, "", "SHARED: list = []"),
+]
+LAST_SLOT: list[Change] = [
+    (
+        ENGINE,
+        LOOP,
+        f"before = [(s, s.copy()) for o in self.operation_list for s in o.gradients_to_update if s is not None]\n        {LOOP}",
+    ),
+    (ENGINE, "slot += value", "slot[...] = value + next(old for s, old in before if s is slot)"),
+]
+LAST_STATE: list[Change] = [
+    (ACTIVATION, "(grad * (1 - y * y),)", "(grad * (1 - self.state**2),)"),
+    (ACTIVATION, "grad * y * (1 - y)", "grad * self.state * (1 - self.state)"),
+    (ACTIVATION, "np.where(mask, grad, 0.0)", "np.where(self.state > 0, grad, 0.0)"),
+]
+NO_FIT: list[Change] = [(FUNCTIONAL, old, old.replace("fit(", "wide(")) for old in (SUB, MUL, DIV)] + [
+    (FUNCTIONAL, "", "def wide(g, array):\n    return g if g.ndim == 3 and array.ndim == 3 else fit(g, array)")
+]
+SHIFT = "shifted = y_hat - y_hat.max(axis=1, keepdims=True)"
+PRODUCT = "product = x @ self.W.T"
+WRONG: list[tuple[str, str, list[Change], bool]] = [
+    ("random graphs", "simple", TWO_INPUTS, True),
+    ("inputs of several shapes", "simple", TWO_INPUTS, True),
+    ("None for an input", "simple", [(ENGINE, "if value is None:\n                    continue", "if value is None:\n                    break")], True),
+    ("gradients to update inside of the list", "simple", LAST_SLOT, False),
+    ("two engines in turn", "simple", ONE_LIST, True),
+    ("three steps with zero_grad", "simple", [(ENGINE, "self.gradient_buffer.clear()", "pass")], False),
+    ("broadcasting over other axes", "simple", NO_FIT, True),
+    ("products of other sizes", "simple", [(FUNCTIONAL, MATMUL, "return grad_output @ b.T, (a.T @ grad_output) * (-1 if a.shape[1] == 1 else 1)")], True),
+    ("logarithm and exponential", "simple", [(FUNCTIONAL, EXP, "return grad_output * (np.exp(a) if a.ndim < 4 else a)")], True),
+    ("all one after another", "simple", [(FUNCTIONAL, LOG, "return grad_output * np.log(a)\n")], False),
+    ("activations in turn", "fused", LAST_STATE, True),
+    ("deep networks", "simple", [(FUNCTIONAL, CE_RULE, CE_RULE.replace("len(pred)", "min(len(pred), 7)"))], True),
+    ("float32 and large scores", "simple", [(LOSS, SHIFT, SHIFT.replace("keepdims=True)", "keepdims=True) * (y_hat.max() > 600)"))], True),
+    ("training with momentum", "simple", [(LINEAR, PRODUCT, "self.kept = getattr(self, 'kept', self.W.T.copy())\n        product = x @ self.kept")], True),
+]  # fmt: skip
+
+
+def test_every_hidden_check_has_a_wrong_solution() -> None:
+    assert [name for name, *_ in WRONG] == [check.name for check in hidden.CHECKS]
+
+
+@pytest.mark.parametrize(("name", "style", "changes", "whole"), WRONG, ids=[name for name, *_ in WRONG])
+def test_every_hidden_check_notices_a_wrong_solution(
+    name: str, style: str, changes: list[Change], whole: bool, tmp_path: Path
+) -> None:
+    folder = workshop.write(workshop.patch(workshop.fill(STYLES[style]), changes), tmp_path)
+    for seed in (1, 2):
+        results = [
+            r for e in hidden.EXERCISES for r in run_unit(folder, e.parts, hidden.checks_of(e.name), seed, limit=2.0)
+        ]
+        assert name in {r.check.name for r in results if r.status == "failed"}
+        # The hidden marks are not lost as a whole for one mistake.
+        assert sum(r.earned for r in results) > 0
+    # Right for everything that the open checks look at: only the hidden ones notice.
+    assert (workshop.total(workshop.grade_together(folder)) == 50) == whole
+
+
+def test_expected_gradients_agree_with_differences() -> None:
+    for check in hidden.CHECKS:
+        for given in cases_of(check, 11) if check.scenario == "program" and not check.rtol else []:
+            for number, (word, *rest) in enumerate(given["steps"]):
+                name = rest[-1] if word == "gradient" else ""
+                if name in given["arrays"] and given["steps"][number - 1][0] in ("backward", "loss backward"):
+                    _compare_with_differences(given, number, name, rest[0])
+
+
+def _compare_with_differences(given: Any, number: int, name: str, label: str) -> None:
+    """Only the forward steps are run: with one number moved, how does the output that backward starts from move?"""
+    steps = given["steps"][:number]
+    start = steps[-1]
+    out = next(s[1] for s in reversed(steps) if s[0] in ("own", "rule", "activation", "linear", "loss"))
+    g = given["arrays"][start[1]] if start[0] == "backward" and start[1] in given["arrays"] else 1.0
+    forward = [step for step in steps[:-1] if step[0] not in ("gradient", "value")]
+
+    def total(array: np.ndarray) -> float:
+        case = {"arrays": {**given["arrays"], name: array}, "steps": [*forward, ["value", "out", out]]}
+        return float(np.sum(g * expected(case)["out"]))
+
+    words = {word for step in forward for word in (step[0], step[2] if step[0] == "own" else "")}
+    if words & {"shift", "drift", "engine"}:
+        return  # differences don't see that a rule says None, and the last output is not the one that is meant
+    right = expected({**given, "steps": given["steps"][: number + 1]})[label]
+    array = given["arrays"][name]
+    index = (0,) * array.ndim
+    step = np.zeros(array.shape)
+    step[index] = 1e-6
+    difference = (total(array + step) - total(array - step)) / 2e-6
+    assert difference == pytest.approx(right[index], rel=1e-4, abs=1e-6)
+
+
+def test_an_array_that_nothing_depends_on_has_gradient_zero() -> None:
+    tape = Tape([("y", np.exp, ["x"], [None])], np.ones(2), {"x": np.zeros(2), "w": np.ones(2), "y": np.ones(2)})
+    assert slope(tape, "w").tolist() == [0, 0]
+    assert slope(tape, "x").tolist() == [1, 1]
+
+
+def test_a_step_that_does_not_exist_is_an_error_of_ours() -> None:
+    with pytest.raises(ValueError, match="no step 'walk'"):
+        expected({"arrays": {}, "steps": [["walk"]]})
+
+
+# What lies where submissions run
+
+
+def test_the_runtime_files_are_enough(tmp_path: Path) -> None:
+    """They run alone, in a folder of their own, and import no other file of the autograder."""
+    home, folder = tmp_path / "run" / "autograder", workshop.write(SUBMISSIONS["reference"], tmp_path / "submission")
+    home.mkdir(parents=True)
+    for name in RUNTIME:
+        shutil.copy(workshop.ROOT / "autograder" / name, home / name)
+    checks = [*CHECKS, *hidden.CHECKS]
+    given = [cases_of(check, 5) for check in checks]
+    job = {"folder": str(folder), "parts": [*PARTS, "mlp"], "checks": [[c.scenario, g] for c, g in zip(checks, given)]}
+    done = subprocess.run([sys.executable, "-I", "-B", str(home / "worker.py")], input=pack(job), capture_output=True, check=True)  # fmt: skip
+    data, frames = done.stdout, []
+    while data:
+        size = int.from_bytes(data[:8], "big")
+        frames.append(unpack(data[8 : 8 + size]))
+        data = data[8 + size :]
+    assert len(frames) == 1 + len(checks)
+    for check, cases, frame in zip(checks, given, frames[1:]):
+        assert judge_frame(check, cases, frame) is None
+
+
+def test_no_verdict_crosses(tmp_path: Path) -> None:
+    """Scenarios return numbers: no yes or no, and none that is expected to be empty."""
+    checks = [*CHECKS, *hidden.CHECKS]
+    given = [cases_of(check) for check in checks]
+    folder = workshop.write(SUBMISSIONS["reference"], tmp_path)
+    frames = run_scenarios(folder, [*PARTS, "mlp"], [(c.scenario, g) for c, g in zip(checks, given)])
+    next(frames)
+    for check, cases, frame in zip(checks, given, frames, strict=True):
+        for case, values in zip(cases, frame["values"], strict=True):
+            assert not any(
+                isinstance(v, bool) or (isinstance(v, np.ndarray) and v.dtype == bool) for v in values.values()
+            )
+            for name, right in check.expect(case).items():
+                assert np.asarray(right).size, (check.name, name)
+                assert np.asarray(right).dtype.kind in "fi", (check.name, name)
+                assert np.isfinite(right).all(), (check.name, name)
+
+
+def test_replacing_the_scenarios_helpers_wins_nothing(tmp_path: Path) -> None:
+    """A submission without a solution, which makes every function of the scenarios' files say yes."""
+    files = workshop.handout()
+    patch = """
+import sys
+for name, module in list(sys.modules.items()):
+    if name.startswith("autograder.scenarios"):
+        for key, value in list(vars(module).items()):
+            if callable(value):
+                setattr(module, key, lambda *a, **k: %s)
+        for key in list(module.SCENARIOS) if hasattr(module, "SCENARIOS") else []:
+            module.SCENARIOS[key] = lambda *a, **k: %s
+"""
+    for number, (inner, outer) in enumerate(
+        [("True", "True"), ("True", "{}"), ("0", "dict.fromkeys(range(99), True)")]
+    ):
+        changed = {**files, ENGINE: files[ENGINE] + patch % (inner, outer)}
+        folder = workshop.write(changed, tmp_path / str(number))
+        assert workshop.total(workshop.grade_together(folder)) == 0
+        for exercise in hidden.EXERCISES:
+            results = run_unit(folder, exercise.parts, hidden.checks_of(exercise.name), limit=2.0)
+            assert not any(r.earned for r in results)
+
+
+def test_the_open_values_don_t_pass_for_the_hidden_seed() -> None:
+    """What is right for one seed is wrong for another, for every check whose numbers are drawn."""
+    fixed = {"values as large as 10000"}
+    for check in [*CHECKS, *hidden.CHECKS]:
+        cases, others = cases_of(check, 1), cases_of(check, 2)
+        remembered = [check.expect(case) for case in others]
+        if check.name not in fixed:
+            assert any(judge(check, case, old) for case, old in zip(cases, remembered)), check.name

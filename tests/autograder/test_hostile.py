@@ -1,0 +1,147 @@
+"""Hostile submissions, graded for real: marks come from being right, and from nothing else."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.exercises import CHECKS, cases_of
+from autograder.plain import pack
+from autograder.staff.isolation.sandbox import Limits, Sandbox
+from autograder.staff.marks.grading import Graded, grade_submission
+from autograder.staff.record import seeds_for
+from tests.autograder.hostile_handins import FOR_MARKS, HARMLESS, SELF_HARM
+from tests.autograder.solutions import SIMPLE
+from tests.autograder.workshop import Files, fill, handout, write
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="isolation needs fork")
+FIRST = "mytorch/__init__.py"
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(Limits(start=1.5, memory=1 << 30)) as made:
+        yield made
+
+
+def with_code(files: Files, code: str) -> Files:
+    future = "from __future__ import annotations\n"
+    text = files[FIRST].replace(future, "")
+    return {**files, FIRST: f"{code}\n{text}"}
+
+
+def graded(sandbox: Sandbox, files: Files, folder: Path, seed: int = 7) -> Graded:
+    seeds = seeds_for(seed, "digest")
+    return grade_submission(write(files, folder), seeds, run_with=sandbox.run_scenarios, limit=1.0)
+
+
+def test_the_right_solution_gets_everything(sandbox: Sandbox, tmp_path: Path) -> None:
+    found = graded(sandbox, fill(SIMPLE), tmp_path)
+    assert found["total"] == found["possible"] == 60, [c for c in found["checks"] if c["status"] != "passed"]
+
+
+@pytest.mark.parametrize("name", FOR_MARKS)
+def test_no_marks_without_the_work(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
+    found = graded(sandbox, with_code(handout(), FOR_MARKS[name]), tmp_path)
+    earned = {check["exercise"] for check in found["checks"] if check["earned"]}
+    # The identity's output is its input: whoever returns that is right.
+    assert earned <= ({"Identity Forward"} if name == "returns what it was given" else set())
+    assert not Path("/tmp/mytorch-owned").exists()
+
+
+@pytest.mark.parametrize("name", SELF_HARM)
+def test_harm_stays_with_who_does_it(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
+    # In every file, because a broken __init__ is passed over: its neighbours are graded without it.
+    right = {path: text.replace("from __future__ import annotations\n", "") for path, text in fill(SIMPLE).items()}
+    files = {path: f"{SELF_HARM[name]}\n{text}" for path, text in right.items()}
+    files["numpy.py"] = files["mytorch/numpy.py"] = "raise SystemExit"
+    began = time.monotonic()
+    found = graded(sandbox, files, tmp_path / "bad")
+    assert found["total"] == 0
+    assert all(check["status"] != "passed" for check in found["checks"])
+    assert all(check["feedback"] for check in found["checks"])
+    assert max(len(check["feedback"]) for check in found["checks"]) < 20_000
+    # A loop at import costs its own limit, once for what imports the same file, and not once for each exercise.
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_is_no_harm_costs_nothing(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
+    assert graded(sandbox, with_code(fill(SIMPLE), HARMLESS[name]), tmp_path)["total"] == 60
+
+
+RECORDER = """
+import sys
+from autograder import scenarios
+from autograder.plain import pack
+known = {}
+def learn(name, cases, values):
+    for given, value in zip(cases, values): known[name, pack(given)] = value
+learn_from = DATA
+import base64
+from autograder.plain import unpack
+for name, cases, values in unpack(base64.b64decode(learn_from)): learn(name, cases, values)
+def replay(name):
+    def run(student, given): return known[name, pack(given)]
+    return run
+for name in list(scenarios.SCENARIOS): scenarios.SCENARIOS[name] = replay(name)
+"""
+
+
+def test_known_cases_by_heart_earn_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The answers to the public cases, recorded from a right solution, are of use with the public seed alone."""
+    import base64
+
+    right = write(fill(SIMPLE), tmp_path / "right")
+    parts = ("engine", "functional", "activation", "loss", "linear", "mlp")
+    cases = [cases_of(check, 0) for check in CHECKS]
+    given = [(check.scenario, case) for check, case in zip(CHECKS, cases)]
+    frames = list(sandbox.run_scenarios(right, parts, given, 1.0))[1:]
+    answers = [[check.scenario, case, frame["values"]] for check, case, frame in zip(CHECKS, cases, frames)]
+    code = RECORDER.replace("DATA", repr(base64.b64encode(pack(answers))))
+    files = with_code(handout(), code)
+
+    def public_seed(*arguments: Any) -> Graded:
+        return grade_submission(
+            write(files, tmp_path / "heart"), (0, 1), run_with=sandbox.run_scenarios, limit=1.0, hidden=False
+        )
+
+    assert public_seed()["total"] == 50
+    found = graded(sandbox, files, tmp_path / "heart")
+    assert found["total"] == 0, [(c["exercise"], c["check"]) for c in found["checks"] if c["earned"]]
+
+
+def test_a_hidden_input_does_not_leak(sandbox: Sandbox, tmp_path: Path) -> None:
+    """What a submission prints or raises in a hidden exercise is for staff; students get the general hint."""
+    from autograder.staff.record import student_view
+
+    code = """
+import numpy as np
+from autograder import scenarios
+def leak(student, given):
+    print("LEAK", given)
+    raise ValueError("LEAK " + repr(given))
+for name in list(scenarios.SCENARIOS): scenarios.SCENARIOS[name] = leak
+"""
+    found = graded(sandbox, with_code(handout(), code), tmp_path)
+    secret = [check for check in found["checks"] if check["hidden"]]
+    assert any("LEAK" in check["feedback"] for check in secret)
+    record: Any = {**found, "hidden_seed": 5, "student": "a", "grader": "g", "status": "graded"}
+    seen = student_view(record)
+    assert {check["exercise"] for check in seen["checks"]}.isdisjoint(check["exercise"] for check in secret)
+    assert [row for row in seen["exercises"] if row["hidden"]]
+    assert "LEAK" not in repr([row for row in seen["exercises"] if row["hidden"]])
+
+
+def test_the_same_submission_gets_the_same_again(sandbox: Sandbox, tmp_path: Path) -> None:
+    files = with_code(fill(SIMPLE), "import numpy as np\nnp.random.rand(3)\n")
+    files["mytorch/nn/functional.py"] = files["mytorch/nn/functional.py"].replace("np.exp", "1.01 * np.exp")
+    first, second = (graded(sandbox, files, tmp_path) for _ in range(2))
+    for key in ("total", "possible"):
+        assert first[key] == second[key]  # type: ignore[literal-required]
+    assert first["checks"] == second["checks"]
