@@ -19,7 +19,6 @@ from autograder.staff.marks import grading, hidden
 from autograder.staff.marks.grading import Graded, grade_submission, plain_process
 from autograder.staff.record import GRADED, CheckRecord, ExerciseRecord, seeds_for, student_view
 from tests.autograder import workshop
-from tests.autograder.mistakes_engine import LOOKUP
 from tests.autograder.solutions import ACTIVATION, ENGINE, FUNCTIONAL, LINEAR, MLP, SIMPLE
 
 SEEDS = (11, 987_654_321_012)
