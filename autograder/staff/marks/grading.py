@@ -110,7 +110,7 @@ class _Session:
     def _learn(self, parts: tuple[str, ...], first: Result) -> None:
         if first.imported:
             self.good |= _imported_with(parts)
-        elif first.problem is not None and first.problem.hint in ("time", "died", "malformed"):
+        elif first.problem is not None and first.problem.hint in ("time", "died", "malformed", "memory"):
             # It costs its limit once: nobody waits for the same import again.
             self.bad |= _imported_with(parts) - self.good or _imported_with(parts)
             about = "An exercise before this one imports the same file, and the import did not come back: not run."
