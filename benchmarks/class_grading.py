@@ -131,13 +131,20 @@ def report(
         by_kind.setdefault(names[record["student"]].split("-")[0], []).append(record["seconds"])
     for kind, times in sorted(by_kind.items()):
         print(f"  {kind}: {len(times)}, median {statistics.median(times):.2f} s, longest {max(times):.2f} s")
+    for record in sorted(records, key=lambda r: -r["seconds"])[:3]:
+        print(f"  slow: {record['seconds']:.1f} s, {names[record['student']]}")
     loops = [r["seconds"] for r in records if names[r["student"]].removeprefix("hostile-") in LOOPS]
     if loops:
         print(f"  endless loops: {len(loops)}, longest {max(loops):.2f} s (limit of an import 5 s, of a check 2 s)")
     early = [size for done, size in memory if done <= count // 4]
-    late = [size for done, size in memory if done >= count * 3 // 4]
+    late = [size for done, size in memory if count * 3 // 4 <= done < count]
     if early and late:
-        print(f"memory of the grader: {max(early):.0f} MiB in the first quarter, {max(late):.0f} MiB in the last")
+        most = max(size for _, size in memory)
+        print(
+            f"memory of the grader: up to {max(early):.0f} MiB in the first quarter, {max(late):.0f} MiB in the last, ",
+            end="",
+        )
+        print(f"{most:.0f} MiB with the class page at the end")
     print(f"level: {', '.join(records[0]['level'])}; status: {dict(Counter(r['status'] for r in records))}")
     wrong = []
     for record in records:

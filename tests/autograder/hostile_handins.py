@@ -143,7 +143,8 @@ for number in range(3, 64):
     "looks for what is expected": """
 import gc, importlib, sys
 found = [o for o in gc.get_objects() if type(o).__name__ in ("Check", "Exercise", "Problem")]
-for name in ("exercises", "compare", "grade", "hints", "test_autograd", "staff.marks.hidden", "staff.marks.grading", "staff.marks.expected"):
+marks = ["staff.marks.hidden", "staff.marks.grading", "staff.marks.expected"]
+for name in ["exercises", "compare", "grade", "hints", "test_autograd", *marks]:
     try: found.append(importlib.import_module("autograder." + name))
     except ImportError: pass
 assert not found, found

@@ -219,6 +219,24 @@ def test_an_endless_loop_costs_its_check_alone(tmp_path: Path) -> None:
     assert graded["seconds"] < 12
 
 
+def test_whoever_hangs_everywhere_is_waited_for_less(tmp_path: Path) -> None:
+    """A walk without an end hangs in every class; the third is waited for a quarter of the limit."""
+    limits = []
+
+    def run(folder: Path, parts: Any, scenarios: Any, limit: float) -> Iterator[dict[str, Any]]:
+        limits.append(limit)
+        return plain_process(folder, parts, scenarios, limit)
+
+    folder = changed(
+        tmp_path, (ENGINE, "gradient = self.gradient_buffer.get_param(operation.output)", "while True: pass")
+    )
+    marks = earned(grade_submission(folder, SEEDS, run_with=run, limit=0.6))
+    assert set(limits) == {0.6, 0.15}
+    assert limits.count(0.6) < 6
+    assert marks["Autograd Backward"] < 1
+    assert marks["Functional"] == 6
+
+
 # Errors of ours
 
 

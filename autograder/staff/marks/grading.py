@@ -23,6 +23,8 @@ from autograder.student import MODULES
 
 # Seconds for the start of a process with its imports. Correct solutions take a quarter of one.
 IMPORT_LIMIT = 5.0
+# A submission in which so many classes hung is waited for this part of the time limit: right ones take a hundredth of it.
+PATIENCE, SHORTER = 2, 0.25
 # Runs scenarios in a process that is separate and nothing more; ``isolation`` has a stronger one.
 plain_process: Run = partial(run_scenarios, start_limit=IMPORT_LIMIT)
 
@@ -82,6 +84,7 @@ class _Session:
         self.good: set[str] = set()
         self.bad: set[str] = set()
         self.reason: Problem | None = None
+        self.hung = 0
 
     def run(self, chosen: Iterable[Exercise], checks_of: Callable[[str], list[Check]], seed: int) -> list[Result]:
         results = []
@@ -98,14 +101,16 @@ class _Session:
             return [Result(check, "not run", self.reason, imported=False) for check in checks]
         if self.over():
             return [Result(check, "not run", Problem("budget", HINTS["budget"])) for check in checks]
-        results = run_unit(self.folder, parts, checks, seed, self.limit, self.run_with, self.over)
+        limit = self.limit * (SHORTER if self.hung >= PATIENCE else 1.0)
+        results = run_unit(self.folder, parts, checks, seed, limit, self.run_with, self.over)
+        self.hung += any(result.problem is not None and result.problem.hint == "time" for result in results)
         self._learn(parts, results[0])
         return results
 
     def _learn(self, parts: tuple[str, ...], first: Result) -> None:
         if first.imported:
             self.good |= _imported_with(parts)
-        elif first.problem is not None and first.problem.hint in ("time", "died", "malformed"):
+        elif first.problem is not None and first.problem.hint in ("time", "died", "malformed", "memory"):
             # It costs its limit once: nobody waits for the same import again.
             self.bad |= _imported_with(parts) - self.good or _imported_with(parts)
             about = "An exercise before this one imports the same file, and the import did not come back: not run."
