@@ -255,6 +255,14 @@ for name, module in list(sys.modules.items()):
             assert not any(r.earned for r in results)
 
 
+def test_a_row_for_an_activation_has_both_signs() -> None:
+    (check,) = (c for c in CHECKS if c.exercise == "ReLU Backward" and c.name == "one row")
+    for seed in range(100):
+        (given,) = cases_of(check, seed)
+        assert (given["x"] > 0).any()
+        assert (given["x"] < 0).any()
+
+
 @pytest.mark.parametrize(("name", "wrong"), [("Sigmoid", "y * (1 + y)"), ("Tanh", "1 - x * x")])
 def test_what_a_wrong_activation_costs_is_no_luck(name: str, wrong: str, tmp_path: Path) -> None:
     """Every network has each activation, so that the same mistake loses the same checks at every seed."""
