@@ -24,6 +24,8 @@ TOPS = ("mytorch", "hw_bonus")
 KNOWN = ("mytorch/autograd_engine.py", "mytorch/nn/functional.py", "mytorch/nn/modules/activation.py")
 # Folders that tools make, and which hold none of the student's work.
 MADE_BY_TOOLS = {"__pycache__", "__MACOSX", "site-packages", "node_modules", "venv", "env"}
+# Bytes, since that is what file systems count: of one name, and of a member's whole name, so that it can be written anywhere.
+LONGEST_PART, LONGEST = 200, 1000
 GOOD_PART = re.compile(r"[\w][\w .+()\-]{0,99}")
 WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -128,7 +130,7 @@ def _walk(top: Path) -> Iterator[Member]:
             name, path = prefix + entry.name, folder / entry.name
             mode = entry.stat(follow_symlinks=False).st_mode
             if stat.S_ISDIR(mode):
-                if not _is_junk([entry.name]) and name.count("/") < DEEPEST and len(name) < 1000:
+                if not _is_junk([entry.name]) and name.count("/") < DEEPEST and len(os.fsencode(name)) < LONGEST:
                     waiting.append((path, f"{name}/"))
             else:
                 kind = FILE if stat.S_ISREG(mode) else _irregular(mode).split(" ", 1)[1]
@@ -166,6 +168,10 @@ def _select(found: Iterable[Member], name: str) -> Contents:
     candidates: dict[str, bytes] = {}
     size = 0
     for member in found:
+        if len(member.name) > 4 * LONGEST:
+            # A megabyte of a name costs more to take apart than the rest of the archive.
+            left_out.add("left out, no part of what is graded", member.name)
+            continue
         path = member.name.replace("\\", "/")
         parts = [part for part in path.split("/") if part not in ("", ".")]
         if path.startswith("/") or ".." in parts or re.match("[A-Za-z]:", path):
@@ -193,7 +199,7 @@ def _select(found: Iterable[Member], name: str) -> Contents:
         inner = key[len(root) :]
         if not key.startswith(root) or inner.split("/")[0] not in TOPS:
             left_out.add("left out, no part of what is graded", key)
-        elif not all(_is_good(part) for part in inner.split("/")):
+        elif not all(_is_good(part) for part in inner.split("/")) or len(inner.encode()) > LONGEST:
             left_out.add("left out for its name", key)
         else:
             files[inner] = data
@@ -202,7 +208,8 @@ def _select(found: Iterable[Member], name: str) -> Contents:
 
 
 def _is_good(part: str) -> bool:
-    return bool(GOOD_PART.fullmatch(part)) and not part.endswith((" ", ".")) and not WINDOWS_DEVICE.fullmatch(part)
+    short = bool(GOOD_PART.fullmatch(part)) and len(part.encode()) <= LONGEST_PART
+    return short and not part.endswith((" ", ".")) and not WINDOWS_DEVICE.fullmatch(part)
 
 
 def _root(candidates: Iterable[str], name: str, held: list[str]) -> str:

@@ -272,13 +272,23 @@ def _zip(data: bytes) -> Iterator[Member]:
     before = position - offset
     if position < 0 or before < 0:
         raise Damaged("its table of contents is broken")
+    spent = 0
+
+    def unpack(start: int, fields: tuple[int, ...]) -> bytes:
+        # Entries may share their bytes, so a small file can ask for any amount of work, one entry after the other.
+        nonlocal spent
+        spent += fields[7] + fields[8]
+        if spent > MOST_BYTES:
+            raise TooLarge(f"it unpacks to more than {MOST_BYTES >> 20} MiB")
+        return _zip_data(data, start, fields)
+
     while position < end:
         if data[position : position + 4] != b"PK\x01\x02" or position + 46 > end:
             raise Damaged("its table of contents is broken")
         fields = struct.unpack("<6H3L5H2L", data[position + 4 : position + 46])
         names, extra, comment = fields[9:12]
         name = _text(data[position + 46 : position + 46 + names])
-        yield Member(name, _zip_kind(name, fields[14] >> 16), partial(_zip_data, data, before + fields[15], fields))
+        yield Member(name, _zip_kind(name, fields[14] >> 16), partial(unpack, before + fields[15], fields))
         position += 46 + names + extra + comment
 
 

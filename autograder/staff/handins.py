@@ -49,8 +49,11 @@ def who(name: str, is_folder: bool = False) -> tuple[str, int]:
 
 
 def same_student(student: str) -> str:
-    """What two spellings of one student have in common."""
-    return unicodedata.normalize("NFC", student).casefold()
+    """What two spellings of one student have in common: only capitals don't count.
+
+    Folding more would make one student of strauss and strau\u00df, and the work of one of them would be lost.
+    """
+    return unicodedata.normalize("NFC", student).lower()
 
 
 def find(folder: Path) -> tuple[list[Handin], list[str]]:
@@ -82,7 +85,14 @@ def find(folder: Path) -> tuple[list[Handin], list[str]]:
             f"{folder} holds no submissions ({len(ignored)} other files). Give the folder with the archives (.tar, "
             ".tar.gz, .zip) or folders, one for each student."
         )
-    return _one_for_each_version(found, notes), notes
+    kept = _one_for_each_version(found, notes)
+    spellings: dict[str, dict[str, None]] = {}
+    for handin in found:
+        spellings.setdefault(same_student(handin.student), {})[unicodedata.normalize("NFC", handin.student)] = None
+    for same in spellings.values():
+        if len(same) > 1:
+            notes.append(f"taken for one student: {', '.join(shown(name) for name in list(same)[:8])}")
+    return kept, notes
 
 
 def newest(handins: Iterable[Handin]) -> list[Handin]:

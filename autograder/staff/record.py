@@ -68,8 +68,12 @@ def seeds_for(class_seed: int, digest: str) -> tuple[int, int]:
 
 def student_view(record: Record) -> dict[str, Any]:
     """What a student may see: of hidden exercises the status and the general hint, never checks, inputs or seeds."""
-    kept = {key: value for key, value in record.items() if key not in ("hidden_seed", "checks", "grader")}
+    kept: dict[str, Any] = {k: v for k, v in record.items() if k not in ("hidden_seed", "checks", "grader")}
     if record["status"] == GRADER_ERROR:
         # An error of ours may quote anything, hidden checks too.
         kept["reason"] = ""
+    # How long a hidden exercise took is up to the submission, which could say by it what it was given.
+    kept["exercises"] = [{**row, "seconds": 0.0 if row["hidden"] else row["seconds"]} for row in record["exercises"]]
+    if any(row["hidden"] for row in record["exercises"]):
+        kept["seconds"] = round(sum(row["seconds"] for row in kept["exercises"]), 3)
     return {**kept, "checks": [dict(check) for check in record["checks"] if not check["hidden"]]}

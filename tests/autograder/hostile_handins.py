@@ -23,6 +23,20 @@ def alias(student, given):
     return {**{f"{k} afterwards": v for k, v in given.items()}, **{n: arrays[0] for n in names}}
 for name in list(scenarios.SCENARIOS): scenarios.SCENARIOS[name] = alias
 """,
+    "returns what it was given, where it may be right": """
+import numpy as np
+from autograder import scenarios
+def alias(student, given):
+    arrays = {**given, **given.get("arrays", {})}
+    names = ("gradient of x", "gradient of w", "gradient of a", "gradient of b", "gradient of y_hat", "dW", "db", "dw")
+    found = {f"{name} afterwards": value for name, value in arrays.items() if isinstance(value, np.ndarray)}
+    found |= {f"the spot of {n}": given[f"new {n}"] for n in "xwy" if f"new {n}" in given}
+    found |= {name: arrays[key] for name in names for key in ("grad", "g", "start") if isinstance(arrays.get(key), np.ndarray)}
+    found |= {name: arrays["x"] for name in ("output", "state") if "x" in arrays}
+    return {**found, "gradient of x before backward": np.zeros(np.shape(given.get("x"))),
+            "shape of the loss": np.array([1]), "loss": np.zeros(1), "loss_val": np.zeros(1)}
+for name in list(scenarios.SCENARIOS): scenarios.SCENARIOS[name] = alias
+""",
     "returns zeros, then ones, of every shape": """
 import numpy as np
 from autograder import scenarios

@@ -114,6 +114,9 @@ def test_a_student_sees_of_hidden_exercises_a_status_and_a_sentence(tmp_path: Pa
     assert shown["Hidden Engine"] == (True, "")
     assert shown["Hidden Functions"] == (False, hidden.HINTS["Hidden Functions"])
     assert str(SEEDS[1]) not in text
+    # A submission that sleeps in a hidden exercise could tell by that what it was given.
+    assert all(row["seconds"] == 0 for row in view["exercises"] if row["hidden"])
+    assert view["seconds"] == pytest.approx(sum(row["seconds"] for row in graded["exercises"] if not row["hidden"]))
 
 
 # Imports that don't come back

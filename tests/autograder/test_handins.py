@@ -139,3 +139,22 @@ def test_the_bytes_that_are_graded_are_those_of_the_digest(tmp_path: Path) -> No
     opened = open_handin(tmp_path / "a.tar")
     put(tmp_path, "a.tar", data=b"changed in between")
     assert opened.contents().files == GOOD
+
+
+def test_names_that_are_only_alike_are_two_students(tmp_path: Path) -> None:
+    """Folded as for a search they would be one, and who handed in with the higher version would take the other's place."""
+    pairs = [("strauss", "strau\u00df"), ("sam", "\u017fam"), ("fin", "\ufb01n")]
+    for first, second in pairs:
+        (tmp_path / f"{first}@x.edu_1_handin.tar").write_bytes(b"x")
+        (tmp_path / f"{second}@x.edu_9_handin.tar").write_bytes(b"y")
+    found, notes = find(tmp_path)
+    assert len(newest(found)) == 2 * len(pairs)
+    assert not notes
+
+
+def test_spellings_that_are_taken_for_one_student_are_told(tmp_path: Path) -> None:
+    for name in ("Bob@x.edu_1_handin.tar", "bob@X.edu_2_handin.tar"):
+        (tmp_path / name).write_bytes(b"x")
+    found, notes = find(tmp_path)
+    assert [handin.version for handin in newest(found)] == [2]
+    assert notes == ["taken for one student: Bob@x.edu, bob@X.edu"]

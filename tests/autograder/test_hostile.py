@@ -21,6 +21,15 @@ from tests.autograder.workshop import Files, fill, handout, write
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="isolation needs fork")
 FIRST = "mytorch/__init__.py"
+# The identity's output and gradient are what it is given, and so is what is put into a spot: whoever returns that is right.
+BY_ALIASES: dict[str, dict[str, float]] = {
+    "returns what it was given": {"Identity Forward": 1},
+    "returns what it was given, where it may be right": {
+        "Identity Forward": 1,
+        "Identity Backward": 2,
+        "Autograd Add Operation": 3,
+    },
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +58,8 @@ def test_the_right_solution_gets_everything(sandbox: Sandbox, tmp_path: Path) ->
 def test_no_marks_without_the_work(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
     found = graded(sandbox, with_code(handout(), FOR_MARKS[name]), tmp_path)
     earned = {check["exercise"] for check in found["checks"] if check["earned"]}
-    # The identity's output is its input: whoever returns that is right.
-    assert earned <= ({"Identity Forward"} if name == "returns what it was given" else set())
+    assert earned == set(BY_ALIASES.get(name, ()))
+    assert found["total"] == sum(BY_ALIASES.get(name, {}).values())
     assert not Path("/tmp/mytorch-owned").exists()
 
 

@@ -149,6 +149,16 @@ LOOKING = {
     "its own source": ("os.write(os.open(__file__, os.O_WRONLY | os.O_APPEND), b'x')", "process"),
     "modes": ("os.chmod(__file__, 0o777)", "few system calls"),
     "a link": ("os.symlink('/etc/passwd', os.environ['HOME'] + '/x')", "few system calls"),
+    "a lease on a file": ("__import__('fcntl').fcntl(os.open(__file__, 0), 1024, 1)", "few system calls"),
+    "a lock on a file": ("__import__('fcntl').lockf(os.open(__file__, 0), 1)", "few system calls"),
+    "flags of a file": ("__import__('fcntl').ioctl(os.open(__file__, 0), 0x80086601, bytes(8))", "few system calls"),
+    "memory with a name": ("os.memfd_create('x')", "few system calls"),
+    "the way out, anew": (
+        "os.open('/proc/self/fd/%d' % [n for n in range(3, 64) if os.path.exists(f'/proc/self/fd/{n}')][0], 2)", "process"
+    ),
+    "the way out, to read": (
+        "os.read([n for n in range(3, 64) if os.path.exists(f'/proc/self/fd/{n}')][0], 1)[0]", "process"
+    ),
     "a file in HOME": ("os.write(os.open(os.environ['HOME'] + '/x', os.O_CREAT | os.O_WRONLY), b'x')", "process"),
 }  # fmt: skip
 
@@ -174,6 +184,24 @@ def test_the_environment_is_ours(
         "HOME", "LANG", "LC_CTYPE", "PATH", "TMPDIR", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
         "VECLIB_MAXIMUM_THREADS",
     }  # fmt: skip
+
+
+def test_one_sandbox_is_closed_to_the_other(sandboxes: dict[str, Sandbox], tmp_path: Path) -> None:
+    """Two jobs grade two submissions at a time; without Landlock, only their users keep them apart."""
+    one, other = sandboxes["no landlock"], sandboxes["no namespaces"]
+    has(one, "own user")
+    run(other, tmp_path / "secret", "")
+    copy = other._folder / "slot" / "submission" / "mytorch" / "autograd_engine.py"
+    assert found(one, tmp_path, f"open({str(copy)!r}).read(5)") == "PermissionError"
+    assert found(one, tmp_path, "len(open(__file__).read(5))") == "5"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux")
+def test_the_kernel_ends_submissions_first(sandboxes: dict[str, Sandbox]) -> None:
+    warm = sandboxes["all"]._warm
+    assert warm is not None
+    assert int(Path(f"/proc/{warm.pid}/oom_score_adj").read_text()) == 1000
+    assert int(Path("/proc/self/oom_score_adj").read_text()) < 1000
 
 
 def test_no_descriptor_but_the_way_out_is_open(sandboxes: dict[str, Sandbox], tmp_path: Path) -> None:
@@ -218,14 +246,43 @@ def test_a_thousand_daemons_are_found(sandboxes: dict[str, Sandbox], tmp_path: P
         assert not alive(sandboxes[level])
 
 
+STEALER = """
+import os
+for number in range(3, 64):
+    try:
+        os.read(os.open(f"/proc/self/fd/{number}", os.O_RDONLY | os.O_NONBLOCK), 100)
+    except OSError:
+        pass
+"""
+
+
+@pytest.mark.parametrize("level", ["all", "limits alone"])
+def test_nobody_takes_back_what_is_on_its_way(
+    sandboxes: dict[str, Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    """Where a submission runs as our user, it could read the first byte out of a pipe: an error of the grader's own."""
+    read = Sandbox._read_frames
+    monkeypatch.setattr(Sandbox, "_read_frames", lambda *given: time.sleep(0.3) or read(*given))
+    assert [f["status"] for f in run(sandboxes[level], tmp_path, STEALER)] == ["ok"]
+
+
 FORGED = {
     "another token": ("{'status': 'ok', 'token': 'x', 'check': 0, 'values': []}", 1),
     "another check": ("{'status': 'ok', 'token': token, 'check': 5, 'values': []}", 1),
     "a second import": ("{'status': 'ok', 'token': token}", 1),
     "no check": ("{'status': 'passed', 'token': token, 'check': 0, 'values': []}", 1),
+    # An array has no truth value: compared with a word it would have been an error of the grader's own.
+    "an array as status": ("{'status': np.zeros(2), 'token': token, 'check': 0, 'values': []}", 1),
+    "an array as token": ("{'status': 'ok', 'token': np.zeros(2), 'check': 0, 'values': []}", 1),
+    "an array as check": ("{'status': 'ok', 'token': token, 'check': np.zeros(2), 'values': []}", 1),
+    "an empty array as check": ("{'status': 'ok', 'token': token, 'check': np.zeros(0), 'values': []}", 1),
+    "a list as status": ("{'status': ['ok'], 'token': token, 'check': 0, 'values': []}", 1),
+    "yes and no as check": ("{'status': 'ok', 'token': token, 'check': False, 'values': []}", 1),
+    "no dictionary": ("[np.zeros(2)]", 1),
 }  # fmt: skip
 FORGER = """
 import sys, os
+import numpy as np
 def forge():
     from autograder.plain import pack
     frame = sys._getframe()
@@ -328,16 +385,24 @@ def test_the_filter_decides_as_its_table_says(machine: str) -> None:
                 position += yes if met else no
 
     permitted, refused = syscalls.ALLOW, syscalls.ERROR | 1
+    by_command = (syscalls.FCNTL[column], syscalls.IOCTL[column])
     for number in syscalls._numbers(syscalls.ALLOWED, column):
-        assert decide(number) == permitted
+        assert decide(number) == permitted or number in by_command
     for number in syscalls._numbers(syscalls.REFUSED, column):
         assert decide(number) == refused
     assert decide(syscalls.CLONE[column], 0x3D0F00) == permitted
     assert decide(syscalls.CLONE[column], 17) == refused
     assert decide(syscalls.PRLIMIT64[column], 0) == permitted
     assert decide(syscalls.PRLIMIT64[column], 1) == refused
-    assert decide(syscalls.FCNTL[column], 3, 8) == refused
-    assert decide(syscalls.FCNTL[column], 3, 1) == permitted
+    # Copies and flags of descriptors; no owners of signals (8, 15), locks (6), leases (1024), notifications (1026).
+    for command in (0, 1, 2, 3, 4, 1030):
+        assert decide(syscalls.FCNTL[column], 3, command) == permitted
+    for command in (5, 6, 7, 8, 10, 15, 36, 37, 1024, 1026, 1031, 1033):
+        assert decide(syscalls.FCNTL[column], 3, command) == refused
+    # Is it a terminal; no keys typed into one (TIOCSTI), no flags of files, no subvolumes.
+    assert decide(syscalls.IOCTL[column], 3, 0x5401) == permitted
+    for command in (0x5412, 0x40086602, 0x5000940E, 0x40806685, 0xC0045877):
+        assert decide(syscalls.IOCTL[column], 3, command) == refused
     assert decide(435) == syscalls.ERROR | 38
     assert decide(0, architecture=0x40000003) == syscalls.KILL
     assert decide(syscalls.X32 + 1) == syscalls.KILL

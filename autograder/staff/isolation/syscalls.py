@@ -43,7 +43,12 @@ CLONE = {0: 56, 1: 220}
 PRLIMIT64 = {0: 302, 1: 261}
 FCNTL = {0: 72, 1: 25}
 CLONE_THREAD = 0x10000
-SET_OWNERS = (8, 15)
+IOCTL = {0: 16, 1: 29}
+# Of fcntl: copies of descriptors and their flags. Not the rest: a lease on a file keeps others from opening it.
+FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030)
+# Of ioctl: whether it is a terminal and of which size, how much there is to read, and flags of the descriptor. Not what file
+# systems offer beside these, which an owner may use on files that he opened for reading alone.
+IOCTL_COMMANDS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 
 LOAD, EQUAL, AT_LEAST, AND, RETURN = 0x20, 0x15, 0x35, 0x54, 0x06
 ALLOW, ERROR, KILL = 0x7FFF0000, 0x00050000, 0x80000000
@@ -90,17 +95,14 @@ def program(machine: str = "") -> list[Instruction]:
     ]
     # Limits of this process alone; the number is loaded again where the next comparison needs it.
     lines += [(EQUAL, 0, 4, PRLIMIT64[column]), (LOAD, 0, 0, _argument(0)), (EQUAL, 0, 1, 0), allow, refuse]
-    # Making a descriptor send signals to another process.
-    lines += [
-        (EQUAL, 0, 5, FCNTL[column]),
-        (LOAD, 0, 0, _argument(1)),
-        (EQUAL, 2, 0, SET_OWNERS[0]),
-        (EQUAL, 1, 0, SET_OWNERS[1]),
-        allow,
-        refuse,
-    ]
+    # Two calls that are many: the commands that computing needs.
+    for call, commands in ((FCNTL, FCNTL_COMMANDS), (IOCTL, IOCTL_COMMANDS)):
+        count = len(commands)
+        lines += [(EQUAL, 0, count + 3, call[column]), (LOAD, 0, 0, _argument(1))]
+        lines += [(EQUAL, count - position, 0, command) for position, command in enumerate(commands)]
+        lines += [refuse, allow]
     for table, answer in ((ALLOWED, allow), (REFUSED, refuse)):
         for number in _numbers(table, column):
-            if number != FCNTL[column]:
+            if number not in (FCNTL[column], IOCTL[column]):
                 lines += [(EQUAL, 0, 1, number), answer]
     return [*lines, (RETURN, 0, 0, ERROR | errno.ENOSYS)]

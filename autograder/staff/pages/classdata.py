@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autograder.hints import HINTS
+from autograder.staff.handins import same_student
 from autograder.staff.pages.similarity import Pair
 from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE, Record
 
@@ -91,13 +92,13 @@ class Class:
 
     def __init__(self, summaries: Iterable[Summary] = ()) -> None:
         # The newest version of a student comes first.
-        self.all = sorted(summaries, key=lambda s: (s.student.casefold(), s.student, -s.version))
+        self.all = sorted(summaries, key=lambda s: (same_student(s.student), -s.version, s.student))
 
     @property
     def newest(self) -> list[Summary]:
         best: dict[str, Summary] = {}
         for one in self.all:
-            best.setdefault(one.student, one)
+            best.setdefault(same_student(one.student), one)
         return list(best.values())
 
     def of(self, status: str) -> list[Summary]:
@@ -178,7 +179,7 @@ class Class:
 
     def pairs(self, similar: Sequence[Pair]) -> list[Pair]:
         """Those between submissions of different students that are listed here."""
-        who = {one.name: one.student for one in self.all}
+        who = {one.name: same_student(one.student) for one in self.all}
         return [p for p in similar if p.a in who and p.b in who and who[p.a] != who[p.b]]
 
     def groups(self, pairs: Sequence[Pair]) -> list[list[Pair]]:
