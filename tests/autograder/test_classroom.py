@@ -19,7 +19,7 @@ import pytest
 
 from autograder.staff import __main__ as staff
 from autograder.staff.classroom import command as classroom
-from autograder.staff.classroom.store import Reports, is_record, replace_file
+from autograder.staff.classroom.store import Reports, is_record
 from tests.autograder import workshop
 from tests.autograder.fake_grader import FakeGrader, main
 from tests.autograder.solutions import SIMPLE
@@ -312,21 +312,6 @@ def test_two_graders_at_once(submissions: Path, tmp_path: Path, capsys: pytest.C
     os.killpg(running.pid, signal.SIGKILL)
     running.communicate()
     assert grade(submissions, out) == 0
-
-
-def test_a_replaced_file_is_whole_or_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file"
-    replace_file(path, b"before")
-
-    def fail(*arguments: Any) -> None:
-        raise OSError(5, "Input/output error")
-
-    for name in ("fsync", "replace"):
-        with monkeypatch.context() as patched:
-            patched.setattr(os, name, fail)
-            with pytest.raises(OSError, match="Input"):
-                replace_file(path, b"after")
-        assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("file", b"before")]
 
 
 def test_the_class_seed_is_never_lost(submissions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

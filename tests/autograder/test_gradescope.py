@@ -19,7 +19,7 @@ import pytest
 from autograder.staff.marks import hidden
 from autograder.staff.platforms import gradescope
 from autograder.staff.platforms.formats import gradescope_problems
-from autograder.staff.platforms.service import job, start, wheels
+from autograder.staff.platforms.service import job, wheels
 from autograder.staff.platforms.service.limits import judge_limit, parse_time
 from tests.autograder import platform_tools as tools
 
@@ -259,17 +259,6 @@ def test_no_link_is_followed(built: dict[str, bytes], tmp_path: Path) -> None:
     assert run(root)[0] == 0
     assert not (root / "results" / "results.json").is_symlink()
     assert (tmp_path / "other").read_text() == "mine"
-
-
-def test_results_are_put_there_at_once(tmp_path: Path) -> None:
-    """Another name of the old file keeps the old content: it is replaced, never written to."""
-    path = tmp_path / "results.json"
-    path.write_text("old")
-    os.link(path, tmp_path / "other")
-    start.write_whole(path, b"new")
-    assert path.read_text() == "new"
-    assert (tmp_path / "other").read_text() == "old"
-    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_hidden_marks_are_shown_if_wished(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 
 from autograder.hints import HINTS
+from autograder.staff.files import as_json
 from autograder.staff.pages import write as pages
 from autograder.staff.pages.charts import bins_of
 from autograder.staff.pages.classdata import TROUBLE, Class, class_data, sentence
@@ -296,7 +297,7 @@ def test_every_class_has_its_page(totals: list[float]) -> None:
     assert sum(n for _, _, n in bins_of(totals, 60)) == len(totals)
     for one in (f"s{i:04d}" for i in range(len(totals))):
         assert one in reader.words
-    assert json.loads(pages.as_json(class_data(students(*totals))))["statistics"]["graded"] == len(totals)
+    assert json.loads(as_json(class_data(students(*totals))))["statistics"]["graded"] == len(totals)
 
 
 def test_nobody_graded() -> None:
@@ -372,20 +373,6 @@ def test_names_that_leave_the_folder_are_refused(name: str, tmp_path: Path) -> N
 def test_links_are_quoted(tmp_path: Path) -> None:
     text = everything(a_record(), tmp_path, "ada #1 ?&\"'%é")[1]
     assert "feedback/ada%20%231%20%3F%26%22%27%25%C3%A9.html" in read(text).links
-
-
-def test_a_file_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = tmp_path / "class.html"
-    pages.replace_file(target, "old")
-
-    def full(*_: Any) -> None:
-        raise OSError("the disk is full")
-
-    monkeypatch.setattr(pages.os, "replace", full)
-    with pytest.raises(OSError, match="full"):
-        pages.replace_file(target, "new")
-    assert target.read_text() == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["class.html"]
 
 
 def test_records_are_taken_one_by_one(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from autograder.archives import shown
-from autograder.staff.classroom.store import replace_file
+from autograder.staff.files import replace_file
 from autograder.staff.record import GRADED, GRADER_ERROR, Record
 
 BEFORE = ["student", "version", "counts", "status", "total", "possible"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import re
 import secrets
 from pathlib import Path
 from typing import Any
 
 from autograder.exercises import EXERCISES
+from autograder.staff.files import as_json
 from autograder.staff.marks import hidden
 from autograder.staff.platforms.service.job import LONGEST, MARGIN
 from autograder.staff.platforms.service.wheels import fits
@@ -18,7 +18,7 @@ from autograder.staff.platforms.service.wheels import fits
 ROOT = Path(__file__).resolve().parents[3]
 # What only students or only staff at home use. Everything else of autograder/ goes along; of staff/, what is named.
 NOT_NEEDED = ("runner.py", "conftest.py", "debugger.py")
-STAFF = ("__init__.py", "record.py", "handins.py", "platforms/__init__.py", "platforms/formats.py")
+STAFF = ("__init__.py", "record.py", "files.py", "handins.py", "platforms/__init__.py", "platforms/formats.py")
 STAFF_FOLDERS = ("isolation", "marks", "platforms/service")
 SEED_FILE = "class_seed.txt"
 Files = dict[str, bytes]
@@ -101,7 +101,7 @@ def contents(config: dict[str, Any], wheels: Path | None, root: Path = ROOT) -> 
     modules = [name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in sorted(files)]
     build = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()[:12]
     config = {**config, "modules": modules, "grader": build}
-    files["config.json"] = (json.dumps(config, indent=1) + "\n").encode()
+    files["config.json"] = as_json(config)
     files.update({f"wheels/{path.name}": path.read_bytes() for path in wheel_files(wheels)})
     return dict(sorted(files.items()))
 

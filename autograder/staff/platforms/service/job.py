@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
 import importlib
 import json
 import sys
@@ -48,8 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     # Whatever this machine's language is: the platforms read UTF-8.
     sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     try:
-        protect()
         sys.path.insert(0, str(HOME))
+        protect()
         if options.site:
             sys.path.insert(1, str(options.site))
         need_numpy()
@@ -72,10 +71,11 @@ def main(arguments: list[str] | None = None) -> int:
 def protect() -> None:
     """On Linux: not to outlive start.py, and not to be read through /proc by a process of the same user."""
     if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            libc = ctypes.CDLL(None)
-            libc.prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG
-            libc.prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
+        from autograder.staff.isolation import linux
+
+        for measure in (linux.die_with_parent, linux.hide_memory):
+            with contextlib.suppress(OSError):
+                measure()
 
 
 def need_numpy() -> None:
@@ -90,6 +90,7 @@ def need_numpy() -> None:
 
 def run(options: argparse.Namespace) -> bytes:
     """Grade, and render for the platform; what the platform would not take is an error of ours."""
+    from autograder.staff.files import as_json
     from autograder.staff.platforms import formats
     from autograder.staff.platforms.service import autolab, gradescope, limits
     from autograder.staff.record import student_view
@@ -100,22 +101,18 @@ def run(options: argparse.Namespace) -> bytes:
         verdict = limits.judge_limit(read_metadata(options.root), config["most"], config["hours"])
         note = verdict.note
         if not verdict.graded:
-            return _json(gradescope.not_graded(verdict, sum(config["problems"].values())))
+            return as_json(gradescope.not_graded(verdict, sum(config["problems"].values())))
     view = student_view(grade_one(options, config))
     if options.platform == "autolab":
         output = autolab.render(view, config)
         wrong = formats.autolab_problems(output, list(config["problems"]), columns=1 if config["scoreboard"] else 0)
     else:
         results = gradescope.results(view, config, note)
-        output = _json(results)
+        output = as_json(results)
         wrong = formats.gradescope_problems(results, sum(config["problems"].values()))
     if wrong:
         raise CannotFinish(f"the results are not in the platform's format ({wrong[0]})")
     return output
-
-
-def _json(results: dict[str, Any]) -> bytes:
-    return (json.dumps(results, indent=1, allow_nan=False) + "\n").encode()
 
 
 def read_metadata(root: Path) -> Any:
