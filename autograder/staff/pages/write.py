@@ -21,8 +21,6 @@ from autograder.staff.pages.page_student import student_page
 from autograder.staff.pages.similarity import Pair
 from autograder.staff.record import Record, student_view
 
-__all__ = ["class_data", "class_page", "student_page", "summary", "write_feedback", "write_reports"]
-
 
 def write_reports(
     records: Iterable[Record],
