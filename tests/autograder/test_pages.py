@@ -185,7 +185,8 @@ def test_no_field_of_a_record_acts_in_a_page(kind: str, status: str, tmp_path: P
     record = a_record(status=status, reason="because")
     fields = text_fields(record)
     assert len(fields) > 50
-    for field in fields:
+    # One at a time where the pages show most of them, then all at once.
+    for field in fields if status == GRADED else ():
         for text in both(with_text(record, field, HOSTILE[kind])):
             read(text)
     changed = record
