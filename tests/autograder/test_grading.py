@@ -210,8 +210,9 @@ def test_a_process_that_is_not_read_to_its_end_is_ended(solved: Path) -> None:
 
 
 def test_no_frame_at_all_is_an_error_of_ours(solved: Path) -> None:
-    with pytest.raises(RuntimeError, match="no frame"):
-        run_unit(solved, (), CHECKS[:2], run_with=lambda *_: iter(()))
+    for frames, what in (([], "the import"), ([{"status": "ok"}], f"the check {CHECKS[0].name!r}")):
+        with pytest.raises(RuntimeError, match=f"no frame for {what}"):
+            run_unit(solved, (), CHECKS[:2], run_with=lambda *_, frames=frames: iter(frames))
 
 
 def test_an_endless_loop_costs_its_check_alone(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TypedDict
 from autograder import exercises
 from autograder.compare import Problem
 from autograder.exercises import EXERCISES, Exercise
-from autograder.grade import Grades, Result, Run, explain_dependencies, run_unit, units
+from autograder.grade import Grades, Result, Run, explain_dependencies, rounded, run_unit, units
 from autograder.helpers import Check
 from autograder.hints import HINTS
 from autograder.isolate import run_scenarios
@@ -69,8 +69,8 @@ def grade_submission(
     return {
         "exercises": rows,
         "checks": [_check(result, result.check.exercise in names) for result in (*opened, *closed)],
-        "total": _rounded(sum(row["earned"] for row in rows)),
-        "possible": _rounded(sum(row["points"] for row in rows)),
+        "total": rounded(sum(row["earned"] for row in rows)),
+        "possible": rounded(sum(row["points"] for row in rows)),
         "seconds": round(time.monotonic() - began, 3),
     }
 
@@ -128,7 +128,7 @@ def _exercise(exercise: Exercise, results: list[Result], hidden: bool) -> Exerci
     return {
         "name": exercise.name,
         "points": exercise.points,
-        "earned": _rounded(sum(r.earned for r in results)),
+        "earned": rounded(sum(r.earned for r in results)),
         "hidden": hidden,
         "passed": passed,
         "hint": hidden_exercises.HINTS[exercise.name] if hidden and not passed else "",
@@ -149,8 +149,3 @@ def _check(result: Result, hidden: bool) -> CheckRecord:
         "printed": result.printed,
         "hidden": hidden,
     }
-
-
-def _rounded(value: float) -> float:
-    value = round(value, 4)
-    return int(value) if value == int(value) else value
