@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograder.report import colon_safe
 from autograder.staff.platforms.formats import (
     AUTOLAB_MOST,
     autolab_problems,
-    colon_safe,
     everywhere,
     gradescope_problems,
     one_line,
@@ -138,6 +138,10 @@ def test_a_students_text_is_bounded_and_harmless() -> None:
     printed = "\n".join(text.report(view))
     assert text.MOST / 2 < len(printed) < text.MOST + 1000
     assert "more was left out" in printed
+    # The platforms count bytes, of which a letter may have four.
+    for check in failing:
+        check["feedback"] = "  head\n    " + "\U0001d54f" * 400
+    assert len("\n".join(text.report(view)).encode()) < text.MOST + 1000
 
 
 RESULTS: dict[str, Any] = {

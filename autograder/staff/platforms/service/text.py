@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograder.report import table_row
+
+# Characters of a line; bytes of an exercise and of all.
 MOST_OF_A_LINE = 300
 MOST_OF_AN_EXERCISE = 12_000
 MOST = 200_000
@@ -15,20 +18,10 @@ def clean(line: str, most: int = MOST_OF_A_LINE) -> str:
     return line if len(line) <= most else line[: most - 4] + " ..."
 
 
-def marks(value: float) -> str:
-    return f"{value:g}"
-
-
 def table(view: dict[str, Any]) -> list[str]:
     """One line per exercise, and the total."""
-    lines = []
-    for exercise in view["exercises"]:
-        if exercise["points"]:
-            worth = f"{marks(exercise['earned']):>5} / {marks(exercise['points']):<5}"
-        else:
-            worth = "   practice  "
-        lines.append(f"  {exercise['name']:<30}{worth} {remark(view, exercise)}".rstrip())
-    return [*lines, f"  {'Total':<30}{marks(view['total']):>5} / {marks(view['possible'])}"]
+    lines = [table_row(e["name"], e["earned"], e["points"], remark(view, e)) for e in view["exercises"]]
+    return [*lines, table_row("Total", view["total"], view["possible"], "")]
 
 
 def remark(view: dict[str, Any], exercise: dict[str, Any]) -> str:
@@ -73,10 +66,10 @@ def feedback(view: dict[str, Any], exercise: dict[str, Any]) -> list[str]:
 
 
 def bounded(lines: list[str], most: int) -> list[str]:
-    """As many lines as fit into a number of characters."""
+    """As many lines as fit into a number of bytes, in which the platforms count."""
     kept: list[str] = []
     for line in lines:
-        most -= len(line) + 1
+        most -= len(line.encode("utf-8", "replace")) + 1
         if most < 0:
             return [*kept, "  (more was left out; mend this first)"]
         kept.append(line)
