@@ -75,6 +75,14 @@ def test_without_the_hidden_exercises(solved: Path) -> None:
     assert not any(row["hidden"] for row in (*graded["exercises"], *graded["checks"]))
 
 
+def test_what_was_not_looked_at_has_not_passed() -> None:
+    rows = grading.without_marks(hidden=True)
+    assert [row["name"] for row in rows] == [exercise.name for exercise in grading.all_exercises(hidden=True)]
+    assert sum(row["points"] for row in rows) == 60
+    assert not any(row["earned"] or row["passed"] for row in rows)
+    assert [bool(row["hint"]) for row in rows] == [row["hidden"] for row in rows]
+
+
 def test_each_kind_has_its_seed_and_processes_of_its_own(solved: Path) -> None:
     spy = Spy()
     grade_submission(solved, SEEDS, run_with=spy)

@@ -9,9 +9,8 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from autograder.exercises import EXERCISES
 from autograder.staff.files import as_json
-from autograder.staff.marks import hidden
+from autograder.staff.marks.grading import all_exercises
 from autograder.staff.platforms.service.job import LONGEST, MARGIN
 from autograder.staff.platforms.service.wheels import fits
 
@@ -60,7 +59,7 @@ def settings(options: argparse.Namespace, platform: str, limits: dict[str, float
         )
     if not re.fullmatch(r"[\w./+-]+", options.python):
         raise CannotBuild(f"--python {options.python!r} is no name of a program; give one such as python3.12.")
-    exercises = [*EXERCISES, *([] if options.no_hidden else hidden.EXERCISES)]
+    exercises = all_exercises(hidden=not options.no_hidden)
     return {
         "platform": platform,
         "problems": {exercise.name: exercise.points for exercise in exercises if exercise.points},
