@@ -26,6 +26,7 @@ KNOWN = ("mytorch/autograd_engine.py", "mytorch/nn/functional.py", "mytorch/nn/m
 MADE_BY_TOOLS = {"__pycache__", "__MACOSX", "site-packages", "node_modules", "venv", "env"}
 GOOD_PART = re.compile(r"[\w][\w .+()\-]{0,99}")
 WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+PACK = "Pack it with create_tarball."
 
 
 class CannotGrade(Exception):
@@ -62,9 +63,6 @@ def from_folder(folder: Path) -> Contents:
         return _select(_walk(folder), shown(folder.name))
     except TooLarge as error:
         raise CannotGrade(f"{shown(folder.name)} is too large for a hand-in: {error}. {PACK}") from None
-
-
-PACK = "Pack it with create_tarball."
 
 
 def file_bytes(path: Path, follow: bool = True) -> bytes:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograder.archives import shown
 from autograder.report import table_row
 
 # Characters of a line; bytes of an exercise and of all.
 MOST_OF_A_LINE = 300
 MOST_OF_AN_EXERCISE = 12_000
 MOST = 200_000
-
-
-def clean(line: str, most: int = MOST_OF_A_LINE) -> str:
-    """One line without control characters: they came from a submission and could move a terminal's cursor."""
-    line = "".join(c if c.isprintable() else " " for c in line)
-    return line if len(line) <= most else line[: most - 4] + " ..."
 
 
 def table(view: dict[str, Any]) -> list[str]:
@@ -46,13 +41,13 @@ def feedback(view: dict[str, Any], exercise: dict[str, Any]) -> list[str]:
     if exercise["passed"]:
         return []
     if exercise["hidden"]:
-        return [f"  {exercise['name']}: {clean(exercise['hint'])}"]
+        return [f"  {exercise['name']}: {shown(exercise['hint'], MOST_OF_A_LINE)}"]
     lines: list[str] = []
     said: set[str] = set()
     for check in decisive(view, exercise):
         if check["status"] == "passed":
             continue
-        name, *rest = [clean(line) for line in check["feedback"].splitlines()] or [exercise["name"]]
+        name, *rest = [shown(line, MOST_OF_A_LINE) for line in check["feedback"].splitlines()] or [exercise["name"]]
         reason = " ".join(line.strip() for line in rest)
         if check["status"] in ("todo", "blocked", "not run"):
             if reason not in said:
@@ -79,7 +74,7 @@ def bounded(lines: list[str], most: int) -> list[str]:
 def about(view: dict[str, Any]) -> list[str]:
     """What helps to repeat the grading: notes, seed, isolation."""
     return [
-        *(clean(note) for note in view["notes"]),
+        *(shown(note, MOST_OF_A_LINE) for note in view["notes"]),
         f"The open exercises were given arrays of their own; python autograder/runner.py --seed {view['seed']} repeats them.",
         f"Isolation: {', '.join(view['level']) or 'none'}. Submission {view['digest'][:12]}.",
     ]
@@ -88,7 +83,7 @@ def about(view: dict[str, Any]) -> list[str]:
 def report(view: dict[str, Any]) -> list[str]:
     """Everything, in the order in which it is read."""
     if view["status"] == "unreadable":
-        return bounded([f"Your submission cannot be graded: {clean(view['reason'], 1000)}", "", *table(view)], MOST)
+        return bounded([f"Your submission cannot be graded: {shown(view['reason'], 1000)}", "", *table(view)], MOST)
     lines = [*table(view), ""]
     parts = [part for exercise in view["exercises"] if exercise["points"] and (part := feedback(view, exercise))]
     if parts:
