@@ -44,8 +44,7 @@ def graded(mistakes: list[Mistake], folder: Path) -> list[Grades]:
     found = []
     with Sandbox() as sandbox:
         for number, mistake in enumerate(mistakes):
-            base = workshop.fill(SIMPLE) if mistake.base == "student" else workshop.reference()
-            place = workshop.write(workshop.patch(base, mistake.changes), folder / str(number))
+            place = workshop.write(mistake.files(), folder / str(number))
             if mistake.hints & ROUGH:
                 found.append(grade(place, EXERCISES, limit=0.5, jobs=1))
             else:

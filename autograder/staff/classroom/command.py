@@ -24,7 +24,7 @@ from autograder.staff.classroom.reports import after, finish
 from autograder.staff.classroom.store import Reports, safe_name
 from autograder.staff.handins import Handin, find, newest, same_student
 from autograder.staff.marks.grading import all_exercises, grade_submission
-from autograder.staff.record import GRADER_ERROR
+from autograder.staff.record import GRADER_ERROR, class_seed
 
 TIME_LIMIT = 2.0
 # Below autograder/, what marks: a change elsewhere grades nobody anew.
@@ -90,11 +90,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
             raise argparse.ArgumentTypeError(f"{text!r} is no time limit; give seconds between 0 and 3600")
         return value
 
-    def seed(text: str) -> int:
-        if not text.isdecimal() or len(text) > 18:
-            raise argparse.ArgumentTypeError(f"{text!r} is no seed; give a whole number of at most 18 digits")
-        return int(text)
-
     parser.add_argument(
         "submissions", metavar="SUBMISSIONS", type=Path, help="folder with an archive or folder for each student"
     )
@@ -112,7 +107,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--all-versions", action="store_true", help="grade every version, not only each student's newest"
     )
     parser.add_argument(
-        "--seed", metavar="N", type=seed, help="the class seed (default: the one in REPORTS/seed.json, else drawn)"
+        "--seed",
+        metavar="N",
+        type=class_seed,
+        help="the class seed (default: the one in REPORTS/seed.json, else drawn)",
     )
     parser.add_argument("--no-hidden", dest="hidden", action="store_false", help="leave out the hidden exercises")
     parser.add_argument(

@@ -9,6 +9,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from autograder.staff import record
 from autograder.staff.files import as_json
 from autograder.staff.marks.grading import all_exercises
 from autograder.staff.platforms.service.job import LONGEST, MARGIN
@@ -32,7 +33,7 @@ def configure(parser: argparse.ArgumentParser, limit: float, most: float) -> Non
     parser.add_argument("--out", type=Path, default=Path("dist"), help="folder for the package (default dist)")
     parser.add_argument("--no-hidden", action="store_true", help="leave out the hidden exercises")
     parser.add_argument(
-        "--seed", dest="class_seed", type=int, metavar="N",
+        "--seed", dest="class_seed", type=record.class_seed, metavar="N",
         help=f"secret number behind all seeds (default: the one in DIR/{SEED_FILE}, which is drawn the first time)",
     )  # fmt: skip
     parser.add_argument(
@@ -75,7 +76,7 @@ def settings(options: argparse.Namespace, platform: str, limits: dict[str, float
 def class_seed(options: argparse.Namespace) -> int:
     """The given one, or the one kept beside the package, so that the same package can be built again."""
     if options.class_seed is not None:
-        return int(options.class_seed)
+        return options.class_seed
     path = options.out / SEED_FILE
     if path.exists():
         text = path.read_text(encoding="utf-8").strip()
