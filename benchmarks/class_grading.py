@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import csv
-import io
 import json
 import statistics
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from collections import Counter
@@ -17,10 +15,11 @@ from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
+from autograder.staff.packing import tar_bytes
 from tests.autograder.hostile_handins import FOR_MARKS, SELF_HARM
 from tests.autograder.solutions import STYLES
 from tests.autograder.test_catalogue import MISTAKES
-from tests.autograder.workshop import Files, fill, handout, patch, reference
+from tests.autograder.workshop import Files, fill, handout, reference
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST, ENGINE = "mytorch/__init__.py", "mytorch/autograd_engine.py"
@@ -36,7 +35,7 @@ def kinds() -> dict[str, Files]:
     }
     found["wrong-empty handout"] = handout()
     for mistake in MISTAKES:
-        found[f"wrong-{mistake.name}"] = mistake.files() if hasattr(mistake, "files") else patch(right, mistake.changes)
+        found[f"wrong-{mistake.name}"] = mistake.files()
     for name, code in FOR_MARKS.items():
         found[f"hostile-{name}"] = {**handout(), FIRST: code + handout()[FIRST]}
     plain = {name: text.replace("from __future__ import annotations\n", "") for name, text in right.items()}
@@ -59,12 +58,7 @@ def submissions(count: int) -> Iterator[tuple[str, Files]]:
 
 
 def write_tar(files: Files, path: Path) -> None:
-    with tarfile.open(path, "w") as tar:
-        for name, text in files.items():
-            data = text.encode("utf-8", "surrogatepass")
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
+    path.write_bytes(tar_bytes({name: text.encode("utf-8", "surrogatepass") for name, text in files.items()}))
 
 
 def resident(pid: int) -> float:

@@ -34,7 +34,8 @@ PARTS = ("engine", "functional", "activation", "loss", "linear", "mlp")
 def lost(folder: Path, seeds: range) -> list[str]:
     """What does not pass of all checks with marks, open and hidden, at these seeds, all in one process."""
     marked = [check for check in (*CHECKS, *hidden.CHECKS) if check.points]
-    jobs = [(check, seed, cases_of(check, seed)) for seed in seeds for check in marked]
+    checks = [(workshop.prepared(check, seed), seed) for seed in seeds for check in marked]
+    jobs = [(check, seed, cases_of(check)) for check, seed in checks]
     frames = run_scenarios(folder, PARTS, [(check.scenario, given) for check, _, given in jobs])
     assert next(frames)["status"] == "ok"
     found = []

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from autograder.archives import shown
-from autograder.staff.classroom.store import replace_file
+from autograder.grade import rounded
+from autograder.staff.files import replace_file
 from autograder.staff.record import GRADED, GRADER_ERROR, Record
 
 BEFORE = ["student", "version", "counts", "status", "total", "possible"]
@@ -25,11 +26,6 @@ def text(value: str, limit: int = 400) -> str:
     """Untrusted text for a cell: on one line, and never a formula."""
     clean = shown(value.replace("\r\n", " / ").replace("\n", " / "), limit)
     return STARTS.sub(r"\1'", clean)
-
-
-def number(value: float) -> int | float:
-    value = round(float(value), 4)
-    return int(value) if value == int(value) else value
 
 
 def write_gradebook(path: Path, rows: Callable[[], Iterable[Row]], columns: Iterable[str] = ()) -> None:
@@ -62,16 +58,16 @@ def _cells(row: Row, names: list[str], of_hidden: float) -> list[str | int | flo
         return [*before, "not graded", "", "", *("" for _ in names), *("" for _ in AFTER)]
     level, digest, source = text(", ".join(record["level"])), record["digest"], text(record["source"])
     notes = text("; ".join(filter(None, [record["reason"], *record["notes"]])), 1000)
-    after = [number(record["seconds"]), level, source, digest, notes]
+    after: list[str | int | float] = [rounded(record["seconds"]), level, source, digest, notes]
     if record["status"] == GRADER_ERROR:
         # No number at all: neither nothing nor everything can be read out of it.
         return [*before, GRADER_ERROR, GRADER_ERROR, "", *("" for _ in names), "", "", *after]
-    earned = {e["name"]: number(e["earned"]) for e in record["exercises"]}
+    earned = {e["name"]: rounded(e["earned"]) for e in record["exercises"]}
     hidden = [e for e in record["exercises"] if e["hidden"]]
     missing: str | int = "" if record["status"] == GRADED else 0
     return [
-        *before, record["status"], number(record["total"]), number(record["possible"]),
+        *before, record["status"], rounded(record["total"]), rounded(record["possible"]),
         *(earned.get(name, missing) for name in names),
-        number(sum(e["earned"] for e in hidden)),
-        number(sum(e["points"] for e in hidden) if record["exercises"] else of_hidden), *after,
+        rounded(sum(e["earned"] for e in hidden)),
+        rounded(sum(e["points"] for e in hidden) if record["exercises"] else of_hidden), *after,
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from typing import TypedDict
 from autograder import exercises
 from autograder.compare import Problem
 from autograder.exercises import EXERCISES, Exercise
-from autograder.grade import Grades, Result, Run, explain_dependencies, run_unit, units
+from autograder.grade import Grades, Result, Run, explain_dependencies, rounded, run_unit, units
 from autograder.helpers import Check
 from autograder.hints import HINTS
 from autograder.isolate import run_scenarios
@@ -61,18 +61,27 @@ def grade_submission(
     session = _Session(folder, run_with, limit, began + budget)
     opened = explain_dependencies(Grades(session.run(EXERCISES, exercises.checks_of, seeds[0]))).results
     closed = session.run(hidden_exercises.EXERCISES, hidden_exercises.checks_of, seeds[1]) if hidden else []
-    chosen = [*EXERCISES, *(hidden_exercises.EXERCISES if hidden else [])]
-    names = {exercise.name for exercise in hidden_exercises.EXERCISES}
     rows = [
-        _exercise(e, [r for r in (*opened, *closed) if r.check.exercise == e.name], e.name in names) for e in chosen
+        _exercise(exercise, [r for r in (*opened, *closed) if r.check.exercise == exercise.name])
+        for exercise in all_exercises(hidden)
     ]
     return {
         "exercises": rows,
-        "checks": [_check(result, result.check.exercise in names) for result in (*opened, *closed)],
-        "total": _rounded(sum(row["earned"] for row in rows)),
-        "possible": _rounded(sum(row["points"] for row in rows)),
+        "checks": [_check(result) for result in (*opened, *closed)],
+        "total": rounded(sum(row["earned"] for row in rows)),
+        "possible": rounded(sum(row["points"] for row in rows)),
         "seconds": round(time.monotonic() - began, 3),
     }
+
+
+def all_exercises(hidden: bool) -> list[Exercise]:
+    """The exercises of a grading in their order: the open ones, then the hidden ones, if they count."""
+    return [*EXERCISES, *(hidden_exercises.EXERCISES if hidden else [])]
+
+
+def without_marks(hidden: bool) -> list[ExerciseRecord]:
+    """The exercises of a submission of which nothing ran."""
+    return [_exercise(exercise, []) for exercise in all_exercises(hidden)]
 
 
 class _Session:
@@ -122,13 +131,15 @@ def _imported_with(parts: Iterable[str]) -> set[str]:
     return {*parts, *("mytorch.nn" for part in parts if MODULES[part].startswith("mytorch.nn."))}
 
 
-def _exercise(exercise: Exercise, results: list[Result], hidden: bool) -> ExerciseRecord:
+def _exercise(exercise: Exercise, results: list[Result]) -> ExerciseRecord:
     decisive = [r for r in results if r.check.points] or results
-    passed = all(r.status == "passed" for r in decisive)
+    # What was not looked at has not passed.
+    passed = bool(decisive) and all(r.status == "passed" for r in decisive)
+    hidden = exercise.name in hidden_exercises.HINTS
     return {
         "name": exercise.name,
         "points": exercise.points,
-        "earned": _rounded(sum(r.earned for r in results)),
+        "earned": rounded(sum(r.earned for r in results)),
         "hidden": hidden,
         "passed": passed,
         "hint": hidden_exercises.HINTS[exercise.name] if hidden and not passed else "",
@@ -136,7 +147,7 @@ def _exercise(exercise: Exercise, results: list[Result], hidden: bool) -> Exerci
     }
 
 
-def _check(result: Result, hidden: bool) -> CheckRecord:
+def _check(result: Result) -> CheckRecord:
     return {
         "exercise": result.check.exercise,
         "check": result.check.name,
@@ -147,10 +158,5 @@ def _check(result: Result, hidden: bool) -> CheckRecord:
         "hint": result.problem.hint if result.problem else "",
         "feedback": "" if result.status == "passed" else "\n".join(feedback(result)),
         "printed": result.printed,
-        "hidden": hidden,
+        "hidden": result.check.exercise in hidden_exercises.HINTS,
     }
-
-
-def _rounded(value: float) -> float:
-    value = round(value, 4)
-    return int(value) if value == int(value) else value

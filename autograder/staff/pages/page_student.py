@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from autograder.staff.pages.markup import block, line, name, number, page, table
@@ -21,8 +20,7 @@ Check = dict[str, Any]
 def student_page(view: dict[str, Any]) -> str:
     """The HTML page of one submission, from record.student_view. Hidden checks are left out here once more."""
     checks = [check for check in view["checks"] if not check["hidden"]]
-    student = f"{name(view['student'])}"
-    body = [f"<h1>MyTorch: {student}</h1>", _handed_in(view)]
+    body = [f"<h1>MyTorch: {name(view['student'])}</h1>", _handed_in(view)]
     if view["status"] == GRADER_ERROR:
         body += [
             '<section class="loud"><h2>Not graded yet</h2><p>The grader itself had an error while it worked on this '
@@ -229,21 +227,13 @@ def parse(feedback: str) -> dict[str, str]:
 
 
 def _how(view: dict[str, Any]) -> list[str]:
-    levels = ", ".join(_words(view["level"])) or "none"
+    levels = ", ".join(map(str, view["level"])) or "none"
+    seed = line(view["seed"])
     return [
         "<h2>How it was graded</h2>",
-        f"<p>The open exercises ran with seed {number_of(view['seed'])}, so the arrays differ from those of a plain run. "
+        f"<p>The open exercises ran with seed {seed}, so the arrays differ from those of a plain run. "
         "These repeat the same cases on your machine:</p>",
-        f"<pre>python autograder/runner.py --seed {number_of(view['seed'])}</pre>",
+        f"<pre>python autograder/runner.py --seed {seed}</pre>",
         f'<p class="quiet">Isolation: {line(levels, 500)}. Time: {number(view["seconds"])} s. '
         f"SHA-256 of what was handed in: <code>{line(view['digest'], 80)}</code></p>",
     ]
-
-
-def number_of(seed: Any) -> str:
-    """A seed is a whole number; anything else is shown for what it is."""
-    return str(seed) if isinstance(seed, int) else line(seed)
-
-
-def _words(items: Iterable[Any]) -> list[str]:
-    return [str(item) for item in items]

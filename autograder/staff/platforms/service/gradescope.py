@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograder.archives import shown
 from autograder.staff.platforms.service.limits import Verdict
-from autograder.staff.platforms.service.text import about, clean, feedback, table
+from autograder.staff.platforms.service.text import about, feedback, table
 
 
 def results(view: dict[str, Any], config: dict[str, Any], note: str = "") -> dict[str, Any]:
     """The results for what a student may see of a record (record.student_view)."""
     top = [note] if note else []
     if view["status"] == "unreadable":
-        top.append(f"Your submission cannot be graded: {clean(view['reason'], 1000)}")
+        top.append(f"Your submission cannot be graded: {shown(view['reason'], 1000)}")
     # The table holds the hidden marks, so it is left to the tests where these are not shown at once.
-    shown = config["hidden_visibility"] == "visible" or not any(e["hidden"] for e in view["exercises"])
-    lines = [*top, *(table(view) if shown else []), *about(view)]
+    shows_marks = config["hidden_visibility"] == "visible" or not any(e["hidden"] for e in view["exercises"])
+    lines = [*top, *(table(view) if shows_marks else []), *about(view)]
     result: dict[str, Any] = {
         "tests": [_test(view, exercise, number, config) for number, exercise in enumerate(view["exercises"], 1)],
         "execution_time": round(float(view["seconds"]), 3),
