@@ -28,6 +28,7 @@ MADE_BY_TOOLS = {"__pycache__", "__MACOSX", "site-packages", "node_modules", "ve
 LONGEST_PART, LONGEST = 200, 1000
 GOOD_PART = re.compile(r"[\w][\w .+()\-]{0,99}")
 WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+PACK = "Pack it with create_tarball."
 
 
 class CannotGrade(Exception):
@@ -64,9 +65,6 @@ def from_folder(folder: Path) -> Contents:
         return _select(_walk(folder), shown(folder.name))
     except TooLarge as error:
         raise CannotGrade(f"{shown(folder.name)} is too large for a hand-in: {error}. {PACK}") from None
-
-
-PACK = "Pack it with create_tarball."
 
 
 def file_bytes(path: Path, follow: bool = True) -> bytes:

@@ -14,7 +14,7 @@ from autograder.compare import Problem, judge, problem, readable
 from autograder.exercises import EXERCISES, Exercise, cases_of, checks_of
 from autograder.helpers import Check
 from autograder.hints import HINTS
-from autograder.isolate import TIME_LIMIT, run_scenarios
+from autograder.isolate import STATUSES, TIME_LIMIT, run_scenarios
 
 # What runs scenarios and yields a frame for the import and one for each of them: isolate.run_scenarios, or staff's sandbox.
 Run = Callable[[Path, Sequence[str], Sequence[tuple[str, list[Any]]], float], Iterator[dict[str, Any]]]
@@ -37,6 +37,12 @@ ERROR_HINTS = (
     ("ValueError", "broadcast", "shapes_clash"),
     ("ValueError", "mismatch", "shapes_clash"),
 )
+
+
+def rounded(marks: float) -> float:
+    """A sum of marks without what binary fractions add to it; a whole number as such."""
+    marks = round(float(marks), 4)
+    return int(marks) if marks == int(marks) else marks
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,7 @@ class Grades:
         return [result for result in self.results if result.check.exercise == exercise]
 
     def earned(self, exercise: str) -> float:
-        total = round(sum(result.earned for result in self.of(exercise)), 4)
-        return int(total) if total == int(total) else total
+        return rounded(sum(result.earned for result in self.of(exercise)))
 
     def scores(self) -> dict[str, float]:
         """What goes into the last line: every exercise that is worth marks."""
@@ -162,17 +167,19 @@ def _results(
     for number, (check, given) in enumerate(zip(checks, cases)):
         if stopped is None and over():
             stopped = Problem("budget", HINTS["budget"])
-        frame = next(frames, None) if stopped is None else None
-        if frame is None:
-            stopped = stopped or Problem("died", HINTS["died"])
+        if stopped is not None:
             results.append(Result(check, "not run", stopped))
             continue
+        frame = next(frames, None)
+        if frame is None:
+            # A process that ended has a frame that says so; that there is none would cost marks for a mistake of ours.
+            raise RuntimeError(f"What runs the scenarios gave no frame for the check {check.name!r}.")
         result = _result_of(check, given, frame, number, limit)
         now = time.monotonic()
         results.append(replace(result, seconds=now - began))
         began = now
-        if status_of(frame, number) not in ("ok", "todo", "error"):
-            about = "An earlier check of this class did not come back, so this one was not run."
+        if status_of(frame, number) not in STATUSES:
+            about = "An earlier check in the same process did not come back."
             stopped = Problem(result.problem.hint if result.problem else "died", about)
     return results
 
@@ -180,11 +187,11 @@ def _results(
 def status_of(frame: dict[str, Any], number: int | None = None) -> str:
     """A frame's status. number: the check that it has to be of. What is none of the known ones is malformed."""
     status = frame.get("status")
-    if not isinstance(status, str) or status not in ("ok", "todo", "error", "time", "died"):
+    if not isinstance(status, str) or status not in (*STATUSES, "time", "died"):
         return "malformed"
     check = frame.get("check")
     is_of_another = number is not None and (type(check) is not int or check != number)
-    return "malformed" if is_of_another and status in ("ok", "todo", "error") else status
+    return "malformed" if is_of_another and status in STATUSES else status
 
 
 def judge_frame(check: Check, given: list[Any], frame: dict[str, Any]) -> Problem | None:
@@ -219,7 +226,8 @@ def _problem_of(frame: dict[str, Any], status: str, limit: float, at_import: boo
         seconds = float(given) if isinstance(given, (int, float)) and 0 < given < 1e6 else limit
         return problem("time", got="nothing within the time limit", limit=seconds)
     if status == "died":
-        return problem("died", got="the process ended" + (f" ({text})" if text else ""))
+        how = text.removeprefix("the process ended ")
+        return problem("died", got="the process ended" + (f" ({how})" if how else ""))
     if status == "malformed":
         return problem("malformed", got="nothing that can be read" + (f" ({text})" if text else ""))
     if status == "todo":

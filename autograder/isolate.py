@@ -27,8 +27,6 @@ RUNTIME = (
 WORKER = Path(__file__).resolve().with_name("worker.py")
 TIME_LIMIT = 5.0
 START_LIMIT = 20.0
-
-
 # What a submission's process may say of itself. That it is late, dead or talks nonsense is for this side to say.
 STATUSES = ("ok", "todo", "error")
 

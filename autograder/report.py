@@ -17,6 +17,22 @@ def number(value: float) -> str:
     return f"{value:g}"
 
 
+def table_row(name: str, earned: float, points: float, remark: str) -> str:
+    """One line of a table of marks; an exercise without points is practice."""
+    text = f"{number(earned):>5} / {number(points):<5}" if points else "   practice"
+    return f"  {name:<30}{text:<14}{remark}".rstrip()
+
+
+def colon_safe(text: str) -> str:
+    """The text in one line that survives Autolab's reader, which quotes what stands before a colon.
+
+    No letter or digit stands directly before a colon, and no control character is left: JSON writes them as an escape that
+    ends in a letter or digit.
+    """
+    plain = "".join(c if c.isprintable() else " " for c in text)
+    return re.sub(r"([a-zA-Z0-9]):", r"\1 :", plain)
+
+
 def table(grades: Grades) -> list[str]:
     """One line per exercise: marks, and how many of its checks passed."""
     lines = []
@@ -26,16 +42,9 @@ def table(grades: Grades) -> list[str]:
             continue
         marks = [r for r in results if r.check.points]
         practice = [r for r in results if not r.check.points]
-        if exercise.points:
-            points = (
-                sum(c.points for c in checks_of(exercise.name))
-                if len(marks) == 0
-                else sum(r.check.points for r in marks)
-            )
-            text = f"{number(grades.earned(exercise.name)):>5} / {number(points):<5}"
-        else:
-            text = "   practice  "
-        lines.append(f"  {exercise.name:<30}{text:<14}{_remark(marks or practice)}".rstrip())
+        # With --only, what was chosen of it; where that is practice alone, all that the exercise is worth.
+        points = sum(r.check.points for r in marks) or sum(c.points for c in checks_of(exercise.name))
+        lines.append(table_row(exercise.name, grades.earned(exercise.name), points, _remark(marks or practice)))
         if marks and practice:
             passed = sum(r.status == "passed" for r in practice)
             lines[-1] += f"   (practice {passed} of {len(practice)})"
@@ -57,7 +66,8 @@ def _remark(results: list[Result]) -> str:
 def feedback(result: Result) -> list[str]:
     """What a check gave, expected and got, and what to look at next."""
     name = f"{result.check.exercise}: {result.check.name}"
-    worth = f"{number(result.check.points)} points" if result.check.points else "practice"
+    points = result.check.points
+    worth = f"{number(points)} {'point' if points == 1 else 'points'}" if points else "practice"
     if result.status == "blocked":
         return [f"  {name} ({worth})", f"    needs {result.needs} first"]
     found = result.problem
@@ -138,9 +148,8 @@ def _feedback_of(name: str, results: list[Result], verbose: bool) -> list[str]:
 
 
 def scores_line(grades: Grades) -> str:
-    """One line of JSON. No string in it has a letter or digit before a colon, on which Autolab's reader breaks."""
-    scores = {re.sub(r"(?<=[A-Za-z0-9]):", " -", name): value for name, value in grades.scores().items()}
-    return json.dumps({"scores": scores})
+    """One line of JSON, as Autolab reads it."""
+    return json.dumps({"scores": {colon_safe(name): value for name, value in grades.scores().items()}})
 
 
 def as_data(grades: Grades, submission: str) -> dict[str, Any]:

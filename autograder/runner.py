@@ -75,7 +75,7 @@ def run(chosen: argparse.Namespace, scratch: Path) -> int:
     from autograder.exercises import CHECKS, EXERCISES
     from autograder.grade import grade
     from autograder.helpers import Check
-    from autograder.report import as_data, feedback_for_all, number, scores_line, table
+    from autograder.report import as_data, feedback_for_all, number, scores_line, table, table_row
     from autograder.submission import CannotGrade, find_submission
 
     def keep(check: Check) -> bool:
@@ -103,7 +103,7 @@ def run(chosen: argparse.Namespace, scratch: Path) -> int:
     print("\n".join(table(grades)))
     total = sum(grades.scores().values())
     possible = sum(check.points for check in kept)
-    print(f"  {'Total':<30}{number(total):>5} / {number(possible)}\n")
+    print(table_row("Total", total, possible, "") + "\n" if possible else "")
     lines = feedback_for_all(grades, chosen.verbose)
     if lines:
         print("What to look at, in this order:")

@@ -89,7 +89,10 @@ def _walks(activation: str, batches: tuple[int, ...], where: str) -> Any:
     def cases(rng: np.random.Generator) -> list[Given]:
         result = []
         for n in batches:
-            given = {"activation": activation, "x": normal(rng, n, 3), "g": normal(rng, n, 3), "where": where}
+            x = normal(rng, n, 3)
+            # Both signs at every seed: where all are positive, a ReLU without its mask would be right.
+            x[0, :2] = np.abs(x[0, :2]) * [1, -1]
+            given = {"activation": activation, "x": x, "g": normal(rng, n, 3), "where": where}
             if where == "second step":
                 given["before"] = normal(rng, n, 3)
             result.append(given)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import csv
-import io
 import json
 import statistics
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from collections import Counter
@@ -17,10 +15,11 @@ from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
+from autograder.staff.packing import tar_bytes
 from tests.autograder.hostile_handins import FOR_MARKS, SELF_HARM
 from tests.autograder.solutions import STYLES
 from tests.autograder.test_catalogue import MISTAKES
-from tests.autograder.workshop import Files, fill, handout, patch, reference
+from tests.autograder.workshop import Files, fill, handout, reference
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST, ENGINE = "mytorch/__init__.py", "mytorch/autograd_engine.py"
@@ -36,7 +35,7 @@ def kinds() -> dict[str, Files]:
     }
     found["wrong-empty handout"] = handout()
     for mistake in MISTAKES:
-        found[f"wrong-{mistake.name}"] = mistake.files() if hasattr(mistake, "files") else patch(right, mistake.changes)
+        found[f"wrong-{mistake.name}"] = mistake.files()
     for name, code in FOR_MARKS.items():
         found[f"hostile-{name}"] = {**handout(), FIRST: code + handout()[FIRST]}
     plain = {name: text.replace("from __future__ import annotations\n", "") for name, text in right.items()}
@@ -59,12 +58,7 @@ def submissions(count: int) -> Iterator[tuple[str, Files]]:
 
 
 def write_tar(files: Files, path: Path) -> None:
-    with tarfile.open(path, "w") as tar:
-        for name, text in files.items():
-            data = text.encode("utf-8", "surrogatepass")
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
+    path.write_bytes(tar_bytes({name: text.encode("utf-8", "surrogatepass") for name, text in files.items()}))
 
 
 def resident(pid: int) -> float:
@@ -131,13 +125,20 @@ def report(
         by_kind.setdefault(names[record["student"]].split("-")[0], []).append(record["seconds"])
     for kind, times in sorted(by_kind.items()):
         print(f"  {kind}: {len(times)}, median {statistics.median(times):.2f} s, longest {max(times):.2f} s")
+    for record in sorted(records, key=lambda r: -r["seconds"])[:3]:
+        print(f"  slow: {record['seconds']:.1f} s, {names[record['student']]}")
     loops = [r["seconds"] for r in records if names[r["student"]].removeprefix("hostile-") in LOOPS]
     if loops:
         print(f"  endless loops: {len(loops)}, longest {max(loops):.2f} s (limit of an import 5 s, of a check 2 s)")
     early = [size for done, size in memory if done <= count // 4]
-    late = [size for done, size in memory if done >= count * 3 // 4]
+    late = [size for done, size in memory if count * 3 // 4 <= done < count]
     if early and late:
-        print(f"memory of the grader: {max(early):.0f} MiB in the first quarter, {max(late):.0f} MiB in the last")
+        most = max(size for _, size in memory)
+        print(
+            f"memory of the grader: up to {max(early):.0f} MiB in the first quarter, {max(late):.0f} MiB in the last, ",
+            end="",
+        )
+        print(f"{most:.0f} MiB with the class page at the end")
     print(f"level: {', '.join(records[0]['level'])}; status: {dict(Counter(r['status'] for r in records))}")
     wrong = []
     for record in records:

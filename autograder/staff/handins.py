@@ -74,7 +74,7 @@ def find(folder: Path) -> tuple[list[Handin], list[str]]:
         handin = _handin(path)
         if handin:
             found.append(handin)
-        elif not path.name.startswith(".") or _is_archive(path.name):
+        elif not path.name.startswith(".") or is_archive(path.name):
             ignored.append(shown(path.name, 60))
     notes = []
     if ignored:
@@ -142,7 +142,7 @@ def _handin(path: Path) -> Handin | None:
     if stat.S_ISDIR(mode):
         inside = _only_archive_in(path)
         return Handin(student, version, path / inside, f"{name}/{inside}" if inside else name)
-    if _is_archive(name) or version or _begins_like_one(path, mode):
+    if is_archive(name) or version or _begins_like_one(path, mode):
         return Handin(student, version, path, name)
     return None
 
@@ -155,11 +155,12 @@ def _only_archive_in(folder: Path) -> str:
     except OSError:
         # It is told when its turn comes, and holds up nobody else.
         return ""
-    only = len(inside) == 1 and _is_archive(inside[0].name) and inside[0].is_file(follow_symlinks=False)
+    only = len(inside) == 1 and is_archive(inside[0].name) and inside[0].is_file(follow_symlinks=False)
     return inside[0].name if only else ""
 
 
-def _is_archive(name: str) -> bool:
+def is_archive(name: str) -> bool:
+    """Whether a file is called like an archive, also of a kind that is not read: that is said when its turn comes."""
     return name.lower().endswith(ARCHIVES)
 
 

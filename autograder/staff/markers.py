@@ -71,6 +71,9 @@ def solution_lines(source: str, name: str) -> list[str]:
 def tidy(source: str) -> str:
     """The usual numbers of empty lines, where a region has left more or fewer."""
     source = re.sub(r"\n{4,}", "\n\n\n", source)
+    source = re.sub(r"(?<=[^\n])\n(# \w+\n\n\n)(?=def )", r"\n\n\n\1", source)
+    source = re.sub(r"(?m)^(from (?!__future__)[\w.]+ import .+\n)\n+(?=from typing )", r"\1", source)
+    source = re.sub(r"(?m)^(from mytorch[\w.]* import .+\n)\n+(?=from mytorch)", r"\1", source)
     source = re.sub(r"\n{3,}(?=[ ])", "\n\n", source)
     source = re.sub(r"(?<=[^\n])\n{2}(?=(?:def|class) )", "\n\n\n", source)
     source = re.sub(r"\n{3,}(?=(?:from|import|Array|Arrays) )", "\n\n", source)

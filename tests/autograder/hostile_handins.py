@@ -157,8 +157,8 @@ for number in range(3, 64):
     "looks for what is expected": """
 import gc, importlib, sys
 found = [o for o in gc.get_objects() if type(o).__name__ in ("Check", "Exercise", "Problem")]
-hidden = ["staff.marks.hidden", "staff.marks.grading", "staff.marks.expected"]
-for name in ["exercises", "compare", "grade", "hints", "test_autograd", *hidden]:
+marks = ["staff.marks.hidden", "staff.marks.grading", "staff.marks.expected"]
+for name in ["exercises", "compare", "grade", "hints", "test_autograd", *marks]:
     try: found.append(importlib.import_module("autograder." + name))
     except ImportError: pass
 assert not found, found

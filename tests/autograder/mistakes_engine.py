@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.autograder.solutions import ENGINE
+from tests.autograder import workshop
+from tests.autograder.solutions import ENGINE, SIMPLE
 
 ADD, BACK = "Autograd Add Operation", "Autograd Backward"
 LINEAR, SKIP = "Linear", "Linear with Skip"
@@ -27,6 +28,11 @@ class Mistake:
     hints: set[str]
     base: str = "student"
     partial: bool = False
+
+    def files(self) -> workshop.Files:
+        """The submission that has it."""
+        base = workshop.fill(SIMPLE) if self.base == "student" else workshop.reference()
+        return workshop.patch(base, self.changes)
 
 
 def engine(name: str, old: str, new: str, costs: set[str], hints: set[str], partial: bool = False) -> Mistake:

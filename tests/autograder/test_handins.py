@@ -10,7 +10,7 @@ import pytest
 
 from autograder.archives import CannotGrade, write
 from autograder.staff.handins import digest_of, find, newest, open_handin, same_student, who
-from tests.autograder.test_archives import GOOD, tar
+from tests.autograder.archive_tools import GOOD, tar
 
 
 @pytest.mark.parametrize(

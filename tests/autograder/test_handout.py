@@ -189,6 +189,23 @@ def test_what_takes_a_solutions_place() -> None:
     )
 
 
+def test_imports_and_headings_stand_as_usual_where_a_region_left() -> None:
+    source = (
+        "from __future__ import annotations\n\nfrom collections.abc import Iterator\n\n### BEGIN SOLUTION\n"
+        "from itertools import pairwise\n\n### END SOLUTION\nfrom typing import Any\n\nimport numpy as np\n\n"
+        "from mytorch.autograd_engine import Autograd\n\n### BEGIN SOLUTION\nfrom mytorch.nn import Identity, Linear\n\n"
+        "### HANDOUT from mytorch.nn import Linear\n### END SOLUTION\n\n\ndef first():\n    return 1\n"
+        "### BEGIN SOLUTION\n### HANDOUT # Losses\n### HANDOUT\n### HANDOUT\n### STUB def second()\n### DOC Two.\n"
+        "### TODO two.\n### END SOLUTION\n"
+    )
+    assert strip(source, "a.py") == (
+        "from __future__ import annotations\n\nfrom collections.abc import Iterator\nfrom typing import Any\n\n"
+        "import numpy as np\n\nfrom mytorch.autograd_engine import Autograd\nfrom mytorch.nn import Linear\n\n\n"
+        'def first():\n    return 1\n\n\n# Losses\n\n\ndef second():\n    """Two."""\n    # TODO: Two.\n'
+        '    raise NotImplementedError("second is not implemented yet")\n'
+    )
+
+
 def test_the_command_builds_into_a_folder(tmp_path: Path) -> None:
     done = run(workshop.ROOT, sys.executable, "-m", "autograder.staff", "handout", "--out", str(tmp_path / "dist"))
     assert done.returncode == 0, done.stderr

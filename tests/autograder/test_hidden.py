@@ -34,7 +34,8 @@ PARTS = ("engine", "functional", "activation", "loss", "linear", "mlp")
 def lost(folder: Path, seeds: range) -> list[str]:
     """What does not pass of all checks with marks, open and hidden, at these seeds, all in one process."""
     marked = [check for check in (*CHECKS, *hidden.CHECKS) if check.points]
-    jobs = [(check, seed, cases_of(check, seed)) for seed in seeds for check in marked]
+    checks = [(workshop.prepared(check, seed), seed) for seed in seeds for check in marked]
+    jobs = [(check, seed, cases_of(check)) for check, seed in checks]
     frames = run_scenarios(folder, PARTS, [(check.scenario, given) for check, _, given in jobs])
     assert next(frames)["status"] == "ok"
     found = []
@@ -253,6 +254,29 @@ for name, module in list(sys.modules.items()):
         for exercise in hidden.EXERCISES:
             results = run_unit(folder, exercise.parts, hidden.checks_of(exercise.name), limit=2.0)
             assert not any(r.earned for r in results)
+
+
+def test_a_row_for_an_activation_has_both_signs() -> None:
+    (check,) = (c for c in CHECKS if c.exercise == "ReLU Backward" and c.name == "one row")
+    for seed in range(100):
+        (given,) = cases_of(check, seed)
+        assert (given["x"] > 0).any()
+        assert (given["x"] < 0).any()
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("Sigmoid", "y * (1 + y)"), ("Tanh", "1 - x * x")])
+def test_what_a_wrong_activation_costs_is_no_luck(name: str, wrong: str, tmp_path: Path) -> None:
+    """Every network has each activation, so that the same mistake loses the same checks at every seed."""
+    body = (
+        f"y = self.state = {'np.tanh(x)' if name == 'Tanh' else '1 / (1 + np.exp(-x))'}\n"
+        f"self.autograd_engine.add_operation([x], y, [None], lambda grad, x: grad * ({wrong}))\nreturn y"
+    )
+    folder = workshop.write(workshop.fill({**STYLES["fused"], f"{name}.forward": body}), tmp_path)
+    seeds = range(10)
+    found = lost(folder, seeds)
+    costs = [sorted(line.partition(" at seed ")[0] for line in found if f" at seed {s}: " in line) for s in seeds]
+    assert "deep networks" in costs[0]
+    assert all(cost == costs[0] for cost in costs), costs
 
 
 def test_the_open_values_don_t_pass_for_the_hidden_seed() -> None:

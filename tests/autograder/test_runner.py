@@ -154,27 +154,38 @@ def test_debug_stops_where_a_value_is_wrong(solved: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "hint"),
+    "codes",
     [
-        ("raise RuntimeError('mine')", "RuntimeError: mine"),
-        ("import sys; sys.exit(3)", "sys.exit"),
-        ("import os; os._exit(0)", "process ended"),
-        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
-        ("import ctypes; ctypes.string_at(0)", "process ended"),
-        ("return self.forward(x)", "RecursionError"),
-        ("np.random.seed(1); np.seterr(all='raise'); np.sum = None; raise ValueError('mine')", "ValueError"),
-        ("print('{\"scores\": {\"Linear\": 99}}'); raise ValueError('mine')", "printed"),
-        ("while True: pass", "longer than 1 seconds"),
+        {
+            "raise RuntimeError('mine')": "RuntimeError: mine",
+            "import sys; sys.exit(3)": "sys.exit",
+            "import os; os._exit(0)": "process ended",
+        },
+        {
+            "raise KeyboardInterrupt": "KeyboardInterrupt",
+            "import ctypes; ctypes.string_at(0)": "process ended",
+            "return self.forward(x)": "RecursionError",
+        },
+        {
+            "np.random.seed(1); np.seterr(all='raise'); np.sum = None; raise ValueError('mine')": "ValueError",
+            "print('{\"scores\": {\"Linear\": 99}}'); raise ValueError('mine')": "printed",
+            "while True: pass": "longer than 1 seconds",
+        },
     ],
+    ids=["ends", "breaks", "disturbs"],
 )
-def test_what_one_exercise_does_stays_there(solved: Path, code: str, hint: str) -> None:
-    change(solved, ACTIVATION, RELU, f"{code}\n        {RELU}")
+def test_what_one_exercise_does_stays_there(solved: Path, codes: dict[str, str]) -> None:
+    """Three kinds of harm at once, each in a class of its own: all others keep their marks."""
+    harmed = dict(zip(("Sigmoid", "Tanh", "ReLU"), codes))
+    bodies = {f"{name}.forward": f"{code}\n{SIMPLE[f'{name}.forward']}" for name, code in harmed.items()}
+    workshop.write(workshop.fill({**SIMPLE, **bodies}), solved)
     done = runner(solved, "--time-limit", "1")
     marks = scores(done.stdout)
-    assert {name for name, value in marks.items() if name.startswith("ReLU")} == {"ReLU Forward", "ReLU Backward"}
-    assert marks["ReLU Forward"] == marks["ReLU Backward"] == 0
-    assert sum(marks.values()) == 45, done.stdout
-    assert hint in done.stdout
+    for name, hint in zip(harmed, codes.values()):
+        assert marks[f"{name} Forward"] == marks[f"{name} Backward"] == 0
+        about = done.stdout.partition(f"{name} Forward: ")[2].partition("\n\n")[0]
+        assert hint in about, done.stdout
+    assert sum(marks.values()) == 35, done.stdout
     assert done.returncode == 1
 
 

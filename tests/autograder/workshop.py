@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from autograder.exercises import CHECKS, EXERCISES
-from autograder.grade import Grades, Result, explain_dependencies, run_unit
+from autograder.exercises import CHECKS, EXERCISES, cases_of
+from autograder.grade import Grades, Result, Run, explain_dependencies, run_unit
+from autograder.helpers import Check
+from autograder.isolate import run_scenarios
 from autograder.staff.handout import contents
 from tests.autograder.solutions import Bodies
 
@@ -76,10 +79,20 @@ def write(files: Files, folder: Path) -> Path:
     return folder
 
 
-def grade_together(folder: Path) -> Grades:
+@cache
+def prepared(check: Check, seed: int) -> Check:
+    """The same check at one seed: its cases, and what it expects of them, are worked out once for all submissions."""
+    given = cases_of(check, seed)
+    expected = {id(case): check.expect(case) for case in given}
+    return replace(check, cases=lambda rng: given, expect=lambda case: expected[id(case)])
+
+
+def grade_together(folder: Path, seed: int = 0, run_with: Run = run_scenarios) -> Grades:
     """All exercises in one process: quick, and a test that none disturbs another. For submissions that can be imported."""
     parts = tuple(dict.fromkeys(part for exercise in EXERCISES for part in exercise.parts))
-    return explain_dependencies(Grades(run_unit(folder, parts, CHECKS)))
+    return explain_dependencies(
+        Grades(run_unit(folder, parts, [prepared(check, seed) for check in CHECKS], run_with=run_with))
+    )
 
 
 def total(grades: Grades) -> float:

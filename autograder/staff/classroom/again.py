@@ -111,7 +111,9 @@ def record_of(student: str, reports: Reports) -> Record:
             best = record
     if best is None:
         short = {name.split("@")[0]: name for name in sorted(names)} | {name: name for name in names}
-        near = list(dict.fromkeys(short[found] for found in difflib.get_close_matches(student, short, 6, 0.6)))
+        close = difflib.get_close_matches(student, short, 6, 0.6)
+        close += [name for name in sorted(names) if wanted and wanted in same_student(name)]
+        near = list(dict.fromkeys(short[found] for found in close))
         hint = f" Meant was perhaps {', '.join(shown(n) for n in near[:3])}." if near else " No name is like it."
         raise CannotGrade(f"No submission of {shown(student)} has been graded in {reports.folder}.{hint}")
     return best

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from autograder.archives import CannotGrade, shown
-from autograder.exercises import EXERCISES
 from autograder.staff.classroom.again import again, record_of
 from autograder.staff.classroom.marking import MakeGrader, NoGrader, Outcome, Stopped, Task, grade_class
 from autograder.staff.classroom.progress import Progress
 from autograder.staff.classroom.reports import after, finish
 from autograder.staff.classroom.store import Reports, safe_name
 from autograder.staff.handins import Handin, find, newest, same_student
-from autograder.staff.record import GRADER_ERROR
+from autograder.staff.marks.grading import all_exercises, grade_submission
+from autograder.staff.record import GRADER_ERROR, class_seed
 
 TIME_LIMIT = 2.0
 # Below autograder/, what marks: a change elsewhere grades nobody anew.
@@ -62,8 +62,6 @@ class SandboxGrader:
         self._stack.close()
 
     def grade(self, folder: Path, seeds: tuple[int, int]) -> dict[str, Any]:
-        from autograder.staff.marks.grading import grade_submission
-
         chosen = {"hidden": self._options.hidden, "limit": self._options.time_limit}
         return dict(grade_submission(folder, seeds, run_with=self._run, **chosen))
 
@@ -75,16 +73,6 @@ class SandboxGrader:
             yield frame
             if self._stop.is_set():
                 raise Stopped
-
-
-def possible(hidden: bool) -> float:
-    """The marks there are."""
-    total = sum(exercise.points for exercise in EXERCISES)
-    if hidden:
-        from autograder.staff.marks.hidden import EXERCISES as HIDDEN
-
-        total += sum(exercise.points for exercise in HIDDEN)
-    return total
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -101,11 +89,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         if not 0 < value <= 3600:
             raise argparse.ArgumentTypeError(f"{text!r} is no time limit; give seconds between 0 and 3600")
         return value
-
-    def seed(text: str) -> int:
-        if not text.isdecimal() or len(text) > 18:
-            raise argparse.ArgumentTypeError(f"{text!r} is no seed; give a whole number of at most 18 digits")
-        return int(text)
 
     parser.add_argument(
         "submissions", metavar="SUBMISSIONS", type=Path, help="folder with an archive or folder for each student"
@@ -124,7 +107,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--all-versions", action="store_true", help="grade every version, not only each student's newest"
     )
     parser.add_argument(
-        "--seed", metavar="N", type=seed, help="the class seed (default: the one in REPORTS/seed.json, else drawn)"
+        "--seed",
+        metavar="N",
+        type=class_seed,
+        help="the class seed (default: the one in REPORTS/seed.json, else drawn)",
     )
     parser.add_argument("--no-hidden", dest="hidden", action="store_false", help="leave out the hidden exercises")
     parser.add_argument(
@@ -183,7 +169,7 @@ def _run(options: argparse.Namespace, make_grader: MakeGrader, most: float | Non
     names = {h.source: safe_name(same_student(h.student) + versions.format(h.version)) for h in handins}
     with reports.locked():
         class_seed = reports.class_seed(options.seed, notes)
-        total = possible(options.hidden) if most is None else most
+        total = sum(exercise.points for exercise in all_exercises(options.hidden)) if most is None else most
 
         def name_of(handin: Handin) -> str:
             return names[handin.source]

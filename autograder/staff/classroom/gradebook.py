@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from autograder.archives import shown
-from autograder.staff.classroom.store import replace_file
+from autograder.grade import rounded
+from autograder.staff.files import replace_file
 from autograder.staff.record import GRADED, GRADER_ERROR, Record
 
 BEFORE = ["student", "version", "counts", "status", "total", "possible"]
@@ -27,11 +28,6 @@ def text(value: str, limit: int = 400) -> str:
     return STARTS.sub(r"\1'", clean)
 
 
-def number(value: float) -> int | float:
-    value = round(float(value), 4)
-    return int(value) if value == int(value) else value
-
-
 def write_gradebook(path: Path, rows: Callable[[], Iterable[Row]], columns: Iterable[str] = ()) -> None:
     """Write the file, replaced as a whole. A row is (record or None, student, version, whether it counts).
 
@@ -39,33 +35,39 @@ def write_gradebook(path: Path, rows: Callable[[], Iterable[Row]], columns: Iter
     columns: exercises that have a column in any case, in this order.
     """
     names = dict.fromkeys(columns)
+    hidden: dict[str, float] = {}
     for record, *_ in rows():
-        names.update(dict.fromkeys(e["name"] for e in record["exercises"]) if record else {})
+        # Practice has no marks, and a column of zeros would look like some.
+        marked = [e for e in record["exercises"] if e["points"]] if record else []
+        names.update(dict.fromkeys(e["name"] for e in marked))
+        hidden.update({e["name"]: e["points"] for e in marked if e["hidden"]})
     written = io.StringIO()
     table = csv.writer(written)
     table.writerow([*BEFORE, *(text(name) for name in names), *AFTER])
     for row in rows():
-        table.writerow(_cells(row, list(names)))
+        table.writerow(_cells(row, list(names), sum(hidden.values())))
     # The mark at the beginning tells Excel that this is UTF-8.
     replace_file(path, written.getvalue().encode("utf-8-sig", "replace"))
 
 
-def _cells(row: Row, names: list[str]) -> list[str | int | float]:
+def _cells(row: Row, names: list[str], of_hidden: float) -> list[str | int | float]:
+    """of_hidden: the marks of the hidden exercises, also for those of whom none was graded."""
     record, student, version, counts = row
     before: list[str | int | float] = [text(student), version, "yes" if counts else "no"]
     if record is None:
         return [*before, "not graded", "", "", *("" for _ in names), *("" for _ in AFTER)]
     level, digest, source = text(", ".join(record["level"])), record["digest"], text(record["source"])
     notes = text("; ".join(filter(None, [record["reason"], *record["notes"]])), 1000)
-    after = [number(record["seconds"]), level, source, digest, notes]
+    after: list[str | int | float] = [rounded(record["seconds"]), level, source, digest, notes]
     if record["status"] == GRADER_ERROR:
         # No number at all: neither nothing nor everything can be read out of it.
         return [*before, GRADER_ERROR, GRADER_ERROR, "", *("" for _ in names), "", "", *after]
-    earned = {e["name"]: number(e["earned"]) for e in record["exercises"]}
+    earned = {e["name"]: rounded(e["earned"]) for e in record["exercises"]}
     hidden = [e for e in record["exercises"] if e["hidden"]]
     missing: str | int = "" if record["status"] == GRADED else 0
     return [
-        *before, record["status"], number(record["total"]), number(record["possible"]),
+        *before, record["status"], rounded(record["total"]), rounded(record["possible"]),
         *(earned.get(name, missing) for name in names),
-        number(sum(e["earned"] for e in hidden)), number(sum(e["points"] for e in hidden)), *after,
+        rounded(sum(e["earned"] for e in hidden)),
+        rounded(sum(e["points"] for e in hidden) if record["exercises"] else of_hidden), *after,
     ]  # fmt: skip

@@ -18,7 +18,7 @@ from autograder.archives import CannotGrade, Contents, shown, write
 from autograder.staff.classroom.progress import Progress
 from autograder.staff.classroom.store import Reports, is_record, now
 from autograder.staff.handins import Handin, open_handin
-from autograder.staff.record import FORMAT, GRADED, GRADER_ERROR, UNREADABLE, Record, seeds_for
+from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE, Record, blank, seeds_for
 
 OWN_ERROR = "An error of the grader itself: this submission has no mark yet, and staff have to look at it."
 KEPT = "kept"
@@ -89,12 +89,10 @@ def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader]) -> Finis
     name = task.name_of(handin)
     before, note = task.reports.read(name)
     clock = time.monotonic()
-    record: Record = {
-        "format": FORMAT, "student": handin.student, "version": handin.version, "source": handin.source, "digest": "",
-        "grader": task.grader, "seed": 0, "hidden_seed": 0, "level": [], "status": GRADED, "reason": "",
-        "started": now(), "seconds": 0.0, "notes": [], "exercises": [], "checks": [], "total": 0.0,
-        "possible": task.possible,
-    }  # fmt: skip
+    record = blank(
+        source=handin.source, grader=task.grader, possible=task.possible, student=handin.student,
+        version=handin.version, started=now(),
+    )  # fmt: skip
     failure = ""
     with tempfile.TemporaryDirectory(dir=task.reports.work) as scratch:
         folder = Path(scratch)
@@ -111,7 +109,7 @@ def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader]) -> Finis
                 worker = grader()
                 record["level"] = list(worker.level)
                 found = worker.grade(folder, (record["seed"], record["hidden_seed"]))
-                record.update(_checked(found))  # type: ignore[typeddict-item]
+                record.update(_checked(found, record))  # type: ignore[typeddict-item]
         except (Exception, SystemExit) as error:
             failure = _own_error(record, error)
         record["seconds"] = round(time.monotonic() - clock, 3)
@@ -149,12 +147,10 @@ def _same(before: Record, record: Record) -> bool:
     return all(before[key] == record[key] for key in keys)  # type: ignore[literal-required]
 
 
-def _checked(found: dict[str, Any]) -> dict[str, Any]:
-    """What a grader returned, if it can be a part of a record."""
+def _checked(found: dict[str, Any], record: Record) -> dict[str, Any]:
+    """What a grader returned, if it can be a part of this record."""
     kept = {key: found[key] for key in ("exercises", "checks", "total", "possible")}
-    texts = dict.fromkeys(("student", "source", "digest", "grader", "reason", "started"), "")
-    numbers = dict.fromkeys(("version", "seed", "hidden_seed", "seconds"), 0)
-    if not is_record({**texts, **numbers, "format": FORMAT, "status": GRADED, "level": [], "notes": [], **kept}):
+    if not is_record({**record, **kept}):
         raise TypeError("what the grader returned is no record")
     json.dumps(kept, allow_nan=False)
     if not 0 <= kept["total"] <= kept["possible"]:
@@ -206,7 +202,8 @@ def grade_class(handins: Iterable[Handin], task: Task, make_grader: MakeGrader, 
 def _count(outcome: Outcome, one: Finished, progress: Progress) -> None:
     if one.note:
         progress.say(f"note: {one.note}")
-    outcome.kept += one.status == KEPT
+    # Every submission in one number: what cannot be read is counted there, also when that was found out before.
+    outcome.kept += one.status == KEPT and one.line != UNREADABLE
     outcome.graded += one.status == GRADED
     outcome.unreadable += UNREADABLE in (one.status, one.line)
     if one.status == GRADER_ERROR:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from autograder.exercises import EXERCISES
 from autograder.staff.classroom.gradebook import Row, write_gradebook
-from autograder.staff.classroom.store import Reports, replace_file
+from autograder.staff.classroom.store import Reports
+from autograder.staff.files import replace_file
 from autograder.staff.handins import Handin, same_student
 from autograder.staff.pages import similarity
 from autograder.staff.pages import write as pages

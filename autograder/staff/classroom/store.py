@@ -9,7 +9,6 @@ import os
 import re
 import secrets
 import shutil
-import threading
 import unicodedata
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -17,12 +16,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast, get_origin, get_type_hints
 
-from autograder.archives import CannotGrade
+from autograder.archives import WINDOWS_DEVICE, CannotGrade
+from autograder.staff.files import as_json, replace_file
 from autograder.staff.record import FORMAT, GRADED, GRADER_ERROR, UNREADABLE, CheckRecord, ExerciseRecord, Record
 
 PLAIN = re.compile(r"[a-z0-9_@+][a-z0-9_@.+\-]{0,79}")
 HASHED = re.compile(r".*-[0-9a-f]{10}", re.DOTALL)
-WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 def safe_name(name: str) -> str:
@@ -37,19 +36,6 @@ def safe_name(name: str) -> str:
     clean = re.sub(r"[^A-Za-z0-9_@.+\-]+", "-", name)[:60].strip(".-")
     clean = f"student-{clean}" if WINDOWS_DEVICE.fullmatch(clean) else clean
     return f"{clean or 'student'}-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:10]}"
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file so that, whatever happens, there is the old one or the new one, whole."""
-    beside = path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
-    try:
-        with open(beside, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 class Reports:
@@ -71,6 +57,9 @@ class Reports:
                 f"REPORTS ({self.folder}) lies in SUBMISSIONS ({submissions}), where it would be graded as a submission. "
                 "Give a folder beside it."
             )
+        if (submissions / self.seed_file.name).is_file() and (submissions / self.records.name).is_dir():
+            # The two were swapped, and records/ and feedback/ would become students.
+            raise CannotGrade(f"{submissions} is a folder of reports. Give the folder that holds the submissions.")
         for own in (self.records, self.feedback, self.work):
             if own.resolve() == given or own.resolve() in given.parents:
                 raise CannotGrade(f"{submissions} is a folder of reports. Give the folder that holds the submissions.")
@@ -149,7 +138,7 @@ class Reports:
         chosen = secrets.randbits(59) if given is None else given
         if chosen != kept:
             data = {"class_seed": chosen, "since": now(), "about": "staff only: hidden exercises follow from it"}
-            replace_file(self.seed_file, (json.dumps(data, indent=1) + "\n").encode())
+            replace_file(self.seed_file, as_json(data))
             os.chmod(self.seed_file, 0o600)
         return chosen
 
@@ -171,7 +160,7 @@ class Reports:
 
     def write(self, name: str, record: Record) -> None:
         """Keep a record. Raises OSError where it cannot be written."""
-        replace_file(self.record_path(name), (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
+        replace_file(self.record_path(name), as_json(record))
 
     def keep_traceback(self, name: str, text: str) -> None:
         """What went wrong in our own code, for staff: beside the record; removed by an empty text."""

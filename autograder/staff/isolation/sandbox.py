@@ -50,7 +50,7 @@ class CannotIsolate(Exception):
 class Limits:
     """What one process of a submission gets: address space in bytes, seconds to start, bytes per frame and in all."""
 
-    memory: int = 2 << 30
+    memory: int = 1 << 30
     start: float = 5.0
     frame: int = 16 << 20
     output: int = 64 << 20

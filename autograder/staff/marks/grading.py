@@ -12,7 +12,7 @@ from typing import TypedDict
 from autograder import exercises
 from autograder.compare import Problem
 from autograder.exercises import EXERCISES, Exercise
-from autograder.grade import Grades, Result, Run, explain_dependencies, run_unit, units
+from autograder.grade import Grades, Result, Run, explain_dependencies, rounded, run_unit, units
 from autograder.helpers import Check
 from autograder.hints import HINTS
 from autograder.isolate import run_scenarios
@@ -23,6 +23,8 @@ from autograder.student import MODULES
 
 # Seconds for the start of a process with its imports. Correct solutions take a quarter of one.
 IMPORT_LIMIT = 5.0
+# A submission in which so many classes hung is waited for this part of the time limit: right ones take a hundredth of it.
+PATIENCE, SHORTER = 2, 0.25
 # Runs scenarios in a process that is separate and nothing more; ``isolation`` has a stronger one.
 plain_process: Run = partial(run_scenarios, start_limit=IMPORT_LIMIT)
 
@@ -59,18 +61,27 @@ def grade_submission(
     session = _Session(folder, run_with, limit, began + budget)
     opened = explain_dependencies(Grades(session.run(EXERCISES, exercises.checks_of, seeds[0]))).results
     closed = session.run(hidden_exercises.EXERCISES, hidden_exercises.checks_of, seeds[1]) if hidden else []
-    chosen = [*EXERCISES, *(hidden_exercises.EXERCISES if hidden else [])]
-    names = {exercise.name for exercise in hidden_exercises.EXERCISES}
     rows = [
-        _exercise(e, [r for r in (*opened, *closed) if r.check.exercise == e.name], e.name in names) for e in chosen
+        _exercise(exercise, [r for r in (*opened, *closed) if r.check.exercise == exercise.name])
+        for exercise in all_exercises(hidden)
     ]
     return {
         "exercises": rows,
-        "checks": [_check(result, result.check.exercise in names) for result in (*opened, *closed)],
-        "total": _rounded(sum(row["earned"] for row in rows)),
-        "possible": _rounded(sum(row["points"] for row in rows)),
+        "checks": [_check(result) for result in (*opened, *closed)],
+        "total": rounded(sum(row["earned"] for row in rows)),
+        "possible": rounded(sum(row["points"] for row in rows)),
         "seconds": round(time.monotonic() - began, 3),
     }
+
+
+def all_exercises(hidden: bool) -> list[Exercise]:
+    """The exercises of a grading in their order: the open ones, then the hidden ones, if they count."""
+    return [*EXERCISES, *(hidden_exercises.EXERCISES if hidden else [])]
+
+
+def without_marks(hidden: bool) -> list[ExerciseRecord]:
+    """The exercises of a submission of which nothing ran."""
+    return [_exercise(exercise, []) for exercise in all_exercises(hidden)]
 
 
 class _Session:
@@ -82,6 +93,7 @@ class _Session:
         self.good: set[str] = set()
         self.bad: set[str] = set()
         self.reason: Problem | None = None
+        self.hung = 0
 
     def run(self, chosen: Iterable[Exercise], checks_of: Callable[[str], list[Check]], seed: int) -> list[Result]:
         results = []
@@ -98,14 +110,16 @@ class _Session:
             return [Result(check, "not run", self.reason, imported=False) for check in checks]
         if self.over():
             return [Result(check, "not run", Problem("budget", HINTS["budget"])) for check in checks]
-        results = run_unit(self.folder, parts, checks, seed, self.limit, self.run_with, self.over)
+        limit = self.limit * (SHORTER if self.hung >= PATIENCE else 1.0)
+        results = run_unit(self.folder, parts, checks, seed, limit, self.run_with, self.over)
+        self.hung += any(result.problem is not None and result.problem.hint == "time" for result in results)
         self._learn(parts, results[0])
         return results
 
     def _learn(self, parts: tuple[str, ...], first: Result) -> None:
         if first.imported:
             self.good |= _imported_with(parts)
-        elif first.problem is not None and first.problem.hint in ("time", "died", "malformed"):
+        elif first.problem is not None and first.problem.hint in ("time", "died", "malformed", "memory"):
             # It costs its limit once: nobody waits for the same import again.
             self.bad |= _imported_with(parts) - self.good or _imported_with(parts)
             about = "An exercise before this one imports the same file, and the import did not come back: not run."
@@ -117,13 +131,15 @@ def _imported_with(parts: Iterable[str]) -> set[str]:
     return {*parts, *("mytorch.nn" for part in parts if MODULES[part].startswith("mytorch.nn."))}
 
 
-def _exercise(exercise: Exercise, results: list[Result], hidden: bool) -> ExerciseRecord:
+def _exercise(exercise: Exercise, results: list[Result]) -> ExerciseRecord:
     decisive = [r for r in results if r.check.points] or results
-    passed = all(r.status == "passed" for r in decisive)
+    # What was not looked at has not passed.
+    passed = bool(decisive) and all(r.status == "passed" for r in decisive)
+    hidden = exercise.name in hidden_exercises.HINTS
     return {
         "name": exercise.name,
         "points": exercise.points,
-        "earned": _rounded(sum(r.earned for r in results)),
+        "earned": rounded(sum(r.earned for r in results)),
         "hidden": hidden,
         "passed": passed,
         "hint": hidden_exercises.HINTS[exercise.name] if hidden and not passed else "",
@@ -131,7 +147,7 @@ def _exercise(exercise: Exercise, results: list[Result], hidden: bool) -> Exerci
     }
 
 
-def _check(result: Result, hidden: bool) -> CheckRecord:
+def _check(result: Result) -> CheckRecord:
     return {
         "exercise": result.check.exercise,
         "check": result.check.name,
@@ -142,10 +158,5 @@ def _check(result: Result, hidden: bool) -> CheckRecord:
         "hint": result.problem.hint if result.problem else "",
         "feedback": "" if result.status == "passed" else "\n".join(feedback(result)),
         "printed": result.printed,
-        "hidden": hidden,
+        "hidden": result.check.exercise in hidden_exercises.HINTS,
     }
-
-
-def _rounded(value: float) -> float:
-    value = round(value, 4)
-    return int(value) if value == int(value) else value

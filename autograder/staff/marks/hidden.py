@@ -304,10 +304,15 @@ def _network(rng: np.random.Generator, sizes: list[int], kinds: list[str], loss:
 
 
 def _deep(rng: np.random.Generator, rows: int) -> Given:
-    """Three or four layers with activations in a random order, behind them the loss."""
-    depth = int(rng.integers(3, 5))
+    """Five layers with every activation between them, in a random order, behind them the loss.
+
+    Were the activations drawn, whether a wrong one costs marks would be luck.
+    """
+    depth = 5
     sizes = [int(n) for n in rng.integers(2, 6, depth + 1)]
-    arrays, steps = _network(rng, sizes, _pick(rng, ["Sigmoid", "Tanh", "ReLU", "Identity"], depth - 1))
+    arrays, steps = _network(
+        rng, sizes, [str(kind) for kind in rng.permutation(["Sigmoid", "Tanh", "ReLU", "Identity"])]
+    )
     arrays |= {"x": normal(rng, rows, sizes[0]), "y": one_hot(rng, rows, sizes[-1])}
     shows = [["value", f"{part}{k}", f"L{k}.{part}"] for k in range(1, depth + 1) for part in ("dW", "db")]
     end = [["loss backward", "C"], ["gradient", "gradient of x", "x"], ["value", "loss", "loss"], *shows]
@@ -328,22 +333,21 @@ def _float32(rng: np.random.Generator, rows: int) -> Given:
 
 def _training(rng: np.random.Generator, momentum: float) -> Given:
     """Three steps of gradient descent in the layers' own arrays, each with a batch of another size."""
-    sizes = [int(n) for n in rng.integers(2, 5, 3)]
-    arrays, forward = _network(rng, sizes, [str(rng.choice(["Tanh", "Sigmoid"]))])
+    sizes = [int(n) for n in rng.integers(2, 5, 4)]
+    arrays, forward = _network(rng, sizes, [str(kind) for kind in rng.permutation(["Tanh", "Sigmoid"])])
     steps: Steps = []
     for number, rows in enumerate(rng.permutation([1, 3, 6]).tolist()):
         arrays |= {f"x{number}": normal(rng, rows, sizes[0]), f"y{number}": one_hot(rng, rows, sizes[-1])}
         names = {"x": f"x{number}", "y": f"y{number}"}
         steps += [
             ["zero"],
-            *([] if number == 0 else [["zero layer", "L1"], ["zero layer", "L2"]]),
+            *([] if number == 0 else [["zero layer", layer] for layer in ("L1", "L2", "L3")]),
             *([names.get(part, part) if isinstance(part, str) else part for part in step] for step in forward),
             ["loss backward", "C"],
             ["value", f"loss of step {number + 1}", "loss"],
-            ["descend", "L1", 0.2, momentum],
-            ["descend", "L2", 0.2, momentum],
+            *(["descend", layer, 0.2, momentum] for layer in ("L1", "L2", "L3")),
         ]
-    shows = [["value", f"{part} of layer {k}", f"L{k}.{part}"] for k in (1, 2) for part in "Wb"]
+    shows = [["value", f"{part} of layer {k}", f"L{k}.{part}"] for k in (1, 2, 3) for part in "Wb"]
     return _program(arrays, [*steps, *shows])
 
 

@@ -11,16 +11,17 @@ from autograder.staff.pages.markup import block, line, link, name, number, page,
 from autograder.staff.pages.similarity import Pair
 from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE
 
+TITLE = "MyTorch: the class"
 MOST_MISCONCEPTIONS, MOST_IN_PRACTICE, MOST_GROUPS = 20, 6, 40
 FEW = 6
 STATUS = {UNREADABLE: '<span class="warn">unreadable</span>', GRADER_ERROR: '<span class="bad">GRADER_ERROR</span>'}
 
 
-def class_page(summaries: Iterable[Summary], similar: Sequence[Pair] = (), title: str = "MyTorch: the class") -> str:
+def class_page(summaries: Iterable[Summary], similar: Sequence[Pair] = ()) -> str:
     """The HTML page of a class. similar: pairs by the submissions' names, from similarity.similar."""
     klass = Class(summaries)
     body = [
-        f"<h1>{line(title)}</h1>",
+        f"<h1>{TITLE}</h1>",
         *_errors(klass),
         *_numbers(klass),
         *_distribution(klass),
@@ -31,7 +32,7 @@ def class_page(summaries: Iterable[Summary], similar: Sequence[Pair] = (), title
         *_students(klass),
         *_how(klass),
     ]
-    return page(title, body)
+    return page(TITLE, body)
 
 
 def _errors(klass: Class) -> list[str]:
@@ -127,10 +128,7 @@ def _misconceptions(klass: Class) -> list[str]:
 def _hints(label: str, found: list[dict[str, Any]], most: int) -> str:
     rows = []
     for one in found:
-        where = ", ".join(line(e, 80) for e in list(one["exercises"])[:FEW])
-        more = len(one["exercises"]) - FEW
-        where += f" and {more} more" if more > 0 else ""
-        about = f'<div class="quiet"><code>{line(one["hint"], 60)}</code> in {where}</div>'
+        about = f'<div class="quiet"><code>{line(one["hint"], 60)}</code> in {_where(one)}</div>'
         picture = bars([("of the graded students", one["students"] / most)])
         rows.append([f"{line(one['sentence'], 500)}{about}", str(one["students"]), picture])
     return table(label, [("What the hint says, and where", ""), ("Students", "num"), ("", "small")], rows)
@@ -141,11 +139,8 @@ def _trouble(klass: Class) -> list[str]:
     rows = []
     for found in klass.hints([*TROUBLE, TODO]):
         what = TROUBLE.get(found["hint"], "something is not implemented yet")
-        where = ", ".join(line(e, 80) for e in list(found["exercises"])[:FEW])
-        more = len(found["exercises"]) - FEW
-        where += f" and {more} more" if more > 0 else ""
-        about = f'{line(what)}<div class="quiet">in {where}</div>'
-        rows.append([about, str(found["students"]), _some([names[n] for n in found["who"]])])
+        about = f'{line(what)}<div class="quiet">in {_where(found)}</div>'
+        rows.append([about, str(found["students"]), _few([_to(names[n]) for n in found["who"]])])
     heads = [("What happened", "word"), ("Students", "num"), ("Who", "half")]
     body = ["<h2>Timeouts, crashes and gaps</h2>"]
     body.append(table("Exercises that gave no result", heads, rows) if rows else "<p>There were none.</p>")
@@ -157,9 +152,13 @@ def _trouble(klass: Class) -> list[str]:
     return body
 
 
-def _some(who: list[Summary], most: int = FEW) -> str:
-    text = ", ".join(_to(one) for one in who[:most])
-    return text + (f" and {len(who) - most} more" if len(who) > most else "")
+def _where(found: dict[str, Any]) -> str:
+    """The exercises in which a hint was given."""
+    return _few([line(exercise, 80) for exercise in found["exercises"]])
+
+
+def _few(words: list[str], most: int = FEW) -> str:
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
 def _similar(klass: Class, pairs: list[Pair]) -> list[str]:
@@ -178,11 +177,8 @@ def _similar(klass: Class, pairs: list[Pair]) -> list[str]:
         best = group[0]
         members = list(dict.fromkeys(name for pair in group for name in (pair.a, pair.b)))
         shared = ", ".join(f"{line(a, 60)}" + (f" = {line(b, 60)}" if a != b else "") for a, b in best.shared[:FEW])
-        who = (
-            " and ".join(_to(names[n]) for n in members)
-            if len(members) == 2
-            else _some([names[n] for n in members], 12)
-        )
+        links = [_to(names[n]) for n in members]
+        who = " and ".join(links) if len(links) == 2 else _few(links, 12)
         scores = [f"{100 * score:.0f}" for score in (group[-1].score, best.score)]
         alike = " – ".join(dict.fromkeys(scores))
         rows.append([who, str(len(members)), f"{alike} %", f'<span class="quiet">{shared}</span>'])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from autograder.staff.pages.markup import block, line, name, number, page, table
@@ -21,8 +20,7 @@ Check = dict[str, Any]
 def student_page(view: dict[str, Any]) -> str:
     """The HTML page of one submission, from record.student_view. Hidden checks are left out here once more."""
     checks = [check for check in view["checks"] if not check["hidden"]]
-    student = f"{name(view['student'])}"
-    body = [f"<h1>MyTorch: {student}</h1>", _handed_in(view)]
+    body = [f"<h1>MyTorch: {name(view['student'])}</h1>", _handed_in(view)]
     if view["status"] == GRADER_ERROR:
         body += [
             '<section class="loud"><h2>Not graded yet</h2><p>The grader itself had an error while it worked on this '
@@ -49,9 +47,18 @@ def student_page(view: dict[str, Any]) -> str:
 
 def _handed_in(view: dict[str, Any]) -> str:
     source = str(view["source"]).replace("\\", "/").rstrip("/").rpartition("/")[2]
-    parts = [f"<code>{line(source)}</code>" if source else "", f"version {number(view['version'])}"]
-    parts.append(f"graded {line(view['started'], 40)}" if view["started"] else "")
+    # Where the name has no version, it is 0.
+    parts = [
+        f"<code>{line(source)}</code>" if source else "",
+        f"version {number(view['version'])}" * bool(view["version"]),
+    ]
+    parts.append(f"graded {line(_moment(view['started']), 40)}" if view["started"] else "")
     return f'<p class="quiet">{" · ".join(filter(None, parts))}</p>'
+
+
+def _moment(text: str) -> str:
+    """2026-11-21T11:42:10+00:00 for people; anything else stays as it is."""
+    return re.sub(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d)?\+00:00", r"\1 \2 UTC", str(text))
 
 
 def _marks(exercises: list[dict[str, Any]], checks: list[Check]) -> str:
@@ -145,16 +152,20 @@ def _hidden(exercises: list[dict[str, Any]]) -> list[str]:
 def _of_exercise(checks: list[Check]) -> list[str]:
     body: list[str] = []
     seen: set[tuple[str, ...]] = set()
+    not_run = [check for check in checks if check["status"] == "not run"]
     for check in checks:
         parts = parse(check["feedback"])
         if check["status"] in SHORT:
-            # A stub takes one line, however many checks it has.
+            # A stub takes one line, however many checks it has; what was not run one with the names of the checks.
             text = _short(check)
             if (text,) not in seen:
-                body.append(f"<p>{line(text, 400)}</p>")
+                alike = [other["check"] for other in not_run if _short(other) == text]
+                named = f" ({line(', '.join(alike), 400)})" if alike else ""
+                body.append(f"<p>{line(text, 400)}{named}</p>")
             seen.add((text,))
             continue
-        same = (parts.get("came", ""), parts.get("at", ""))
+        # The shapes in a message differ from case to case.
+        same = (re.sub(r"\d+", "0", parts.get("came", "")), parts.get("at", ""))
         if parts.get("at") and same in seen:
             what = f"{line(check['check'])} ({_worth(check)})"
             body.append(f'<p class="quiet">{what}: stopped at the same line as above.</p>')
@@ -167,7 +178,8 @@ def _of_exercise(checks: list[Check]) -> list[str]:
 def _short(check: Check) -> str:
     rows = [row.strip() for row in str(check["feedback"])[:4000].splitlines()[1:] if row.strip()]
     text = rows[0] if rows else "not implemented yet" if check["status"] == "todo" else "not run"
-    return f"{text[:1].upper()}{text[1:]}"
+    # sub_backward is a name, and stays as it is.
+    return text if "_" in text.partition(" ")[0] else f"{text[:1].upper()}{text[1:]}"
 
 
 def _box(check: Check, parts: dict[str, str]) -> str:
@@ -215,21 +227,13 @@ def parse(feedback: str) -> dict[str, str]:
 
 
 def _how(view: dict[str, Any]) -> list[str]:
-    levels = ", ".join(_words(view["level"])) or "none"
+    levels = ", ".join(map(str, view["level"])) or "none"
+    seed = line(view["seed"])
     return [
         "<h2>How it was graded</h2>",
-        f"<p>The open exercises ran with seed {number_of(view['seed'])}, so the arrays differ from those of a plain run. "
+        f"<p>The open exercises ran with seed {seed}, so the arrays differ from those of a plain run. "
         "These repeat the same cases on your machine:</p>",
-        f"<pre>python autograder/runner.py --seed {number_of(view['seed'])}</pre>",
+        f"<pre>python autograder/runner.py --seed {seed}</pre>",
         f'<p class="quiet">Isolation: {line(levels, 500)}. Time: {number(view["seconds"])} s. '
         f"SHA-256 of what was handed in: <code>{line(view['digest'], 80)}</code></p>",
     ]
-
-
-def number_of(seed: Any) -> str:
-    """A seed is a whole number; anything else is shown for what it is."""
-    return str(seed) if isinstance(seed, int) else line(seed)
-
-
-def _words(items: Iterable[Any]) -> list[str]:
-    return [str(item) for item in items]

@@ -128,7 +128,7 @@ def advice(options: argparse.Namespace, config: dict[str, Any]) -> list[str]:
         + ("" if options.wheels else " and NumPy"),
         "Problems of the assessment, with exactly these names:",
         *(f"  {name:<30}{points:>5g}" for name, points in config["problems"].items()),
-        f"  {'Total':<30}{sum(config['problems'].values()):>5g}",
+        f"These are {len(config['problems'])} problems, of {sum(config['problems'].values()):g} marks together.",
     ]
     if config["scoreboard"]:
         lines += ["Column specification of the scoreboard:", f"  {json.dumps(COLUMNS)}"]

@@ -7,6 +7,8 @@ import math
 import re
 from typing import Any
 
+from autograder.report import colon_safe
+
 AUTOLAB_MOST = 1000 * 1024
 # What Autolab puts quotes around before it parses a line; in a string it would break the line.
 BEFORE_COLON = re.compile(r"([a-zA-Z0-9]+):")
@@ -21,15 +23,6 @@ TEST_KEYS = {
     "score", "max_score", "status", "name", "name_format", "number", "output", "output_format", "tags", "visibility",
     "extra_data",
 }  # fmt: skip
-
-
-def colon_safe(text: str) -> str:
-    """The text in one line that survives Autolab's substitution: no letter or digit directly before a colon.
-
-    Control characters go too: JSON writes them as an escape that ends in a letter or digit.
-    """
-    plain = "".join(c if c.isprintable() else " " for c in text)
-    return re.sub(r"([a-zA-Z0-9]):", r"\1 :", plain)
 
 
 def everywhere(value: Any) -> Any:

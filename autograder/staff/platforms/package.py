@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import re
 import secrets
 from pathlib import Path
 from typing import Any
 
-from autograder.exercises import EXERCISES
-from autograder.staff.marks import hidden
+from autograder.staff import record
+from autograder.staff.files import as_json
+from autograder.staff.marks.grading import all_exercises
 from autograder.staff.platforms.service.job import LONGEST, MARGIN
 from autograder.staff.platforms.service.wheels import fits
 
 ROOT = Path(__file__).resolve().parents[3]
 # What only students or only staff at home use. Everything else of autograder/ goes along; of staff/, what is named.
 NOT_NEEDED = ("runner.py", "conftest.py", "debugger.py")
-STAFF = ("__init__.py", "record.py", "handins.py", "platforms/__init__.py", "platforms/formats.py")
+STAFF = ("__init__.py", "record.py", "files.py", "handins.py", "platforms/__init__.py", "platforms/formats.py")
 STAFF_FOLDERS = ("isolation", "marks", "platforms/service")
 SEED_FILE = "class_seed.txt"
 Files = dict[str, bytes]
@@ -33,7 +33,7 @@ def configure(parser: argparse.ArgumentParser, limit: float, most: float) -> Non
     parser.add_argument("--out", type=Path, default=Path("dist"), help="folder for the package (default dist)")
     parser.add_argument("--no-hidden", action="store_true", help="leave out the hidden exercises")
     parser.add_argument(
-        "--seed", dest="class_seed", type=int, metavar="N",
+        "--seed", dest="class_seed", type=record.class_seed, metavar="N",
         help=f"secret number behind all seeds (default: the one in DIR/{SEED_FILE}, which is drawn the first time)",
     )  # fmt: skip
     parser.add_argument(
@@ -60,7 +60,7 @@ def settings(options: argparse.Namespace, platform: str, limits: dict[str, float
         )
     if not re.fullmatch(r"[\w./+-]+", options.python):
         raise CannotBuild(f"--python {options.python!r} is no name of a program; give one such as python3.12.")
-    exercises = [*EXERCISES, *([] if options.no_hidden else hidden.EXERCISES)]
+    exercises = all_exercises(hidden=not options.no_hidden)
     return {
         "platform": platform,
         "problems": {exercise.name: exercise.points for exercise in exercises if exercise.points},
@@ -76,7 +76,7 @@ def settings(options: argparse.Namespace, platform: str, limits: dict[str, float
 def class_seed(options: argparse.Namespace) -> int:
     """The given one, or the one kept beside the package, so that the same package can be built again."""
     if options.class_seed is not None:
-        return int(options.class_seed)
+        return options.class_seed
     path = options.out / SEED_FILE
     if path.exists():
         text = path.read_text(encoding="utf-8").strip()
@@ -101,7 +101,7 @@ def contents(config: dict[str, Any], wheels: Path | None, root: Path = ROOT) -> 
     modules = [name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in sorted(files)]
     build = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()[:12]
     config = {**config, "modules": modules, "grader": build}
-    files["config.json"] = (json.dumps(config, indent=1) + "\n").encode()
+    files["config.json"] = as_json(config)
     files.update({f"wheels/{path.name}": path.read_bytes() for path in wheel_files(wheels)})
     return dict(sorted(files.items()))
 

@@ -103,7 +103,7 @@ elementwise(np.fabs, lambda y, x: np.sign(x), of="x")
 explicit(np.conjugate, [lambda g, y, x: np.conj(g)], [lambda t, y, x: np.conj(t)])
 explicit(np.real, [lambda g, y, x: g], [lambda t, y, x: np.real(t)])
 explicit(np.imag, [lambda g, y, x: g * -1j if x.dtype.kind == "c" else 0 * g], [lambda t, y, x: np.imag(t)])
-composite(np.angle, lambda z, deg=False: np.arctan2(np.imag(z), np.real(z)) * (1 / DEGREE if deg else 1))
+composite(np.angle, lambda z, deg=False: _angle(z) * (1 / DEGREE) if deg else _angle(z))
 composite(np.real_if_close, lambda a, tol=100: np.real(a) if np.isrealobj(np.real_if_close(plain(a), tol)) else a)
 elementwise(np.copysign, lambda y, a, b: np.sign(a) * np.copysign(1, plain(b)).astype(y.dtype), None)
 elementwise(np.heaviside, None, lambda y, a, b: plain(a) == 0)
@@ -184,6 +184,10 @@ def _piecewise(x: Any, condlist: Any, funclist: Any) -> Any:
 def _at_least_double(x: Any) -> Any:
     x = x if type(x) is Traced else np.asarray(x)
     return x if x.dtype.kind == "c" else x.astype(np.float64)
+
+
+def _angle(z: Any) -> Any:
+    return np.arctan2(np.imag(z), np.real(z))
 
 
 def _below(a: Any, y: Any) -> Any:

@@ -57,7 +57,7 @@ class Identity(Activation):
 
     ### STUB def forward(self, x: np.ndarray) -> np.ndarray
     ### DOC Compute, keep in self.state, record.
-    ### TODO x as an array of its own.
+    ### TODO the input as an array of its own.
     ### END SOLUTION
 
 
@@ -106,7 +106,7 @@ class ReLU(Activation):
 
     ### STUB def forward(self, x: np.ndarray) -> np.ndarray
     ### DOC Compute, keep in self.state, record.
-    ### TODO x itself must not change.
+    ### TODO the input itself must not change.
     ### END SOLUTION
 
 

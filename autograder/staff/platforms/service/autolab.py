@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograder.archives import shown
 from autograder.staff.platforms.formats import one_line
-from autograder.staff.platforms.service.text import clean, decisive, report
+from autograder.staff.platforms.service.text import decisive, report
 
 MOST_OF_A_HINT = 400
 
@@ -44,7 +45,7 @@ def feedback_line(view: dict[str, Any]) -> str:
 
 
 def _entry(passed: bool, hint: str) -> dict[str, Any]:
-    return {"passed": True} if passed else {"passed": False, "hint": clean(hint, MOST_OF_A_HINT)}
+    return {"passed": True} if passed else {"passed": False, "hint": shown(hint, MOST_OF_A_HINT)}
 
 
 def _hint(check: dict[str, Any]) -> str:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograder.archives import shown
 from autograder.staff.platforms.service.limits import Verdict
-from autograder.staff.platforms.service.text import about, clean, feedback, table
+from autograder.staff.platforms.service.text import about, feedback, table
 
 
 def results(view: dict[str, Any], config: dict[str, Any], note: str = "") -> dict[str, Any]:
     """The results for what a student may see of a record (record.student_view)."""
     top = [note] if note else []
     if view["status"] == "unreadable":
-        top.append(f"Your submission cannot be graded: {clean(view['reason'], 1000)}")
+        top.append(f"Your submission cannot be graded: {shown(view['reason'], 1000)}")
     # The table holds the hidden marks, so it is left to the tests where these are not shown at once.
-    shown = config["hidden_visibility"] == "visible" or not any(e["hidden"] for e in view["exercises"])
-    lines = [*top, *(table(view) if shown else []), *about(view)]
+    shows_marks = config["hidden_visibility"] == "visible" or not any(e["hidden"] for e in view["exercises"])
+    lines = [*top, *(table(view) if shows_marks else []), *about(view)]
     result: dict[str, Any] = {
         "tests": [_test(view, exercise, number, config) for number, exercise in enumerate(view["exercises"], 1)],
         "execution_time": round(float(view["seconds"]), 3),
@@ -54,11 +55,22 @@ def _test(view: dict[str, Any], exercise: dict[str, Any], number: int, config: d
     }
 
 
-def not_graded(verdict: Verdict, possible: float) -> dict[str, Any]:
-    """The results of a submission that came too soon: the last graded one's score, and when the next one counts."""
+def not_graded(verdict: Verdict, config: dict[str, Any]) -> dict[str, Any]:
+    """The results of a submission that came too soon: the last graded one's score, and when the next one counts.
+
+    The score is that of a test with the visibility of the hidden exercises, whose marks are in it: a score at the top
+    would show students the total that they don't see otherwise.
+    """
     assert verdict.score is not None
-    return {
+    possible = sum(config["problems"].values())
+    test = {
+        "name": "The last graded submission",
         "score": min(max(verdict.score, 0.0), possible),
+        "max_score": possible,
+        "visibility": config["hidden_visibility"] if config["hidden"] else "visible",
+    }
+    return {
+        "tests": [test],
         "execution_time": 0.0,
         "output": verdict.note,
         "output_format": "text",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
 import importlib
 import json
 import sys
@@ -21,7 +20,6 @@ from typing import Any
 
 HOME = Path(__file__).resolve().parents[4]
 CONFIG, MARKER, TOP, TAR = "config.json", ".mytorch-grader", "mytorch-grader", "autograde.tar"
-ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 PUBLIC = "autograder/exercises.py"
 # Seconds for the grader to start and to print, which the submission does not get.
 MARGIN = 15.0
@@ -48,8 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
     # Whatever this machine's language is: the platforms read UTF-8.
     sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     try:
-        protect()
         sys.path.insert(0, str(HOME))
+        protect()
         if options.site:
             sys.path.insert(1, str(options.site))
         need_numpy()
@@ -72,10 +70,11 @@ def main(arguments: list[str] | None = None) -> int:
 def protect() -> None:
     """On Linux: not to outlive start.py, and not to be read through /proc by a process of the same user."""
     if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            libc = ctypes.CDLL(None)
-            libc.prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG
-            libc.prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
+        from autograder.staff.isolation import linux
+
+        for measure in (linux.die_with_parent, linux.hide_memory):
+            with contextlib.suppress(OSError):
+                measure()
 
 
 def need_numpy() -> None:
@@ -90,6 +89,7 @@ def need_numpy() -> None:
 
 def run(options: argparse.Namespace) -> bytes:
     """Grade, and render for the platform; what the platform would not take is an error of ours."""
+    from autograder.staff.files import as_json
     from autograder.staff.platforms import formats
     from autograder.staff.platforms.service import autolab, gradescope, limits
     from autograder.staff.record import student_view
@@ -100,22 +100,18 @@ def run(options: argparse.Namespace) -> bytes:
         verdict = limits.judge_limit(read_metadata(options.root), config["most"], config["hours"])
         note = verdict.note
         if not verdict.graded:
-            return _json(gradescope.not_graded(verdict, sum(config["problems"].values())))
+            return as_json(gradescope.not_graded(verdict, config))
     view = student_view(grade_one(options, config))
     if options.platform == "autolab":
         output = autolab.render(view, config)
         wrong = formats.autolab_problems(output, list(config["problems"]), columns=1 if config["scoreboard"] else 0)
     else:
         results = gradescope.results(view, config, note)
-        output = _json(results)
+        output = as_json(results)
         wrong = formats.gradescope_problems(results, sum(config["problems"].values()))
     if wrong:
         raise CannotFinish(f"the results are not in the platform's format ({wrong[0]})")
     return output
-
-
-def _json(results: dict[str, Any]) -> bytes:
-    return (json.dumps(results, indent=1, allow_nan=False) + "\n").encode()
 
 
 def read_metadata(root: Path) -> Any:
@@ -194,8 +190,8 @@ def grade_one(options: argparse.Namespace, config: dict[str, Any]) -> Any:
     import_all(config)
     from autograder.archives import CannotGrade, write
     from autograder.staff.isolation.sandbox import Limits, Sandbox
-    from autograder.staff.marks.grading import grade_submission
-    from autograder.staff.record import UNREADABLE, seeds_for
+    from autograder.staff.marks.grading import grade_submission, without_marks
+    from autograder.staff.record import UNREADABLE, blank, seeds_for
 
     started = time.monotonic()
     source = options.root / (config["handin"] if options.platform == "autolab" else "submission")
@@ -206,7 +202,8 @@ def grade_one(options: argparse.Namespace, config: dict[str, Any]) -> Any:
         level = list(sandbox.level)
         if options.platform == "autolab":
             level.append("grader's files left in place" if options.keep else forget(options.root))
-        record = blank(config, source.name, level)
+        record = blank(source=source.name, grader=config["grader"], possible=sum(config["problems"].values()))
+        record["level"], record["exercises"] = level, without_marks(config["hidden"])
         opened = open_submission(source)
         record["digest"] = opened.digest
         record["seed"], record["hidden_seed"] = seeds = seeds_for(config["class_seed"], opened.digest)
@@ -229,31 +226,9 @@ def grade_one(options: argparse.Namespace, config: dict[str, Any]) -> Any:
     return {**record, **graded, "seconds": round(time.monotonic() - started, 3)}
 
 
-def blank(config: dict[str, Any], source: str, level: list[str]) -> Any:
-    """The record of a submission before anything of it has run: no marks in any exercise."""
-    from autograder.exercises import EXERCISES
-    from autograder.staff.marks import hidden
-    from autograder.staff.record import FORMAT, GRADED, ExerciseRecord
-
-    def row(exercise: Any, is_hidden: bool) -> ExerciseRecord:
-        hint = hidden.HINTS[exercise.name] if is_hidden else ""
-        return {
-            "name": exercise.name, "points": exercise.points, "earned": 0.0, "hidden": is_hidden, "passed": False,
-            "hint": hint, "seconds": 0.0,
-        }  # fmt: skip
-
-    rows = [row(exercise, False) for exercise in EXERCISES]
-    rows += [row(exercise, True) for exercise in hidden.EXERCISES if config["hidden"]]
-    return {
-        "format": FORMAT, "student": "", "version": 0, "source": source, "digest": "", "grader": config["grader"],
-        "seed": 0, "hidden_seed": 0, "level": level, "status": GRADED, "reason": "", "started": "", "seconds": 0.0,
-        "notes": [], "exercises": rows, "checks": [], "total": 0.0, "possible": sum(row["points"] for row in rows),
-    }  # fmt: skip
-
-
 def open_submission(source: Path) -> Any:
     """The hand-in's digest and code (handins.Opened): of an archive, or of a folder with the code or a single archive."""
-    from autograder.staff.handins import open_handin
+    from autograder.staff.handins import is_archive, open_handin
 
     if source.is_symlink() or not source.exists():
         raise CannotFinish(
@@ -261,7 +236,7 @@ def open_submission(source: Path) -> Any:
         )
     opened = open_handin(source)
     if source.is_dir() and not opened.digest:
-        archives = sorted(path for path in source.iterdir() if path.name.lower().endswith(ARCHIVES))
+        archives = sorted(path for path in source.iterdir() if is_archive(path.name))
         named = [path for path in archives if path.name == "handin.tar"] or archives
         if len(named) == 1:
             opened = open_handin(named[0])

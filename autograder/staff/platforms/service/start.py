@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
 import json
 import os
 import signal
@@ -41,10 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
     # Whatever this machine's language is: the platforms read UTF-8.
     sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     root = options.root.resolve()
-    protect()
+    sys.path.insert(0, str(HOME))
     try:
+        protect()
         if options.platform == "gradescope":
             close_folders(root)
+        # Imported before any of it runs: our files may be deleted then.
+        from autograder.staff.files import replace_file
+
         config = json.loads((HOME / CONFIG).read_text(encoding="utf-8"))
         with unpacked_wheels(root, config) as site:
             command = [sys.executable, "-I", "-B", str(HERE / "job.py"), options.platform, "--root", str(root)]
@@ -52,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
             command += ["--keep"] if options.keep else []
             output = watched(command, float(config["limit"]), show_errors=options.platform == "gradescope")
         if options.platform == "gradescope":
-            write_whole(root / "results" / "results.json", output)
+            replace_file(root / "results" / "results.json", output)
         else:
             sys.stdout.buffer.write(output)
             sys.stdout.buffer.flush()
@@ -68,11 +71,11 @@ def main(arguments: list[str] | None = None) -> int:
 def protect() -> None:
     """On Linux: end with the shell; no process of the same user reads this one's memory; orphans come to this one."""
     if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            libc = ctypes.CDLL(None)
-            libc.prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG
-            libc.prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
-            libc.prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+        from autograder.staff.isolation import linux
+
+        for measure in (linux.die_with_parent, linux.hide_memory, linux.adopt_orphans):
+            with contextlib.suppress(OSError):
+                measure()
 
 
 def close_folders(root: Path) -> None:
@@ -95,7 +98,6 @@ def unpacked_wheels(root: Path, config: dict[str, Any]) -> Iterator[Path | None]
     if config["platform"] != "autolab" or not wheels.is_dir():
         yield None
         return
-    sys.path.insert(0, str(HOME))
     from autograder.staff.platforms.service.wheels import NoWheel, unpack
 
     with tempfile.TemporaryDirectory(prefix="mytorch-site-", dir=root, ignore_cleanup_errors=True) as site:
@@ -164,18 +166,6 @@ def descendants() -> list[int]:
         found += children
         look += children
     return found
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Put the file there at once: a reader sees all of it or none."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(beside, path)
 
 
 if __name__ == "__main__":

@@ -4,35 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograder.archives import shown
+from autograder.report import table_row
+
+# Characters of a line; bytes of an exercise and of all.
 MOST_OF_A_LINE = 300
 MOST_OF_AN_EXERCISE = 12_000
 MOST = 200_000
 
 
-def clean(line: str, most: int = MOST_OF_A_LINE) -> str:
-    """One line without control characters: they came from a submission and could move a terminal's cursor."""
-    line = "".join(c if c.isprintable() else " " for c in line)
-    return line if len(line) <= most else line[: most - 4] + " ..."
-
-
-def marks(value: float) -> str:
-    return f"{value:g}"
-
-
 def table(view: dict[str, Any]) -> list[str]:
     """One line per exercise, and the total."""
-    lines = []
-    for exercise in view["exercises"]:
-        if exercise["points"]:
-            worth = f"{marks(exercise['earned']):>5} / {marks(exercise['points']):<5}"
-        else:
-            worth = "   practice  "
-        lines.append(f"  {exercise['name']:<30}{worth} {remark(view, exercise)}".rstrip())
-    return [*lines, f"  {'Total':<30}{marks(view['total']):>5} / {marks(view['possible'])}"]
+    lines = [table_row(e["name"], e["earned"], e["points"], remark(view, e)) for e in view["exercises"]]
+    return [*lines, table_row("Total", view["total"], view["possible"], "")]
 
 
 def remark(view: dict[str, Any], exercise: dict[str, Any]) -> str:
     """How the exercise went, in a few words."""
+    if view["status"] == "unreadable":
+        return "not graded"
     if exercise["passed"]:
         return "all passed"
     if exercise["hidden"]:
@@ -52,14 +42,16 @@ def feedback(view: dict[str, Any], exercise: dict[str, Any]) -> list[str]:
     """What to look at in one exercise; of a hidden one, its general hint alone. What repeats itself is said once."""
     if exercise["passed"]:
         return []
+    if view["status"] == "unreadable":
+        return ["not graded"]
     if exercise["hidden"]:
-        return [f"  {exercise['name']}: {clean(exercise['hint'])}"]
+        return [f"  {exercise['name']}: {shown(exercise['hint'], MOST_OF_A_LINE)}"]
     lines: list[str] = []
     said: set[str] = set()
     for check in decisive(view, exercise):
         if check["status"] == "passed":
             continue
-        name, *rest = [clean(line) for line in check["feedback"].splitlines()] or [exercise["name"]]
+        name, *rest = [shown(line, MOST_OF_A_LINE) for line in check["feedback"].splitlines()] or [exercise["name"]]
         reason = " ".join(line.strip() for line in rest)
         if check["status"] in ("todo", "blocked", "not run"):
             if reason not in said:
@@ -73,10 +65,10 @@ def feedback(view: dict[str, Any], exercise: dict[str, Any]) -> list[str]:
 
 
 def bounded(lines: list[str], most: int) -> list[str]:
-    """As many lines as fit into a number of characters."""
+    """As many lines as fit into a number of bytes, in which the platforms count."""
     kept: list[str] = []
     for line in lines:
-        most -= len(line) + 1
+        most -= len(line.encode("utf-8", "replace")) + 1
         if most < 0:
             return [*kept, "  (more was left out; mend this first)"]
         kept.append(line)
@@ -84,9 +76,11 @@ def bounded(lines: list[str], most: int) -> list[str]:
 
 
 def about(view: dict[str, Any]) -> list[str]:
-    """What helps to repeat the grading: notes, seed, isolation."""
+    """What helps to repeat the grading: notes, seed, isolation. Where nothing was graded, there is nothing to repeat."""
+    if view["status"] == "unreadable":
+        return [shown(note, MOST_OF_A_LINE) for note in view["notes"]]
     return [
-        *(clean(note) for note in view["notes"]),
+        *(shown(note, MOST_OF_A_LINE) for note in view["notes"]),
         f"The open exercises were given arrays of their own; python autograder/runner.py --seed {view['seed']} repeats them.",
         f"Isolation: {', '.join(view['level']) or 'none'}. Submission {view['digest'][:12]}.",
     ]
@@ -95,7 +89,7 @@ def about(view: dict[str, Any]) -> list[str]:
 def report(view: dict[str, Any]) -> list[str]:
     """Everything, in the order in which it is read."""
     if view["status"] == "unreadable":
-        return bounded([f"Your submission cannot be graded: {clean(view['reason'], 1000)}", "", *table(view)], MOST)
+        return bounded([f"Your submission cannot be graded: {shown(view['reason'], 1000)}", "", *table(view)], MOST)
     lines = [*table(view), ""]
     parts = [part for exercise in view["exercises"] if exercise["points"] and (part := feedback(view, exercise))]
     if parts:
