@@ -1,0 +1,107 @@
+"""The filter of system calls, instruction by instruction, and the files that it keeps from a submission."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from autograder.staff.isolation import syscalls
+from autograder.staff.isolation.sandbox import Limits, Sandbox
+from tests.autograder.test_isolation import run
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="isolation needs fork")
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filter_decides_as_its_table_says(machine: str) -> None:
+    """The program, run by a small interpreter of the instructions that it uses."""
+    column, audit = syscalls.ARCHITECTURES[machine]
+
+    def decide(
+        number: int, first: int = 0, second: int = 0, third: int = 0, architecture: int = audit, reading: bool = False
+    ) -> int:
+        data = {0: number, 4: architecture, 16: first, 24: second, 32: third}
+        position, value, lines = 0, 0, syscalls.program(machine, reading)
+        while True:
+            code, yes, no, k = lines[position]
+            position += 1
+            if code == syscalls.LOAD:
+                value = data[k]
+            elif code == syscalls.AND:
+                value &= k
+            elif code == syscalls.RETURN:
+                return k
+            else:
+                met = value == k if code == syscalls.EQUAL else value >= k
+                position += yes if met else no
+
+    permitted, refused = syscalls.ALLOW, syscalls.ERROR | 1
+    by_command = (syscalls.FCNTL[column], syscalls.IOCTL[column])
+    for number in syscalls._numbers(syscalls.ALLOWED, column):
+        assert decide(number) == permitted or number in by_command
+    for number in syscalls._numbers(syscalls.REFUSED, column):
+        assert decide(number) == refused
+    assert decide(syscalls.CLONE[column], 0x3D0F00) == permitted
+    assert decide(syscalls.CLONE[column], 17) == refused
+    assert decide(syscalls.PRLIMIT64[column], 0) == permitted
+    assert decide(syscalls.PRLIMIT64[column], 1) == refused
+    # Copies and flags of descriptors; no owners of signals (8, 15), locks (6), leases (1024), notifications (1026).
+    for command in (0, 1, 2, 3, 4, 1030):
+        assert decide(syscalls.FCNTL[column], 3, command) == permitted
+    for command in (5, 6, 7, 8, 10, 15, 36, 37, 1024, 1026, 1031, 1033):
+        assert decide(syscalls.FCNTL[column], 3, command) == refused
+    # Is it a terminal; no keys typed into one (TIOCSTI), no flags of files, no subvolumes.
+    assert decide(syscalls.IOCTL[column], 3, 0x5401) == permitted
+    for command in (0x5412, 0x40086602, 0x5000940E, 0x40806685, 0xC0045877):
+        assert decide(syscalls.IOCTL[column], 3, command) == refused
+    for call, place in syscalls.OPEN[column]:
+        for flags in (os.O_WRONLY, os.O_RDWR, os.O_CREAT, os.O_TRUNC, os.O_WRONLY | os.O_CREAT | os.O_TRUNC):
+            given = {"second" if place == 1 else "third": flags | os.O_CLOEXEC}
+            assert decide(call, **given) == permitted
+            assert decide(call, **given, reading=True) == refused
+        assert (
+            decide(call, third=os.O_CLOEXEC | os.O_DIRECTORY if place == 2 else os.O_WRONLY, reading=True) == permitted
+        )
+    assert decide(435) == decide(435, reading=True) == syscalls.ERROR | 38
+    assert decide(0, architecture=0x40000003) == syscalls.KILL
+    assert decide(syscalls.X32 + 1) == syscalls.KILL
+
+
+EMPTIER = """
+import os
+for flags in (os.O_WRONLY | os.O_TRUNC, os.O_RDONLY | os.O_TRUNC):
+    try: os.open(PATH, flags)
+    except OSError: pass
+for act in (os.unlink, os.rmdir, lambda p: os.rename(p, p + "x"), lambda p: os.truncate(p, 0), lambda p: os.chmod(p, 0)):
+    try: act(PATH)
+    except OSError: pass
+try: os.open(PATH + ".new", os.O_CREAT | os.O_WRONLY)
+except OSError: pass
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only another user keeps files from being removed")
+@pytest.mark.parametrize(
+    "without", [[], ["seccomp"], ["landlock"], ["landlock", "namespaces", "uid"], ["landlock", "uid"]], ids=str
+)
+def test_no_file_of_ours_is_emptied_or_removed(tmp_path: Path, without: list[str]) -> None:
+    """A file can be emptied although none may have a size, also where submissions run as the grader's own user."""
+    path = tmp_path / "records" / "alice.json"
+    path.parent.mkdir()
+    path.write_text("all the marks")
+    # As /tmp is: who may write there leaves a message to the next one, if only in a name.
+    path.parent.chmod(0o777)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    with Sandbox(Limits(start=2.0), without) as sandbox:
+        if not {"few system calls", "own user", "file system closed"} & set(sandbox.level):
+            pytest.skip(f"nothing protects files here: {sandbox.level}")
+        frames = run(sandbox, tmp_path / "handin", EMPTIER.replace("PATH", repr(str(path))))
+    assert [f["status"] for f in frames] == ["ok"]
+    # Landlock alone leaves modes to the owner.
+    path.chmod(0o600)
+    assert path.read_text() == "all the marks"
+    assert os.listdir(path.parent) == [path.name]
