@@ -173,6 +173,43 @@ def test_what_a_submission_looks_for_is_not_there(
     assert found(sandboxes[level], tmp_path, expression).endswith("Error")
 
 
+EMPTIER = """
+import os
+for flags in (os.O_WRONLY | os.O_TRUNC, os.O_RDONLY | os.O_TRUNC):
+    try: os.open(PATH, flags)
+    except OSError: pass
+for act in (os.unlink, os.rmdir, lambda p: os.rename(p, p + "x"), lambda p: os.truncate(p, 0), lambda p: os.chmod(p, 0)):
+    try: act(PATH)
+    except OSError: pass
+try: os.open(PATH + ".new", os.O_CREAT | os.O_WRONLY)
+except OSError: pass
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only another user keeps files from being removed")
+@pytest.mark.parametrize(
+    "without", [[], ["seccomp"], ["landlock"], ["landlock", "namespaces", "uid"], ["landlock", "uid"]], ids=str
+)
+def test_no_file_of_ours_is_emptied_or_removed(tmp_path: Path, without: list[str]) -> None:
+    """A file can be emptied although none may have a size, also where submissions run as the grader's own user."""
+    path = tmp_path / "records" / "alice.json"
+    path.parent.mkdir()
+    path.write_text("all the marks")
+    # As /tmp is: who may write there leaves a message to the next one, if only in a name.
+    path.parent.chmod(0o777)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    with Sandbox(Limits(start=2.0), without) as sandbox:
+        if not {"few system calls", "own user", "file system closed"} & set(sandbox.level):
+            pytest.skip(f"nothing protects files here: {sandbox.level}")
+        frames = run(sandbox, tmp_path / "handin", EMPTIER.replace("PATH", repr(str(path))))
+    assert [f["status"] for f in frames] == ["ok"]
+    # Landlock alone leaves modes to the owner.
+    path.chmod(0o600)
+    assert path.read_text() == "all the marks"
+    assert os.listdir(path.parent) == [path.name]
+
+
 def test_the_environment_is_ours(
     sandboxes: dict[str, Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +221,30 @@ def test_the_environment_is_ours(
         "HOME", "LANG", "LC_CTYPE", "PATH", "TMPDIR", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
         "VECLIB_MAXIMUM_THREADS",
     }  # fmt: skip
+
+
+LEAVER = """
+import os
+home = os.environ["HOME"]
+acts = [
+    lambda: os.makedirs(home + "/a/b/c/d"),
+    lambda: os.symlink("all my solutions", home + "/link"),
+    lambda: os.close(os.open(home + "/file", os.O_CREAT)),
+    *(lambda name=name: os.chmod(home + name, 0) for name in ("/a/b/c", "/a/b", "/a")),
+]
+for act in acts:
+    try: act()
+    except OSError: pass
+"""
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_nothing_is_left_for_the_next_one(sandboxes: dict[str, Sandbox], tmp_path: Path, level: str) -> None:
+    assert run(sandboxes[level], tmp_path / "one", LEAVER)[0]["status"] == "ok"
+    assert (
+        run(sandboxes[level], tmp_path / "other", "import os\nassert not os.listdir(os.environ['HOME'])\n")[0]["status"]
+        == "ok"
+    )
 
 
 def test_one_sandbox_is_closed_to_the_other(sandboxes: dict[str, Sandbox], tmp_path: Path) -> None:
@@ -368,9 +429,11 @@ def test_the_filter_decides_as_its_table_says(machine: str) -> None:
     """The program, run by a small interpreter of the instructions that it uses."""
     column, audit = syscalls.ARCHITECTURES[machine]
 
-    def decide(number: int, first: int = 0, second: int = 0, architecture: int = audit) -> int:
-        data = {0: number, 4: architecture, 16: first, 24: second}
-        position, value, lines = 0, 0, syscalls.program(machine)
+    def decide(
+        number: int, first: int = 0, second: int = 0, third: int = 0, architecture: int = audit, reading: bool = False
+    ) -> int:
+        data = {0: number, 4: architecture, 16: first, 24: second, 32: third}
+        position, value, lines = 0, 0, syscalls.program(machine, reading)
         while True:
             code, yes, no, k = lines[position]
             position += 1
@@ -403,6 +466,14 @@ def test_the_filter_decides_as_its_table_says(machine: str) -> None:
     assert decide(syscalls.IOCTL[column], 3, 0x5401) == permitted
     for command in (0x5412, 0x40086602, 0x5000940E, 0x40806685, 0xC0045877):
         assert decide(syscalls.IOCTL[column], 3, command) == refused
-    assert decide(435) == syscalls.ERROR | 38
+    for call, place in syscalls.OPEN[column]:
+        for flags in (os.O_WRONLY, os.O_RDWR, os.O_CREAT, os.O_TRUNC, os.O_WRONLY | os.O_CREAT | os.O_TRUNC):
+            given = {"second" if place == 1 else "third": flags | os.O_CLOEXEC}
+            assert decide(call, **given) == permitted
+            assert decide(call, **given, reading=True) == refused
+        assert (
+            decide(call, third=os.O_CLOEXEC | os.O_DIRECTORY if place == 2 else os.O_WRONLY, reading=True) == permitted
+        )
+    assert decide(435) == decide(435, reading=True) == syscalls.ERROR | 38
     assert decide(0, architecture=0x40000003) == syscalls.KILL
     assert decide(syscalls.X32 + 1) == syscalls.KILL

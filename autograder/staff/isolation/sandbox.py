@@ -94,9 +94,9 @@ class Sandbox:
     def close(self) -> None:
         """End the warm process and all below it, and remove what was written."""
         self._stop()
-        for path in (self._folder / "slot").rglob("*"):
-            if path.is_dir() and not path.is_symlink():
-                path.chmod(0o755)
+        for name in ("slot", "home"):
+            if (self._folder / name).is_dir():
+                _make_writable(self._folder / name)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def run_scenarios(
@@ -216,6 +216,7 @@ class Sandbox:
 
     def _copy(self, folder: Path) -> Path:
         """A copy of the submission that can only be read; made anew for each process that could have changed it."""
+        self._tidy()
         copy = self._folder / "slot" / "submission"
         files = [path for part in GRADED for path in sorted((folder / part).rglob("*.py"))]
         files = [path for path in files if path.is_file() and not path.is_symlink()]
@@ -236,6 +237,15 @@ class Sandbox:
                 path.chmod(0o555)
         self._copied = state
         return copy
+
+    def _tidy(self) -> None:
+        """An empty HOME. Names and links can be left there where neither Landlock nor another user keeps them out."""
+        for path in (self._folder / "home").iterdir():
+            if path.is_dir() and not path.is_symlink():
+                _make_writable(path)
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
     def _run(self, job: bytes, token: str, count: int, limit: float, seconds: float) -> list[dict[str, Any]]:
         # No pipe: whoever runs as our user can open a pipe anew through /proc, to read what is meant for us.
@@ -369,10 +379,12 @@ class _Reader:
 
 
 def _make_writable(folder: Path) -> None:
+    """From the top down, each folder before it is looked into, whatever its modes were."""
     folder.chmod(0o755)
-    for path in folder.rglob("*"):
-        if path.is_dir() and not path.is_symlink():
-            path.chmod(0o755)
+    for top, folders, _ in os.walk(folder):
+        for path in (Path(top, name) for name in folders):
+            if not path.is_symlink():
+                path.chmod(0o755)
 
 
 def _how(code: int) -> str:

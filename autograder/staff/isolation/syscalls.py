@@ -49,6 +49,9 @@ FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030)
 # Of ioctl: whether it is a terminal and of which size, how much there is to read, and flags of the descriptor. Not what file
 # systems offer beside these, which an owner may use on files that he opened for reading alone.
 IOCTL_COMMANDS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
+# open and openat, each with the place of its flags: O_WRONLY, O_RDWR, O_CREAT and O_TRUNC.
+OPEN = {0: ((2, 1), (257, 2)), 1: ((56, 2),)}
+WRITING = 0x1 | 0x2 | 0x40 | 0x200
 
 LOAD, EQUAL, AT_LEAST, AND, RETURN = 0x20, 0x15, 0x35, 0x54, 0x06
 ALLOW, ERROR, KILL = 0x7FFF0000, 0x00050000, 0x80000000
@@ -68,8 +71,11 @@ def _numbers(table: str, column: int) -> list[int]:
     return sorted(int(entry[1 + column]) for entry in entries if entry[1 + column])
 
 
-def program(machine: str = "") -> list[Instruction]:
-    """The filter for a kind of processor (default: this one). Raises OSError for one that is not known."""
+def program(machine: str = "", reading_only: bool = False) -> list[Instruction]:
+    """The filter for a kind of processor (default: this one). Raises OSError for one that is not known.
+
+    reading_only: no file can be opened for writing, emptied or made, wherever it lies (not even /dev/null).
+    """
     machine = machine or platform.machine()
     if machine not in ARCHITECTURES:
         raise OSError(errno.ENOSYS, f"no list of system calls for {machine}")
@@ -101,8 +107,14 @@ def program(machine: str = "") -> list[Instruction]:
         lines += [(EQUAL, 0, count + 3, call[column]), (LOAD, 0, 0, _argument(1))]
         lines += [(EQUAL, count - position, 0, command) for position, command in enumerate(commands)]
         lines += [refuse, allow]
+    by_argument = {FCNTL[column], IOCTL[column]}
+    if reading_only:
+        for number, place in OPEN[column]:
+            by_argument.add(number)
+            lines += [(EQUAL, 0, 5, number), (LOAD, 0, 0, _argument(place)), (AND, 0, 0, WRITING)]
+            lines += [(EQUAL, 1, 0, 0), refuse, allow]
     for table, answer in ((ALLOWED, allow), (REFUSED, refuse)):
         for number in _numbers(table, column):
-            if number not in (FCNTL[column], IOCTL[column]):
+            if number not in by_argument:
                 lines += [(EQUAL, 0, 1, number), answer]
     return [*lines, (RETURN, 0, 0, ERROR | errno.ENOSYS)]
