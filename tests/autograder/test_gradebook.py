@@ -24,18 +24,19 @@ def record(student: str = "a@x.edu", marks: float = 8.5, **changes: Any) -> Reco
     return {**made, **changes}  # type: ignore[typeddict-item, return-value]
 
 
-def book(path: Path, *rows: tuple[Record | None, str, int, bool]) -> list[dict[str, str]]:
+def book(path: Path, *rows: tuple[Record | None, str, int, bool, str]) -> list[dict[str, str]]:
     write_gradebook(path / "gradebook.csv", lambda: iter(rows), ["Open"])
     with open(path / "gradebook.csv", encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def test_marks_are_numbers(tmp_path: Path) -> None:
-    (row,) = book(tmp_path, (record(), "a@x.edu", 2, True))
+    (row,) = book(tmp_path, (record(), "a@x.edu", 2, True, "feedback/a@x.edu.html"))
     assert row == {
         "student": "a@x.edu", "version": "2", "counts": "yes", "status": "graded", "total": "8.5", "possible": "10",
         "Open": "6", "Hidden": "2.5", "hidden total": "2.5", "hidden possible": "4", "seconds": "1.25",
         "level": "process, limits", "source": "a@x.edu_2_handin.tar", "digest": "d1", "notes": "",
+        "feedback": "feedback/a@x.edu.html",
     }  # fmt: skip
     assert (tmp_path / "gradebook.csv").read_bytes().startswith(b"\xef\xbb\xbfstudent")
     assert [p.name for p in tmp_path.iterdir()] == ["gradebook.csv"]
@@ -45,10 +46,10 @@ def test_what_has_no_mark(tmp_path: Path) -> None:
     nothing: dict[str, Any] = {"exercises": [], "checks": [], "total": 0.0}
     rows = book(
         tmp_path,
-        (record("bad", status=UNREADABLE, reason="no archive", **nothing), "bad", 1, True),
-        (record("bug", status=GRADER_ERROR, reason="ours", **nothing), "bug", 1, True),
-        (None, "new", 1, False),
-        (record("full", 10), "full", 1, True),
+        (record("bad", status=UNREADABLE, reason="no archive", **nothing), "bad", 1, True, ""),
+        (record("bug", status=GRADER_ERROR, reason="ours", **nothing), "bug", 1, True, ""),
+        (None, "new", 1, False, ""),
+        (record("full", 10), "full", 1, True, ""),
     )
     assert [row["total"] for row in rows] == ["0", GRADER_ERROR, "", "10"]
     assert [row["Open"] for row in rows] == ["0", "", "", "6"]
@@ -65,8 +66,8 @@ def test_practice_has_no_column_and_all_rows_one_sum_of_hidden_marks(tmp_path: P
     graded["exercises"].append(practice)  # type: ignore[arg-type]
     rows = book(
         tmp_path,
-        (graded, "full", 1, True),
-        (record("bad", status=UNREADABLE, reason="no archive", **nothing), "bad", 1, True),
+        (graded, "full", 1, True, ""),
+        (record("bad", status=UNREADABLE, reason="no archive", **nothing), "bad", 1, True, ""),
     )
     assert "MLP" not in rows[0]
     assert [row["hidden possible"] for row in rows] == ["4", "4"]
@@ -80,7 +81,7 @@ EVIL = [
 
 @pytest.mark.parametrize("evil", EVIL)
 def test_no_cell_is_a_formula(evil: str, tmp_path: Path) -> None:
-    rows = book(tmp_path, (record(evil, source=evil, notes=[evil], reason=evil), evil, 1, True))
+    rows = book(tmp_path, (record(evil, source=evil, notes=[evil], reason=evil), evil, 1, True, ""))
     assert len(rows) == 1
     for key in ("student", "source", "notes"):
         # Whatever a program splits at, also in a locale with another separator: no piece begins a formula.
@@ -92,7 +93,7 @@ def test_no_cell_is_a_formula(evil: str, tmp_path: Path) -> None:
 
 def test_cells_of_any_kind_stay_in_their_row(tmp_path: Path) -> None:
     odd = ['a"b', "a,b", "a\r\nb", "a\0b", "\x1b[31mred", "\udce9", "数学", "x" * 100_000]
-    rows = book(tmp_path, *((record(name), name, 1, True) for name in odd))
+    rows = book(tmp_path, *((record(name), name, 1, True, "") for name in odd))
     assert len(rows) == len(odd)
     assert all(None not in row and row["total"] == "8.5" for row in rows)
     assert rows[0]["student"] == 'a"b'

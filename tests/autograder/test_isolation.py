@@ -340,6 +340,29 @@ def test_scenarios_run_and_stop_at_the_time_limit(sandboxes: dict[str, Sandbox],
     assert time.monotonic() - start < 2
 
 
+@pytest.mark.parametrize("level", ["all", "no namespaces", "limits alone"])
+def test_how_a_process_ended_is_told(sandboxes: dict[str, Sandbox], tmp_path: Path, level: str) -> None:
+    for code, words in (
+        ("import os; os._exit(3)", "exit code 3"),
+        ("import ctypes; ctypes.string_at(0)", "segmentation"),
+    ):
+        assert words in run(sandboxes[level], tmp_path, code + "\n")[-1]["text"]
+
+
+def test_whoever_waits_for_a_processor_in_vain_gets_another_chance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sandbox(Limits(start=0.5)) as sandbox:
+        runs = []
+        once = sandbox._run
+        monkeypatch.setattr(sandbox, "_run", lambda *arguments: runs.append(1) or once(*arguments))
+        for busy, expected in ((False, 1), (True, 2)):
+            monkeypatch.setattr("autograder.staff.isolation.sandbox.overloaded", lambda busy=busy: busy)
+            runs.clear()
+            assert run(sandbox, tmp_path, "import time\ntime.sleep(100)\n")[-1]["status"] == "time"
+            assert len(runs) == expected
+
+
 def test_a_dead_warm_process_is_replaced(tmp_path: Path) -> None:
     with Sandbox() as sandbox:
         assert sandbox._warm is not None

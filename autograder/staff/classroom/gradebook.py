@@ -14,12 +14,12 @@ from autograder.staff.files import replace_file
 from autograder.staff.record import GRADED, GRADER_ERROR, Record
 
 BEFORE = ["student", "version", "counts", "status", "total", "possible"]
-AFTER = ["hidden total", "hidden possible", "seconds", "level", "source", "digest", "notes"]
+AFTER = ["hidden total", "hidden possible", "seconds", "level", "source", "digest", "feedback", "notes"]
 # What makes a spreadsheet calculate, also in its full-width forms.
 FORMULA = "=+\\-@|＝＋－＠"
 # Some locales split at other separators than the comma, whatever the quotes say.
 STARTS = re.compile(rf"(^\s*|[;,|\"']\s*)(?=[{FORMULA}])")
-Row = tuple[Record | None, str, int, bool]
+Row = tuple[Record | None, str, int, bool, str]
 
 
 def text(value: str, limit: int = 400) -> str:
@@ -29,7 +29,8 @@ def text(value: str, limit: int = 400) -> str:
 
 
 def write_gradebook(path: Path, rows: Callable[[], Iterable[Row]], columns: Iterable[str] = ()) -> None:
-    """Write the file, replaced as a whole. A row is (record or None, student, version, whether it counts).
+    """Write the file, replaced as a whole. A row is (record or None, student, version, whether
+    it counts, the feedback page's place in the reports).
 
     The rows are gone through twice, so that none has to be kept: once for the columns, once to write.
     columns: exercises that have a column in any case, in this order.
@@ -52,13 +53,13 @@ def write_gradebook(path: Path, rows: Callable[[], Iterable[Row]], columns: Iter
 
 def _cells(row: Row, names: list[str], of_hidden: float) -> list[str | int | float]:
     """of_hidden: the marks of the hidden exercises, also for those of whom none was graded."""
-    record, student, version, counts = row
+    record, student, version, counts, page = row
     before: list[str | int | float] = [text(student), version, "yes" if counts else "no"]
     if record is None:
         return [*before, "not graded", "", "", *("" for _ in names), *("" for _ in AFTER)]
     level, digest, source = text(", ".join(record["level"])), record["digest"], text(record["source"])
     notes = text("; ".join(filter(None, [record["reason"], *record["notes"]])), 1000)
-    after: list[str | int | float] = [rounded(record["seconds"]), level, source, digest, notes]
+    after: list[str | int | float] = [rounded(record["seconds"]), level, source, digest, text(page), notes]
     if record["status"] == GRADER_ERROR:
         # No number at all: neither nothing nor everything can be read out of it.
         return [*before, GRADER_ERROR, GRADER_ERROR, "", *("" for _ in names), "", "", *after]

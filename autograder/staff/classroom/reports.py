@@ -32,7 +32,10 @@ def finish(reports: Reports, handins: list[Handin], name_of: Callable[[Handin], 
 
     def rows() -> Iterator[Row]:
         for handin in handins:
-            yield reports.read(name_of(handin))[0], handin.student, handin.version, handin.source in last
+            name = name_of(handin)
+            record = reports.read(name)[0]
+            page = f"feedback/{name}.html" if record else ""
+            yield record, handin.student, handin.version, handin.source in last, page
 
     write_gradebook(reports.gradebook, rows, [exercise.name for exercise in EXERCISES if exercise.points])
     names = {handin.source: name_of(handin) for handin in handins}

@@ -60,7 +60,7 @@ def main() -> None:
                 os.close(descriptor)
             _say(control, {"started": keeper})
         else:
-            _say(control, _end(keeper, plan))
+            _say(control, _end(keeper, plan, request["wait"]))
             keeper = 0
 
 
@@ -205,12 +205,17 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _end(keeper: int, plan: Any) -> dict[str, Any]:
-    """Kill whatever is left of a unit, down to daemons that left its session, and say how its first process ended."""
-    status = 0
+def _end(keeper: int, plan: Any, wait: float = 0.0) -> dict[str, Any]:
+    """Kill whatever is left of a unit, down to daemons that left its session, and say how its first process ended.
+
+    wait: how long that process may take to end by itself, where what it sent has ended already.
+    """
+    status = None
     deadline = time.monotonic() + PATIENCE
     if keeper:
-        status = _ended(keeper)
+        until = time.monotonic() + wait
+        while (status := _ended(keeper)) is None and time.monotonic() < until:
+            time.sleep(0.002)
         with contextlib.suppress(OSError):
             os.killpg(keeper, signal.SIGKILL)
     while time.monotonic() < deadline:
@@ -223,24 +228,24 @@ def _end(keeper: int, plan: Any) -> dict[str, Any]:
             pid, code = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             break
-        if pid == keeper and not status:
+        if pid == keeper and status is None:
             status = _code(code)
         if pid == 0:
             time.sleep(0.001)
     else:
-        return {"ended": status, "left": len(_children())}
+        return {"ended": status or 0, "left": len(_children())}
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return {"ended": status, "left": 0, "processor": usage.ru_utime + usage.ru_stime}
+    return {"ended": status or 0, "left": 0, "processor": usage.ru_utime + usage.ru_stime}
 
 
-def _ended(pid: int) -> int:
-    """How a process ended by itself, if it did already; it keeps its number until it is waited for again."""
+def _ended(pid: int) -> int | None:
+    """How a process ended by itself, None if it did not yet; it keeps its number until it is waited for again."""
     try:
         found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except (OSError, AttributeError):
-        return 0
+        return None
     if found is None:
-        return 0
+        return None
     return found.si_status if found.si_code == os.CLD_EXITED else 128 + found.si_status
 
 
