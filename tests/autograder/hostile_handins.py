@@ -197,6 +197,7 @@ while True:
     "kills its parent": "import os\nos.kill(os.getppid(), 9)",
     "kills everybody": "import os\nos.kill(-1, 9)",
     "imports torch": "import torch",
+    "imports jax": "import jax.numpy as jnp",
     "ships numpy": "import numpy\nassert 'submission' in numpy.__file__",
     "a message in HTML": "raise ValueError('<script>alert(1)</script><img src=x onerror=alert(1)>')",
     "a message with ANSI codes": "raise ValueError('\\x1b[2J\\x1b[31mred\\x07')",
