@@ -156,7 +156,8 @@ pre, code { font-family: ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; overflow: hidden; direction: ltr; unicode-bidi: isolate; }
 pre.cut { max-height: 22rem; overflow-y: auto; }
 .facts { display: flex; flex-wrap: wrap; gap: .6rem; margin: 1rem 0; }
-.facts div { flex: 1 0 auto; min-width: 5.6rem; background: var(--panel); border: 1px solid var(--edge); border-radius: 6px; padding: .4rem .7rem; }
+.facts div { flex: 1 0 auto; min-width: 5.6rem; }
+.facts div { background: var(--panel); border: 1px solid var(--edge); border-radius: 6px; padding: .4rem .7rem; }
 .facts dt { font-size: .8rem; } .facts dd { font-size: 1.2rem; white-space: nowrap; font-variant-numeric: tabular-nums; }
 figure { margin: .6rem 0; } figcaption { color: var(--quiet); font-size: .9rem; margin-bottom: .3rem; }
 svg { display: block; width: 100%; overflow: visible; }
