@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-### BEGIN SOLUTION
 from itertools import pairwise
 
-### END SOLUTION
 from typing import Any
 
 import numpy as np
 
 from mytorch.autograd_engine import Autograd
 
-### BEGIN SOLUTION
 from mytorch.nn import Identity, Linear, Module
 from mytorch.optim import SGD
 
-### HANDOUT from mytorch.nn import Linear, Module
-### END SOLUTION
 
 
 class MLP(Module):
-    ### BEGIN SOLUTION
     """Linear layers with an activation after each: x -> Linear -> activation -> ... -> Linear -> activation -> output.
 
     input_size, output_size: numbers of features in and out.
@@ -37,16 +31,6 @@ class MLP(Module):
     rng: a seed or np.random.Generator for the initial weights.  dtype: of all weights.
     """
 
-    ### HANDOUT """Linear layers with an activation after each: x -> Linear -> activation -> ... -> output.
-    ### HANDOUT
-    ### HANDOUT input_size, output_size: numbers of features in and out. hiddens: sizes of the hidden layers.
-    ### HANDOUT activations: one instance per layer; the last is for the output, an Identity as a rule.
-    ### HANDOUT criterion: a loss, called as criterion(labels, output). lr, momentum: for stochastic gradient descent.
-    ### HANDOUT autograd_engine: the engine that records what forward does.
-    ### HANDOUT
-    ### HANDOUT The layers are kept in the list linear_layers, the activations in the list activations.
-    ### HANDOUT """
-    ### END SOLUTION
 
     def __init__(
         self,
@@ -58,14 +42,11 @@ class MLP(Module):
         lr: float,
         autograd_engine: Autograd,
         momentum: float = 0.0,
-        ### BEGIN SOLUTION
         *,
         optimizer: Callable[..., Any] | None = None,
         rng: int | np.random.Generator | None = None,
         dtype: Any = np.float64,
-        ### END SOLUTION
     ) -> None:
-        ### BEGIN SOLUTION
         sizes = [input_size, *hiddens, output_size]
         if min(sizes) < 1:
             raise ValueError(f"layer sizes are {sizes}; expected positive numbers")
@@ -99,30 +80,18 @@ class MLP(Module):
     @lr.setter
     def lr(self, value: float) -> None:
         self.optimizer.lr = value
-        ### HANDOUT super().__init__(autograd_engine)
-        ### HANDOUT self.criterion, self.lr, self.momentum = criterion, lr, momentum
-        ### HANDOUT self.output: np.ndarray | None = None
-        ### HANDOUT # TODO: Make self.linear_layers, one Linear per pair of neighbouring sizes; keep self.activations.
-        ### HANDOUT raise NotImplementedError("MLP.__init__ is not implemented yet")
-        ### END SOLUTION
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """x (N, input_size) -> output (N, output_size), also kept in self.output."""
-        ### BEGIN SOLUTION
         for linear, activation in zip(self.linear_layers, self.activations):
             x = activation(linear(x))
         self.output = x
         return x
-        ### TODO through each layer and its activation; keep the result in self.output.
-        ### END SOLUTION
 
     def zero_grads(self) -> None:
         """Forgets what was recorded and sets all gradients to zero: call it before each forward of a training step."""
-        ### BEGIN SOLUTION
         self.autograd_engine.zero_grad()
         self.optimizer.zero_grad()
-        ### TODO empty the engine and set the gradients of all layers to zero.
-        ### END SOLUTION
 
     def total_loss(self, labels: np.ndarray) -> np.ndarray:
         """The criterion of the last output, shape (1,): the mean over the batch. labels: one-hot or classes."""
@@ -140,10 +109,7 @@ class MLP(Module):
 
     def step(self) -> None:
         """Moves the weights against their gradients."""
-        ### BEGIN SOLUTION
         self.optimizer.step()
-        ### TODO velocity = momentum * velocity - lr * gradient, then move by it, in place.
-        ### END SOLUTION
 
 
 def class_indices(labels: np.ndarray) -> np.ndarray:
@@ -158,7 +124,6 @@ def batches(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[np.nd
         yield order[start : start + batch_size]
 
 
-### BEGIN SOLUTION
 def train_batch(mlp: MLP, x: np.ndarray, y: np.ndarray) -> tuple[float, int]:
     """One training step; returns (mean loss, number of errors) on the batch, before the step."""
     mlp.zero_grads()
@@ -185,7 +150,6 @@ def evaluate(mlp: MLP, x: np.ndarray, y: np.ndarray, batch_size: int = 1024) -> 
     return loss / len(x), errors
 
 
-### END SOLUTION
 def get_training_stats(
     mlp: MLP, dset: Sequence[tuple[np.ndarray, np.ndarray]], nepochs: int, batch_size: int, seed: int | None = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -197,7 +161,6 @@ def get_training_stats(
     losses are means over the images, errors shares of wrong predictions. Training values are means over the epoch's
     batches, each measured just before its step.
     """
-    ### BEGIN SOLUTION
     (train_x, train_y), (val_x, val_y) = dset[0], dset[1]
     rng = np.random.default_rng(seed)
     stats = np.zeros((4, nepochs))
@@ -211,5 +174,3 @@ def get_training_stats(
         stats[2:, epoch] = loss, errors / len(val_x)
     training_losses, training_errors, validation_losses, validation_errors = stats
     return training_losses, training_errors, validation_losses, validation_errors
-    ### TODO each epoch, train on all batches, then validate, paused().
-    ### END SOLUTION

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-### BEGIN SOLUTION
 from mytorch import checks
 from mytorch.debug import Watch
 from mytorch.report import describe_rule, operations_as_table
@@ -16,11 +15,6 @@ from mytorch.utils import GradientBuffer, Location
 from mytorch.walk import settings_for, starting_gradients, walk_back
 
 ndarray = np.ndarray
-### HANDOUT from mytorch.observe import observe
-### HANDOUT from mytorch.report import describe_rule, operations_as_table
-### HANDOUT from mytorch.utils import GradientBuffer
-### HANDOUT
-### END SOLUTION
 Arrays = tuple[np.ndarray, ...]
 
 
@@ -46,10 +40,7 @@ class Operation:
         self.output = output
         self.gradients_to_update = gradients_to_update
         self.backward_operation = backward_operation
-        ### BEGIN SOLUTION
         # Keyword arguments for a rule that is marked to take them; see ``mytorch.walk.settings_for``.
-        ### HANDOUT # For finer engines; yours may leave it as it is.
-        ### END SOLUTION
         self.settings: dict[str, Any] | None = None
 
     @property
@@ -77,12 +68,8 @@ class Autograd:
         self.operation_list: list[Operation] = []
         self.gradient_buffer = GradientBuffer()
         self.recording = True
-        ### BEGIN SOLUTION
         self._data: dict[Location, np.ndarray] = {}
         self._watch = Watch(self.operation_list) if debug else None
-        ### HANDOUT if debug:
-        ### HANDOUT     observe(self)
-        ### END SOLUTION
 
     def add_operation(
         self,
@@ -91,17 +78,11 @@ class Autograd:
         gradients_to_update: Sequence[np.ndarray | None],
         backward_operation: Callable[..., Any],
     ) -> None:
-        ### BEGIN SOLUTION
         """Append an operation to the list and give each of its inputs a spot in the buffer.
 
         The arguments are those of ``Operation``. Raises TypeError or ValueError, before anything is recorded, for what
         would lose a gradient without a word (see ``mytorch.checks``). While recording is paused, nothing is recorded.
         """
-        ### HANDOUT """Append an operation to the list and give each of its inputs a spot in the buffer.
-        ### HANDOUT
-        ### HANDOUT The arguments are those of ``Operation``. While recording is paused, nothing is recorded.
-        ### HANDOUT """
-        ### END SOLUTION
         if not self.recording:
             return
         if not isinstance(inputs, (list, tuple)) or not isinstance(gradients_to_update, (list, tuple)):
@@ -110,7 +91,6 @@ class Autograd:
                 f"in [x, W] and [None, dW]; a {type(inputs).__name__} and a {type(gradients_to_update).__name__} were given."
             )
         inputs, gradients_to_update = list(inputs), list(gradients_to_update)
-        ### BEGIN SOLUTION
         operation = Operation(inputs, output, gradients_to_update, backward_operation)
         buffer = self.gradient_buffer
         spots_before = len(buffer.memory)
@@ -131,11 +111,8 @@ class Autograd:
             buffer.keep_first(spots_before)
             raise
         self.operation_list.append(operation)
-        ### TODO refuse lists of two lengths, give each input a spot, append an Operation.
-        ### END SOLUTION
 
     def backward(self, divergence: Any) -> None:
-        ### BEGIN SOLUTION
         """Walk the list once, in reverse, and leave the gradients in the layers' arrays and in the buffer.
 
         divergence: the very array that an operation produced (its gradient is then one), or the gradient to start from:
@@ -145,14 +122,6 @@ class Autograd:
         Gradients in ``gradients_to_update`` are added to, in place, once the whole walk has succeeded; the buffer holds
         the gradients of this walk alone. If a backward function fails, no gradient has been touched.
         """
-        ### HANDOUT """Walk the list once, in reverse, and leave the gradients in the layers' arrays and in the buffer.
-        ### HANDOUT
-        ### HANDOUT divergence: the very array that an operation produced (its gradient is then one), or the gradient to start
-        ### HANDOUT from, an array of the last output's shape. A backward_operation may return one array or a tuple; None in it
-        ### HANDOUT means that nothing flows to that input.
-        ### HANDOUT """
-        ### END SOLUTION
-        ### BEGIN SOLUTION
         if self._watch is not None:
             self._watch.before_walk(divergence)
         arrived = starting_gradients(divergence, self.operation_list)
@@ -166,18 +135,14 @@ class Autograd:
         for slot, gradient in updates:
             slot += gradient
         self.gradient_buffer.replace(gradients)
-        ### TODO walk back; add to gradients_to_update (in place) or to the buffer.
-        ### END SOLUTION
 
     def zero_grad(self) -> None:
         """Empty the list and the buffer and let go of every array. The layers' own gradients are theirs to zero."""
         self.operation_list.clear()
         self.gradient_buffer.clear()
-        ### BEGIN SOLUTION
         self._data.clear()
         if self._watch is not None:
             self._watch.forget()
-        ### END SOLUTION
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -189,7 +154,6 @@ class Autograd:
             self.recording = before
 
     def data(self, array: np.ndarray) -> np.ndarray:
-        ### BEGIN SOLUTION
         """Declare that nobody will read this array's gradient, so that operations recorded from now on compute none.
 
         Returns the same array, which then has no spot in the buffer unless it had one before. It holds until zero_grad(),
@@ -204,8 +168,6 @@ class Autograd:
             )
         if self.recording:
             self._data[self.gradient_buffer.get_memory_loc(array)] = array
-        ### HANDOUT """Declare that nobody will read this array's gradient. Your engine may ignore it."""
-        ### END SOLUTION
         return array
 
     def __str__(self) -> str:

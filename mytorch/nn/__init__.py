@@ -1,6 +1,5 @@
 """Layers, activations and losses that record what they compute."""
 
-### BEGIN SOLUTION
 from mytorch.nn.modules.activation import GELU, Identity, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from mytorch.nn.modules.dropout import Dropout
 from mytorch.nn.modules.embedding import Embedding
@@ -31,10 +30,3 @@ __all__ = [
     "Softplus",
     "Tanh",
 ]
-### HANDOUT from mytorch.nn.modules.activation import Identity, ReLU, Sigmoid, Tanh
-### HANDOUT from mytorch.nn.modules.linear import Linear
-### HANDOUT from mytorch.nn.modules.loss import MSELoss, SoftmaxCrossEntropy
-### HANDOUT from mytorch.nn.modules.module import Module
-### HANDOUT
-### HANDOUT __all__ = ["Identity", "Linear", "MSELoss", "Module", "ReLU", "Sigmoid", "SoftmaxCrossEntropy", "Tanh"]
-### END SOLUTION

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import math
 
-### BEGIN SOLUTION
 from collections.abc import Sequence
 
-### END SOLUTION
 from typing import Any
 
 import numpy as np
 
-### BEGIN SOLUTION
 from mytorch.nn.nonlinear import (
     SoftmaxCrossEntropy_backward,
     as_float,
@@ -50,26 +47,21 @@ __all__ = [
     "silu_backward", "softmax_backward", "softplus_backward", "sqrt_backward", "sub_backward", "sum_backward",
     "tanh_backward", "transpose_backward", "unbroadcast",
 ]  # fmt: skip
-### HANDOUT from mytorch.nn.rules import fit
-### END SOLUTION
 
 Array = np.ndarray
 Two = tuple[Any, Any]
 
 
-### BEGIN SOLUTION
 # Marks tell the engine about a rule. ``reads_inputs``: it needs the inputs' values, so they must not be overwritten.
 # ``selective``: it takes ``needs``, one boolean per input, and skips the work for inputs whose gradient nobody reads. The
 # others are explained where they are defined, in ``mytorch.nn.rules``.
 #
 # Rules that take settings (an axis, an index) are recorded with ``functools.partial(sum_backward, axis=0)``.
-### END SOLUTION
 
 
 # Arithmetic
 
 
-### BEGIN SOLUTION
 @makes_view
 def identity_backward(grad_output: Array, a: Array) -> Array:
     """y = a."""
@@ -81,7 +73,6 @@ def neg_backward(grad_output: Array, a: Array) -> Array:
     return fit(-grad_output, a)
 
 
-### END SOLUTION
 
 
 def add_backward(grad_output: Array, a: Array, b: Array) -> Two:
@@ -89,15 +80,11 @@ def add_backward(grad_output: Array, a: Array, b: Array) -> Two:
     return fit(grad_output, a), fit(grad_output, b)
 
 
-### BEGIN SOLUTION
 def sub_backward(grad_output: Array, a: Array, b: Array) -> Two:
     """y = a - b."""
     return fit(grad_output, a), fit(-grad_output, b)
 
 
-### STUB def sub_backward(grad_output: Array, a: Array, b: Array) -> Two
-### DOC y = a - b.
-### TODO both gradients, each in its input's shape.
 
 
 @selective
@@ -107,9 +94,6 @@ def mul_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] =
     return fit(grad_output * b, a) if needs[0] else None, fit(grad_output * a, b) if needs[1] else None
 
 
-### STUB def mul_backward(grad_output: Array, a: Array, b: Array) -> Two
-### DOC y = a * b, element by element.
-### TODO both gradients, each in its input's shape.
 
 
 @selective
@@ -125,9 +109,6 @@ def div_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] =
     )
 
 
-### STUB def div_backward(grad_output: Array, a: Array, b: Array) -> Two
-### DOC y = a / b, element by element.
-### TODO both gradients, each in its input's shape.
 
 
 @selective
@@ -161,9 +142,6 @@ def exp_backward(grad_output: Array, a: Array) -> Array:
     return fit(grad_output * np.exp(as_float(a)), a)
 
 
-### STUB def exp_backward(grad_output: Array, a: Array) -> Array
-### DOC y = exp(a).
-### TODO the gradient of a.
 
 
 @reads_inputs
@@ -172,9 +150,6 @@ def log_backward(grad_output: Array, a: Array) -> Array:
     return fit(grad_output / a, a)
 
 
-### STUB def log_backward(grad_output: Array, a: Array) -> Array
-### DOC y = ln(a).
-### TODO the gradient of a.
 
 
 @reads_inputs
@@ -197,16 +172,11 @@ def max_backward(grad_output: Array, a: Array, b: Array | None = None) -> Any:
     return fit(grad_output * from_a, a), fit(grad_output * ~from_a, b)
 
 
-### STUB def max_backward(grad_output: Array, a: Array) -> Array
-### DOC y = maximum(a, 0). Practice, for ReLU.
-### TODO the gradient of a; where a is 0 it is 0.
-### END SOLUTION
 
 
 # Products
 
 
-### BEGIN SOLUTION
 @selective
 @reads_inputs
 def matmul_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] = (True, True)) -> Two:
@@ -232,9 +202,6 @@ def matmul_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool
     return grad_a, fit(grad_b.reshape(b.shape), b)
 
 
-### STUB def matmul_backward(grad_output: Array, a: Array, b: Array) -> Two
-### DOC y = a @ b with a of shape (n, k) and b of shape (k, m).
-### TODO the gradients of a and of b. Write down all shapes first.
 
 
 @selective
@@ -247,9 +214,6 @@ def outer_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool]
     )
 
 
-### STUB def outer_backward(grad_output: Array, a: Array, b: Array) -> Two
-### DOC y = outer(a, b) of two vectors, y[i, j] = a[i] * b[j].
-### TODO the gradients of a and of b.
 
 
 @selective
@@ -278,21 +242,16 @@ def linear_backward(
     return grad_x, fit(grad_W, W), fit(g.T, b)
 
 
-### END SOLUTION
 
 
 # Reductions
 
 
-### BEGIN SOLUTION
 def sum_backward(grad_output: Array, a: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """y = a.sum(axis, keepdims): every entry of a counted once, so each gets its sum's gradient."""
     return _spread(grad_output, a, axis, keepdims).astype(fit_dtype(grad_output, a))
 
 
-### STUB def sum_backward(grad_output: Array, a: Array, axis: Any = None, keepdims: bool = False) -> Array
-### DOC y = a.sum(axis, keepdims=keepdims). Practice.
-### TODO the gradient of a, in the shape of a.
 
 
 def mean_backward(grad_output: Array, a: Array, axis: Any = None, keepdims: bool = False) -> Array:
@@ -405,10 +364,3 @@ def _is_advanced(index: Any) -> bool:
     return not all(part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer)) for part in parts)
 
 
-### HANDOUT # Losses
-### HANDOUT
-### HANDOUT
-### STUB def SoftmaxCrossEntropy_backward(grad_output: Array, pred: Array, ground_truth: Array) -> Two
-### DOC y = the mean over the batch of the cross-entropy of softmax(pred); pred, ground_truth: (N, C).
-### TODO the gradient of pred; None for the ground truth.
-### END SOLUTION

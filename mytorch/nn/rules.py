@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-### BEGIN SOLUTION
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-### HANDOUT from typing import Any
-### END SOLUTION
 import numpy as np
 
-### BEGIN SOLUTION
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 
@@ -44,7 +40,6 @@ def makes_view(rule: Rule) -> Rule:
     return rule
 
 
-### END SOLUTION
 def unbroadcast(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Sum a gradient over the axes along which NumPy had broadcast ``shape``.
 

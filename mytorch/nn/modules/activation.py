@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-### BEGIN SOLUTION
 from collections.abc import Callable
 from functools import partial
 
-### END SOLUTION
 from typing import Any
 
 import numpy as np
 
-### BEGIN SOLUTION
 from mytorch.nn import functional, nonlinear
 
-### HANDOUT from mytorch.nn import functional
-### END SOLUTION
 from mytorch.nn.modules.module import Module
 
 
@@ -26,7 +21,6 @@ class Activation(Module):
         super().__init__(autograd_engine)
         self.state: np.ndarray | None = None
 
-    ### BEGIN SOLUTION
     def compute(self, x: np.ndarray) -> np.ndarray:
         """The output, always a new array."""
         raise NotImplementedError(f"{type(self).__name__} defines no compute")
@@ -40,7 +34,6 @@ class Activation(Module):
         self.autograd_engine.add_operation([x], output, [None], self.backward_operation)
         return output
 
-    ### END SOLUTION
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -49,52 +42,36 @@ class Activation(Module):
 class Identity(Activation):
     """x, as an array of its own: recorded as its own output, it would be one variable and not two."""
 
-    ### BEGIN SOLUTION
     backward_operation = staticmethod(functional.identity_backward)
 
     def compute(self, x: np.ndarray) -> np.ndarray:
         return np.array(x)
 
-    ### STUB def forward(self, x: np.ndarray) -> np.ndarray
-    ### DOC Compute, keep in self.state, record.
-    ### TODO the input as an array of its own.
-    ### END SOLUTION
 
 
 class Sigmoid(Activation):
     """1 / (1 + exp(-x))."""
 
-    ### BEGIN SOLUTION
     backward_operation = staticmethod(functional.sigmoid_backward)
 
     def compute(self, x: np.ndarray) -> np.ndarray:
         return nonlinear.sigmoid(x)
 
-    ### STUB def forward(self, x: np.ndarray) -> np.ndarray
-    ### DOC Compute, keep in self.state, record.
-    ### TODO from primitives or at once.
-    ### END SOLUTION
 
 
 class Tanh(Activation):
     """The hyperbolic tangent."""
 
-    ### BEGIN SOLUTION
     backward_operation = staticmethod(functional.tanh_backward)
 
     def compute(self, x: np.ndarray) -> np.ndarray:
         return np.tanh(x)
 
-    ### STUB def forward(self, x: np.ndarray) -> np.ndarray
-    ### DOC Compute, keep in self.state, record.
-    ### TODO from primitives or at once.
-    ### END SOLUTION
 
 
 class ReLU(Activation):
     """max(x, 0), with derivative 0 at 0."""
 
-    ### BEGIN SOLUTION
     backward_operation = staticmethod(functional.max_backward)
     _zero = np.zeros(())
 
@@ -104,13 +81,8 @@ class ReLU(Activation):
             self._zero = np.zeros((), x.dtype)
         return np.maximum(x, self._zero)
 
-    ### STUB def forward(self, x: np.ndarray) -> np.ndarray
-    ### DOC Compute, keep in self.state, record.
-    ### TODO the input itself must not change.
-    ### END SOLUTION
 
 
-### BEGIN SOLUTION
 class GELU(Activation):
     """x times the normal distribution function of x."""
 
@@ -162,4 +134,3 @@ class Softmax(Activation):
         return nonlinear.softmax(x, self.axis)
 
 
-### END SOLUTION

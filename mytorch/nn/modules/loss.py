@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-### BEGIN SOLUTION
 from functools import partial
 
-### END SOLUTION
 from typing import Any
 
 import numpy as np
 
-### BEGIN SOLUTION
 from mytorch.nn.functional import SoftmaxCrossEntropy_backward, mse_backward
 
-### HANDOUT from mytorch.nn.functional import SoftmaxCrossEntropy_backward
-### END SOLUTION
 from mytorch.nn.modules.module import Module
 
-### BEGIN SOLUTION
 from mytorch.nn.nonlinear import as_float, softmax_cross_entropy
 
-### END SOLUTION
 
 
 class Loss(Module):
@@ -56,7 +49,6 @@ class MSELoss(Loss):
         """Returns shape (1,). Raises ValueError where the shapes differ, which NumPy would broadcast without a word."""
         if y.shape != y_hat.shape:
             raise ValueError(f"MSELoss compares arrays of one shape; y has {y.shape} and y_hat {y_hat.shape}.")
-        ### BEGIN SOLUTION
         difference = as_float(y) - y_hat
         total = np.add.reduce(np.square(difference), axis=None, keepdims=True).reshape(1)
         loss_val = total / max(difference.size, 1)
@@ -65,29 +57,20 @@ class MSELoss(Loss):
         self.loss_val = loss_val
         self.autograd_engine.add_operation([y, y_hat], loss_val, [None, None], mse_backward)
         return loss_val
-        ### TODO practice: the mean, shape (1,), kept in self.loss_val, recorded, returned.
-        ### END SOLUTION
 
 
 class SoftmaxCrossEntropy(Loss):
-    ### BEGIN SOLUTION
     """The mean over the batch of -ln(softmax(y_hat)) at the true class.
 
     y: one-hot (or any weights) in the shape of y_hat, or the classes' indices as integers, one axis fewer.
     y_hat: scores (..., classes), before any softmax.
     """
 
-    ### HANDOUT """The mean over the batch of -ln(softmax(y_hat)) at the true class. y: one-hot, y_hat: scores."""
-    ### END SOLUTION
 
     def forward(self, y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
-        ### BEGIN SOLUTION
         """Returns shape (1,). Raises ValueError for shapes that don't belong together and classes out of range."""
         loss_val, probabilities, entries = softmax_cross_entropy(y_hat, y)
         self.loss_val = loss_val
         rule = partial(SoftmaxCrossEntropy_backward, probabilities=probabilities, entries=entries)
         self.autograd_engine.add_operation([y_hat, y], loss_val, [None, None], rule)
         return loss_val
-        ### HANDOUT """Returns shape (1,), kept in self.loss_val."""
-        ### TODO the mean, shape (1,), in self.loss_val, recorded; mind large scores.
-        ### END SOLUTION

@@ -1,0 +1,122 @@
+"""Operation and Autograd: record what was computed in a list, then walk the list back to the gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from mytorch.observe import observe
+from mytorch.report import describe_rule, operations_as_table
+from mytorch.utils import GradientBuffer
+
+Arrays = tuple[np.ndarray, ...]
+
+
+class Operation:
+    """One line of the list: what went in, what came out, and how a gradient gets back across it."""
+
+    __slots__ = ("backward_operation", "gradients_to_update", "inputs", "output", "settings")
+
+    def __init__(
+        self,
+        inputs: Sequence[Any],
+        output: np.ndarray | Arrays,
+        gradients_to_update: Sequence[np.ndarray | None],
+        backward_operation: Callable[..., Any],
+    ) -> None:
+        """
+        inputs: the arrays that the operation read. A Python number or an index may stand among them as a constant.
+        output: the array that it made, or a tuple of arrays.
+        gradients_to_update: one entry per input, a layer's gradient array (``dW``) or None.
+        backward_operation: ``f(grad_output, *inputs)``, which returns the gradient of each input.
+        """
+        self.inputs = inputs
+        self.output = output
+        self.gradients_to_update = gradients_to_update
+        self.backward_operation = backward_operation
+        # For finer engines; yours may leave it as it is.
+        self.settings: dict[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """The operation's name for people: ``matmul`` for ``matmul_backward``."""
+        return describe_rule(self.backward_operation)
+
+    @property
+    def outputs(self) -> Arrays:
+        """The outputs as a tuple, also when there is only one."""
+        return self.output if isinstance(self.output, tuple) else (self.output,)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(str(getattr(array, "shape", array)) for array in self.inputs)
+        return f"Operation({self.name}: {shapes} -> {', '.join(str(array.shape) for array in self.outputs)})"
+
+
+class Autograd:
+    """Records operations on the way forward and walks them in reverse on the way back.
+
+    ``Autograd(debug=True)`` also looks for what makes gradients silently wrong: see ``mytorch.debug``.
+    """
+
+    def __init__(self, debug: bool = False) -> None:
+        self.operation_list: list[Operation] = []
+        self.gradient_buffer = GradientBuffer()
+        self.recording = True
+        if debug:
+            observe(self)
+
+    def add_operation(
+        self,
+        inputs: Sequence[Any],
+        output: np.ndarray | Arrays,
+        gradients_to_update: Sequence[np.ndarray | None],
+        backward_operation: Callable[..., Any],
+    ) -> None:
+        """Append an operation to the list and give each of its inputs a spot in the buffer.
+
+        The arguments are those of ``Operation``. While recording is paused, nothing is recorded.
+        """
+        if not self.recording:
+            return
+        if not isinstance(inputs, (list, tuple)) or not isinstance(gradients_to_update, (list, tuple)):
+            raise TypeError(
+                f"{describe_rule(backward_operation)}: inputs and gradients_to_update are lists with one entry per input, as "
+                f"in [x, W] and [None, dW]; a {type(inputs).__name__} and a {type(gradients_to_update).__name__} were given."
+            )
+        inputs, gradients_to_update = list(inputs), list(gradients_to_update)
+        # TODO: Refuse lists of two lengths, give each input a spot, append an Operation.
+        raise NotImplementedError("Autograd.add_operation is not implemented yet")
+
+    def backward(self, divergence: Any) -> None:
+        """Walk the list once, in reverse, and leave the gradients in the layers' arrays and in the buffer.
+
+        divergence: the very array that an operation produced (its gradient is then one), or the gradient to start
+        from, an array of the last output's shape. A backward_operation may return one array or a tuple; None in it
+        means that nothing flows to that input.
+        """
+        # TODO: Walk back; add to gradients_to_update (in place) or to the buffer.
+        raise NotImplementedError("Autograd.backward is not implemented yet")
+
+    def zero_grad(self) -> None:
+        """Empty the list and the buffer and let go of every array. The layers' own gradients are theirs to zero."""
+        self.operation_list.clear()
+        self.gradient_buffer.clear()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """``with engine.paused():`` records nothing inside, so that evaluation keeps nothing alive."""
+        before, self.recording = self.recording, False
+        try:
+            yield
+        finally:
+            self.recording = before
+
+    def data(self, array: np.ndarray) -> np.ndarray:
+        """Declare that nobody will read this array's gradient. Your engine may ignore it."""
+        return array
+
+    def __str__(self) -> str:
+        return operations_as_table(self.operation_list, self.gradient_buffer.get_memory_loc)

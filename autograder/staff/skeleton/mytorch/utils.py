@@ -1,0 +1,125 @@
+"""GradientBuffer: from an array to its gradient, found by where the array lies in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+import numpy as np
+
+Location = Hashable
+
+
+class GradientBuffer:
+    """The gradients of arrays that have no place of their own for them.
+
+    ``memory`` maps a location to a gradient, or to ``None`` while the spot is still empty: no zeros are allocated only
+    to be added to. ``held`` keeps every array that has a spot, so its memory cannot be given to another array, which would
+    then inherit the gradient.
+    """
+
+    def __init__(self) -> None:
+        self.memory: dict[Location, np.ndarray | None] = {}
+        self.held: dict[Location, np.ndarray] = {}
+
+    @staticmethod
+    def get_memory_loc(np_array: np.ndarray) -> Location:
+        """Where an array lies: a key that two arrays share if and only if they are the same variable.
+
+        Address alone is not enough: ``W``, ``W.T``, ``W.reshape(-1)`` and ``W[:2]`` begin at one address. So a view is
+        known by its address and its layout (shape, strides, dtype). An array that owns its memory is known by the
+        address of the array object itself: as long as it lives, nothing else can own that memory, and asking NumPy for
+        the address of the data takes longer than a small matrix product. A view that shows all of its owner in the
+        owner's layout, as ``x[:]`` does, is the same variable as its owner.
+        """
+        if np_array.base is None:
+            return id(np_array)
+        base = owner(np_array)
+        layout = _layout(np_array)
+        if isinstance(base, np.ndarray) and base.shape == np_array.shape and layout == _layout(base):
+            return id(base)
+        return layout
+
+    def is_in_memory(self, np_array: np.ndarray) -> bool:
+        """Whether this array has a spot, empty or not."""
+        return self.get_memory_loc(np_array) in self.memory
+
+    def add_spot(self, np_array: np.ndarray) -> None:
+        """Give the array a spot; one that it already has keeps its gradient."""
+        self.add_spots((np_array,))
+
+    def add_spots(self, values: Iterable[Any]) -> None:
+        """Give a spot to each array among these values."""
+        memory, held = self.memory, self.held
+        for array in values:
+            if isinstance(array, np.ndarray):
+                location = id(array) if array.base is None else self.get_memory_loc(array)
+                if location not in memory:
+                    memory[location] = None
+                    held[location] = array
+
+    def keep_first(self, count: int) -> None:
+        """Take back the spots that were given after the first ``count``."""
+        while len(self.memory) > count:
+            location, _ = self.memory.popitem()
+            del self.held[location]
+
+    def update_param(self, np_array: np.ndarray, gradient: np.ndarray) -> None:
+        """Add a contribution to the array's gradient. The first one is kept as it is, the others are summed."""
+        so_far = self.memory[self._location(np_array)]
+        self.set_param(np_array, gradient if so_far is None else so_far + gradient)
+
+    def get_param(self, np_array: np.ndarray) -> np.ndarray:
+        """The gradient of the array, in its shape; zeros where nothing has arrived.
+
+        An array that was recorded with a gradient to update has its gradient there, not here. What is returned may also
+        be the gradient of another array (a sum hands on one gradient to both sides): copy it before changing it.
+
+        Raises KeyError for an array that has no spot: most often it is a copy of the one that was recorded.
+        """
+        gradient = self.memory[self._location(np_array)]
+        return np.zeros(np_array.shape, gradient_dtype(np_array)) if gradient is None else gradient
+
+    def set_param(self, np_array: np.ndarray, gradient: np.ndarray) -> None:
+        """Replace the array's gradient. Raises ValueError if the gradient has another shape than the array."""
+        location = self._location(np_array)
+        gradient = np.asarray(gradient)
+        if gradient.shape != np_array.shape:
+            raise ValueError(
+                f"A gradient of shape {gradient.shape} was given for an array of shape {np_array.shape}. "
+                "A gradient has the shape of its array."
+            )
+        self.memory[location] = gradient
+
+    def clear(self) -> None:
+        """Forget every gradient and let go of the arrays."""
+        self.memory.clear()
+        self.held.clear()
+
+    def _location(self, np_array: np.ndarray) -> Location:
+        location = self.get_memory_loc(np_array)
+        if location not in self.memory:
+            raise KeyError(
+                f"This array of shape {np_array.shape} has no spot in the gradient buffer. Ask for the very array that "
+                "was recorded as an input (a copy is another variable, and what was declared to be data has no gradient)."
+            )
+        return location
+
+
+def gradient_dtype(array: np.ndarray) -> np.dtype:
+    """The dtype of an array's gradient: its own, or float64 for integers and booleans."""
+    dtype = array.dtype
+    return dtype if dtype.kind in "fc" else np.dtype(np.float64)
+
+
+def owner(array: np.ndarray) -> Any:
+    """The object whose memory an array shows: itself, another array, or what NumPy was given (bytes, a file)."""
+    while isinstance(array, np.ndarray) and array.base is not None:
+        array = array.base
+    return array
+
+
+def _layout(array: np.ndarray) -> Location:
+    # Nothing is ever reached by the stride of an axis with one entry, so x[None] and x.reshape(1, -1) lie alike.
+    strides = tuple(stride if n != 1 else 0 for n, stride in zip(array.shape, array.strides))
+    return array.__array_interface__["data"][0], array.shape, strides, array.dtype
