@@ -226,8 +226,7 @@ def _problem_of(frame: dict[str, Any], status: str, limit: float, at_import: boo
         seconds = float(given) if isinstance(given, (int, float)) and 0 < given < 1e6 else limit
         return problem("time", got="nothing within the time limit", limit=seconds)
     if status == "died":
-        how = text.removeprefix("the process ended ")
-        return problem("died", got="the process ended" + (f" ({how})" if how else ""))
+        return problem("died", got="the process ended" + (f" ({text})" if text else ""))
     if status == "malformed":
         return problem("malformed", got="nothing that can be read" + (f" ({text})" if text else ""))
     if status == "todo":
@@ -239,7 +238,7 @@ def _problem_of(frame: dict[str, Any], status: str, limit: float, at_import: boo
             what=readable(frame.get("function"), 80),
         )
     key = _hint_of_error(text)
-    if at_import and key != "not_installed" and not text.startswith("Missing"):
+    if at_import and key not in ("not_installed", "memory") and not text.startswith("Missing"):
         key = "cannot_import"
     return problem(key, got=text, where=where)
 

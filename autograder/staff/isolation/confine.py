@@ -23,7 +23,6 @@ class Plan:
     uid: int | None = None
     capabilities: bool = False
     pid_namespace: bool = False
-    network_namespace: bool = False
     rules: int | None = None
     filter: list[tuple[int, int, int, int]] = field(default_factory=list)
     memory: int = 0
@@ -52,7 +51,7 @@ def make_plan(readable: list[str], uid: int, memory: int, without: list[str]) ->
     # Root that keeps its name loses its rights in a user namespace; anyone else gains the right to make the others there.
     own_user = "namespaces" not in without and plan.uid is None and attempt(lambda: linux.unshare("user"))
     if "namespaces" not in without:
-        plan.network_namespace = attempt(lambda: linux.unshare("net"))
+        attempt(lambda: linux.unshare("net"))
         attempt(lambda: linux.unshare("ipc", "uts"))
         plan.pid_namespace = _in_a_child(lambda: linux.unshare("pid"))
     plan.capabilities = plan.uid is None and (own_user or os.getuid() == 0)

@@ -7,7 +7,6 @@ import itertools
 import json
 import os
 import secrets
-import select
 import shutil
 import signal
 import socket
@@ -23,19 +22,21 @@ from typing import Any
 import numpy as np
 
 from autograder.isolate import RUNTIME
-from autograder.plain import Malformed, pack, unpack
+from autograder.plain import pack
+from autograder.staff.isolation import READY
+from autograder.staff.isolation.folders import remove
+from autograder.staff.isolation.frames import Reader, read_frames
 
 AUTOGRADER = Path(__file__).resolve().parents[2]
 # All that lies where submissions run. None of it knows what is right.
 FILES = (
     *RUNTIME, "staff/__init__.py", "staff/isolation/__init__.py", "staff/isolation/confine.py",
-    "staff/isolation/linux.py", "staff/isolation/syscalls.py", "staff/isolation/warm.py",
+    "staff/isolation/folders.py", "staff/isolation/linux.py", "staff/isolation/syscalls.py", "staff/isolation/warm.py",
 )  # fmt: skip
 # The packages of a submission that are looked at, which is all of it that a submission's process gets.
 GRADED = ("mytorch", "hw_bonus")
 # Users that no system gives to anyone (systemd, "Users, Groups, UIDs and GIDs on systemd systems").
 FIRST_UID, UIDS = 60_600, 500
-READY = b"\0"
 _slots = itertools.count()
 
 
@@ -61,6 +62,7 @@ class Sandbox:
     """Runs scenarios of submissions, one process at a time. A context manager; use one for each thread.
 
     level: what the isolation reaches on this machine, in words, as a confined process found out.
+    starved: whether the last process ran out of time without having had the processor for half of it.
     without: measures to leave out (namespaces, uid, landlock, seccomp), to try what weaker machines reach.
     Raises CannotIsolate where there is no fork, SandboxBroken where the isolation cannot be set up.
     """
@@ -73,10 +75,11 @@ class Sandbox:
             )
         self.limits = limits
         self.level: list[str] = []
+        self.starved = False
         self._without = list(without)
         self._copied: list[tuple[str, int, int]] = []
-        # Processor time of all processes of the warm one, and whether the last of them waited for it in vain.
-        self._processor, self._starved = 0.0, False
+        # Seconds of processor time that all processes of the warm one have used.
+        self._processor = 0.0
         self._uid = FIRST_UID + (os.getpid() * 8 + next(_slots)) % UIDS
         self._warm: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -97,10 +100,7 @@ class Sandbox:
     def close(self) -> None:
         """End the warm process and all below it, and remove what was written."""
         self._stop()
-        for name in ("slot", "home"):
-            if (self._folder / name).is_dir():
-                _make_writable(self._folder / name)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove(self._folder)
 
     def run_scenarios(
         self, folder: Path, parts: Sequence[str], scenarios: Sequence[tuple[str, list[Any]]], limit: float = 2.0
@@ -113,19 +113,11 @@ class Sandbox:
         token = secrets.token_hex(8)
         job = pack({"folder": str(copy), "parts": list(parts), "checks": [list(s) for s in scenarios], "token": token})
         seconds = self.limits.start + limit * len(scenarios) + 1
-        frames = self._run(job, token, len(scenarios), limit, seconds)
-        if self._starved and overloaded():
-            # Others had the processors while this one waited: that is no endless loop.
-            frames = self._run(job, token, len(scenarios), limit, seconds)
-        return iter(frames)
-
-    def _run(self, job: bytes, token: str, count: int, limit: float, seconds: float) -> list[dict[str, Any]]:
-        """One process from its start to its end."""
         for attempt in range(3):
             try:
                 if self._warm is None:
                     self._start()
-                return self._run_warm(job, token, count, limit, seconds)
+                return iter(self._run(job, token, len(scenarios), limit, seconds))
             except _WarmGone:
                 self._stop()
                 if attempt == 2:
@@ -234,9 +226,7 @@ class Sandbox:
         state = [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files]
         if state == self._copied and {"own user", "file system closed"} & set(self.level):
             return copy
-        if copy.exists():
-            _make_writable(copy)
-            shutil.rmtree(copy)
+        remove(copy)
         copy.mkdir()
         for path in files:
             target = copy / path.relative_to(folder)
@@ -253,12 +243,11 @@ class Sandbox:
         """An empty HOME. Names and links can be left there where neither Landlock nor another user keeps them out."""
         for path in (self._folder / "home").iterdir():
             if path.is_dir() and not path.is_symlink():
-                _make_writable(path)
-                shutil.rmtree(path)
+                remove(path)
             else:
                 path.unlink()
 
-    def _run_warm(self, job: bytes, token: str, count: int, limit: float, seconds: float) -> list[dict[str, Any]]:
+    def _run(self, job: bytes, token: str, count: int, limit: float, seconds: float) -> list[dict[str, Any]]:
         # No pipe: whoever runs as our user can open a pipe anew through /proc, to read what is meant for us.
         ours, theirs = socket.socketpair()
         try:
@@ -267,8 +256,9 @@ class Sandbox:
                 stream.seek(0)
                 theirs.shutdown(socket.SHUT_RD)
                 self._ask({"do": "run", "seconds": seconds}, [stream.fileno(), theirs.fileno()])
-            reader = _Reader(ours.fileno(), self.limits)
-            frames = self._read_frames(reader, token, count, limit)
+            reader = Reader(ours.fileno(), self.limits.frame, self.limits.output)
+            self._await_ready(reader)
+            frames = read_frames(reader, token, count, self.limits.start, limit)
             try:
                 end = self._ask({"do": "end", "wait": 0.5 if frames[-1]["status"] == "died" else 0.0})
             except _WarmGone:
@@ -281,7 +271,7 @@ class Sandbox:
                 frames[-1]["text"] = _how(int(end["ended"]))
             used = end.get("processor", self._processor) - self._processor
             self._processor += used
-            self._starved = frames[-1]["status"] == "time" and "processor" in end and used < frames[-1]["limit"] / 2
+            self.starved = frames[-1]["status"] == "time" and "processor" in end and used < frames[-1]["limit"] / 2
             return frames
         finally:
             ours.close()
@@ -289,121 +279,17 @@ class Sandbox:
                 # Forking a process that has used the system's BLAS is not safe there.
                 self._stop()
 
-    def _read_frames(self, reader: _Reader, token: str, count: int, limit: float) -> list[dict[str, Any]]:
+    def _await_ready(self, reader: Reader) -> None:
         ready = reader.take(1, time.monotonic() + 30.0)
+        if ready is None:
+            raise _WarmGone
         if ready != READY:
-            if ready is None:
-                raise _WarmGone
-            raise SandboxBroken(f"a process could not be confined: {(ready + reader.rest()).decode(errors='replace')}")
-        frames: list[dict[str, Any]] = []
-        wait = self.limits.start
-        for number in range(-1, count):
-            frame = reader.frame(time.monotonic() + wait, wait)
-            if frame["status"] in ("ok", "todo", "error") and not _belongs(frame, token, number):
-                frame = {"status": "malformed", "text": "a result that belongs to another check"}
-            frames.append(frame)
-            if frame["status"] in ("time", "died", "malformed") or (number < 0 and frame["status"] != "ok"):
-                return frames
-            wait = limit
-        if reader.more(time.monotonic() + 0.5):
-            # Whoever sends more than was asked for may have sent the rest too.
-            frames[1:] = [{"status": "malformed", "text": "more results than there are checks"}] * (len(frames) - 1)
-        return frames
-
-
-def _belongs(frame: dict[str, Any], token: str, number: int) -> bool:
-    """Whether a frame is of this job and of this check (-1: of the import). Its values may be anything, arrays too."""
-    found, check = frame.get("token"), frame.get("check")
-    if not isinstance(found, str) or found != token:
-        return False
-    return "check" not in frame if number < 0 else type(check) is int and check == number
+            reason = ready + (reader.take(400, time.monotonic() + 1.0) or b"")
+            raise SandboxBroken(f"a process could not be confined: {reason.decode(errors='replace')}")
 
 
 class _WarmGone(Exception):
     """The warm process ended or does not answer."""
-
-
-class _Reader:
-    """Cuts what a submission's process sends into frames, by a deadline and up to a size."""
-
-    def __init__(self, descriptor: int, limits: Limits) -> None:
-        os.set_blocking(descriptor, False)
-        self._descriptor = descriptor
-        self._limits = limits
-        self._data = bytearray()
-        self._total = 0
-        self._ended = False
-        self._poll = select.poll()
-        self._poll.register(descriptor, select.POLLIN)
-
-    def take(self, size: int, deadline: float) -> bytes | None:
-        """So many bytes; fewer where the process ended before; None where the time is over."""
-        while len(self._data) < size and not self._ended:
-            left = deadline - time.monotonic()
-            if left <= 0 or not self._poll.poll(left * 1000):
-                return None
-            self._fill()
-        taken = bytes(self._data[:size])
-        del self._data[:size]
-        return taken
-
-    def _fill(self) -> None:
-        try:
-            part = os.read(self._descriptor, 1 << 18)
-        except BlockingIOError:
-            return
-        except OSError:
-            part = b""
-        self._ended = not part
-        self._total += len(part)
-        self._data += part
-
-    def frame(self, deadline: float, limit: float) -> dict[str, Any]:
-        """The next frame as the worker sent it, or what went wrong instead."""
-        late = {"status": "time", "limit": limit}
-        header = self.take(8, deadline)
-        if header is None:
-            return late
-        if not header:
-            return {"status": "died"}
-        size = int.from_bytes(header, "big")
-        if size > self._limits.frame or self._total > self._limits.output:
-            return {"status": "malformed", "text": "a result that is too large"}
-        data = self.take(size, deadline)
-        if data is None:
-            return late
-        if len(data) < size or len(header) < 8:
-            return {"status": "died"}
-        try:
-            frame = unpack(data)
-        except Malformed as error:
-            return {"status": "malformed", "text": str(error)}
-        # An array is equal to nothing and to everything at once, so types come before values.
-        status = frame.get("status") if isinstance(frame, dict) else None
-        if not isinstance(status, str) or status not in ("ok", "todo", "error"):
-            return {"status": "malformed", "text": "no result of a check"}
-        return frame
-
-    def more(self, deadline: float) -> bool:
-        """Whether anything comes after what was asked for, until the process ends or the time is over."""
-        return bool(self.take(1, deadline))
-
-    def rest(self) -> bytes:
-        return self.take(400, time.monotonic() + 1.0) or b""
-
-
-def _make_writable(folder: Path) -> None:
-    """From the top down, each folder before it is looked into, whatever its modes were."""
-    folder.chmod(0o755)
-    for top, folders, _ in os.walk(folder):
-        for path in (Path(top, name) for name in folders):
-            if not path.is_symlink():
-                path.chmod(0o755)
-
-
-def overloaded() -> bool:
-    """Whether more wants to run on this machine than it has processors for."""
-    return os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1)
 
 
 def _how(code: int) -> str:
@@ -414,5 +300,5 @@ def _how(code: int) -> str:
         except ValueError:
             name = f"signal {code - 128}"
         words = {"SIGSEGV": "a segmentation fault", "SIGXCPU": "too much processor time", "SIGSYS": "a forbidden call"}
-        return f"the process ended by {words.get(name, name)}"
-    return f"the process ended with exit code {code}"
+        return words.get(name, name)
+    return f"exit code {code}"

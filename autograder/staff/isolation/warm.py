@@ -6,10 +6,10 @@ Started by sandbox.py as ``python -I -B -S warm.py SOCKET``; talks to it in line
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import resource
-import shutil
 import signal
 import socket
 import sys
@@ -18,7 +18,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 RUNTIME = Path(__file__).resolve().parents[3]
-READY = b"\0"
+# Loaded once, because a submission is likely to import them.
+PRELOADED = (
+    "abc", "collections", "copy", "dataclasses", "enum", "functools", "inspect", "itertools", "math", "random", "typing",
+    "warnings", "numpy", "numpy.fft", "numpy.linalg", "numpy.random", "autograder.scenarios_net", "autograder.worker",
+)  # fmt: skip
 PATIENCE = 5.0
 
 
@@ -30,7 +34,8 @@ def main() -> None:
         setup = json.loads(lines.readline())
     _be_the_first_to_go()
     try:
-        _load()
+        for name in PRELOADED:
+            importlib.import_module(name)
         from autograder.staff.isolation.confine import make_plan, readable_places
 
         plan = make_plan(readable_places(setup["readable"]), setup["uid"], setup["memory"], setup["without"])
@@ -44,8 +49,10 @@ def main() -> None:
         line, descriptors = _hear(control)
         if not line:
             # The grader was killed: nobody else will clean up.
+            from autograder.staff.isolation.folders import remove
+
             _end(keeper, plan)
-            _remove(RUNTIME.parent)
+            remove(RUNTIME.parent)
             return
         request = json.loads(line)
         if request["do"] == "leave":
@@ -68,23 +75,6 @@ def _be_the_first_to_go() -> None:
     """Where memory runs out, the kernel ends a submission, and not the grader or whatever else is larger."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
-
-
-def _load() -> None:
-    """Load now, once, what a submission is likely to import."""
-    import abc, collections, copy, dataclasses, enum, functools, inspect, itertools, math, random, typing, warnings  # noqa: E401, F401, I001
-
-    import numpy as np
-    import numpy.fft
-    import numpy.linalg
-    import numpy.random
-
-    from autograder import worker
-    from autograder.scenarios_net import SCENARIOS
-
-    assert np.zeros(1) is not None
-    assert SCENARIOS
-    assert worker
 
 
 def _say(control: socket.socket, message: dict[str, Any]) -> None:
@@ -155,7 +145,7 @@ def _wait_for(pid: int) -> NoReturn:
     with contextlib.suppress(OSError):
         os.closerange(0, 256)
         status = os.waitpid(pid, 0)[1]
-        os._exit(128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status))
+        os._exit(_code(status))
     os._exit(1)
 
 
@@ -171,13 +161,14 @@ def _keep(plan: Any, request: dict[str, Any], job: int, result: int) -> NoReturn
             _enter_pid_namespace()
         with os.fdopen(job, "rb") as stream:
             data = stream.read()
+        from autograder.staff.isolation import READY
+
         _confine(plan, result, float(request["seconds"]))
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.write(result, f"{type(error).__name__}: {error}".encode()[:400])
         os._exit(1)
     try:
-        # Everything before this byte is ours, everything after it may be the submission's.
         os.write(result, READY)
         _work(data, result)
     finally:
@@ -196,13 +187,6 @@ def _work(data: bytes, result: int) -> None:
             view = view[os.write(result, view) :]
 
     work(unpack(data), send)
-
-
-def _remove(folder: Path) -> None:
-    for path in (folder / "slot").rglob("*"):
-        if path.is_dir() and not path.is_symlink():
-            path.chmod(0o755)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end(keeper: int, plan: Any, wait: float = 0.0) -> dict[str, Any]:
