@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-
 from itertools import pairwise
-
 from typing import Any
 
 import numpy as np
 
 from mytorch.autograd_engine import Autograd
-
 from mytorch.nn import Identity, Linear, Module
 from mytorch.optim import SGD
-
 
 
 class MLP(Module):
@@ -30,7 +26,6 @@ class MLP(Module):
     optimizer: another optimiser, as a function of (parameters, lr); momentum is unused then.
     rng: a seed or np.random.Generator for the initial weights.  dtype: of all weights.
     """
-
 
     def __init__(
         self,

@@ -70,7 +70,6 @@ class GradientBuffer:
         for location in memory:
             memory[location] = gradients.get(location)
 
-
     def update_param(self, np_array: np.ndarray, gradient: np.ndarray) -> None:
         """Add a contribution to the array's gradient. The first one is kept as it is, the others are summed."""
         so_far = self.memory[self._location(np_array)]

@@ -8,9 +8,7 @@ array, several give a tuple. No function changes its arguments.
 from __future__ import annotations
 
 import math
-
 from collections.abc import Sequence
-
 from typing import Any
 
 import numpy as np
@@ -73,8 +71,6 @@ def neg_backward(grad_output: Array, a: Array) -> Array:
     return fit(-grad_output, a)
 
 
-
-
 def add_backward(grad_output: Array, a: Array, b: Array) -> Two:
     """y = a + b: both get the gradient as it came."""
     return fit(grad_output, a), fit(grad_output, b)
@@ -85,15 +81,11 @@ def sub_backward(grad_output: Array, a: Array, b: Array) -> Two:
     return fit(grad_output, a), fit(-grad_output, b)
 
 
-
-
 @selective
 @reads_inputs
 def mul_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] = (True, True)) -> Two:
     """y = a * b, element by element: dy/da = b, dy/db = a."""
     return fit(grad_output * b, a) if needs[0] else None, fit(grad_output * a, b) if needs[1] else None
-
-
 
 
 @selective
@@ -107,8 +99,6 @@ def div_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] =
         fit(grad_output / b, a) if needs[0] else None,
         fit(-grad_output * (a / b) / b, b) if needs[1] else None,
     )
-
-
 
 
 @selective
@@ -142,14 +132,10 @@ def exp_backward(grad_output: Array, a: Array) -> Array:
     return fit(grad_output * np.exp(as_float(a)), a)
 
 
-
-
 @reads_inputs
 def log_backward(grad_output: Array, a: Array) -> Array:
     """y = ln(a): dy/da = 1 / a."""
     return fit(grad_output / a, a)
-
-
 
 
 @reads_inputs
@@ -170,8 +156,6 @@ def max_backward(grad_output: Array, a: Array, b: Array | None = None) -> Any:
         return fit((a > 0).astype(grad_output.dtype) * grad_output, a)
     from_a = a > b
     return fit(grad_output * from_a, a), fit(grad_output * ~from_a, b)
-
-
 
 
 # Products
@@ -202,8 +186,6 @@ def matmul_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool
     return grad_a, fit(grad_b.reshape(b.shape), b)
 
 
-
-
 @selective
 @reads_inputs
 def outer_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool] = (True, True)) -> Two:
@@ -212,8 +194,6 @@ def outer_backward(grad_output: Array, a: Array, b: Array, needs: Sequence[bool]
         fit((grad_output @ b.ravel()).reshape(a.shape), a) if needs[0] else None,
         fit((a.ravel() @ grad_output).reshape(b.shape), b) if needs[1] else None,
     )
-
-
 
 
 @selective
@@ -242,16 +222,12 @@ def linear_backward(
     return grad_x, fit(grad_W, W), fit(g.T, b)
 
 
-
-
 # Reductions
 
 
 def sum_backward(grad_output: Array, a: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """y = a.sum(axis, keepdims): every entry of a counted once, so each gets its sum's gradient."""
     return _spread(grad_output, a, axis, keepdims).astype(fit_dtype(grad_output, a))
-
-
 
 
 def mean_backward(grad_output: Array, a: Array, axis: Any = None, keepdims: bool = False) -> Array:
@@ -362,5 +338,3 @@ def _is_advanced(index: Any) -> bool:
     """Whether an index can take an entry twice, so that the gradients of one entry have to be summed."""
     parts = index if isinstance(index, tuple) else (index,)
     return not all(part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer)) for part in parts)
-
-

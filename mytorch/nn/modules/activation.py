@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-
 from typing import Any
 
 import numpy as np
 
 from mytorch.nn import functional, nonlinear
-
 from mytorch.nn.modules.module import Module
 
 
@@ -34,7 +32,6 @@ class Activation(Module):
         self.autograd_engine.add_operation([x], output, [None], self.backward_operation)
         return output
 
-
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
@@ -48,7 +45,6 @@ class Identity(Activation):
         return np.array(x)
 
 
-
 class Sigmoid(Activation):
     """1 / (1 + exp(-x))."""
 
@@ -58,7 +54,6 @@ class Sigmoid(Activation):
         return nonlinear.sigmoid(x)
 
 
-
 class Tanh(Activation):
     """The hyperbolic tangent."""
 
@@ -66,7 +61,6 @@ class Tanh(Activation):
 
     def compute(self, x: np.ndarray) -> np.ndarray:
         return np.tanh(x)
-
 
 
 class ReLU(Activation):
@@ -80,7 +74,6 @@ class ReLU(Activation):
         if self._zero.dtype is not x.dtype:
             self._zero = np.zeros((), x.dtype)
         return np.maximum(x, self._zero)
-
 
 
 class GELU(Activation):
@@ -132,5 +125,3 @@ class Softmax(Activation):
 
     def compute(self, x: np.ndarray) -> np.ndarray:
         return nonlinear.softmax(x, self.axis)
-
-

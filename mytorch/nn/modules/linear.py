@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from mytorch.nn.functional import linear_backward
-
 from mytorch.nn.modules.module import Module
 
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-
 from typing import Any
 
 import numpy as np
 
 from mytorch.nn.functional import SoftmaxCrossEntropy_backward, mse_backward
-
 from mytorch.nn.modules.module import Module
-
 from mytorch.nn.nonlinear import as_float, softmax_cross_entropy
-
 
 
 class Loss(Module):
@@ -65,7 +61,6 @@ class SoftmaxCrossEntropy(Loss):
     y: one-hot (or any weights) in the shape of y_hat, or the classes' indices as integers, one axis fewer.
     y_hat: scores (..., classes), before any softmax.
     """
-
 
     def forward(self, y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
         """Returns shape (1,). Raises ValueError for shapes that don't belong together and classes out of range."""

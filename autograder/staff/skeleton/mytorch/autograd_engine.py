@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-
 from mytorch.observe import observe
+
 from mytorch.report import describe_rule, operations_as_table
 from mytorch.utils import GradientBuffer
 
