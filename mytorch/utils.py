@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,16 @@ Location = Hashable
 
 
 class GradientBuffer:
-    """The gradients of arrays that have no place of their own for them.
+    """The gradients of arrays without a slot of their own.
 
     ``memory`` maps a location to a gradient, or to ``None`` while the spot is still empty: no zeros are allocated only
-    to be added to. ``held`` keeps every array that has a spot, so its memory cannot be given to another array, which would
-    then inherit the gradient.
+    to be added to. ``held`` keeps the owner of every such array's memory, by its id, so that the memory cannot be given to
+    another array, which would then inherit the gradient.
     """
 
     def __init__(self) -> None:
         self.memory: dict[Location, np.ndarray | None] = {}
-        self.held: dict[Location, np.ndarray] = {}
+        self.held: dict[int, Any] = {}
 
     @staticmethod
     def get_memory_loc(np_array: np.ndarray) -> Location:
@@ -46,23 +46,15 @@ class GradientBuffer:
 
     def add_spot(self, np_array: np.ndarray) -> None:
         """Give the array a spot; one that it already has keeps its gradient."""
-        self.add_spots((np_array,))
+        location = self.get_memory_loc(np_array)
+        if location not in self.memory:
+            self.memory[location] = None
+            self.hold(np_array)
 
-    def add_spots(self, values: Iterable[Any]) -> None:
-        """Give a spot to each array among these values."""
-        memory, held = self.memory, self.held
-        for array in values:
-            if isinstance(array, np.ndarray):
-                location = id(array) if array.base is None else self.get_memory_loc(array)
-                if location not in memory:
-                    memory[location] = None
-                    held[location] = array
-
-    def keep_first(self, count: int) -> None:
-        """Take back the spots that were given after the first ``count``."""
-        while len(self.memory) > count:
-            location, _ = self.memory.popitem()
-            del self.held[location]
+    def hold(self, np_array: np.ndarray) -> None:
+        """Keep the array's memory from being given to another array, without a spot for a gradient."""
+        memory = np_array if np_array.base is None else owner(np_array)
+        self.held[id(memory)] = memory
 
     def replace(self, gradients: dict[Location, np.ndarray]) -> None:
         """Give every spot its gradient from a finished walk, and empty those that got none."""

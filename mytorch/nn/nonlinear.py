@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.nn.rules import fit, reads_inputs
+from mytorch.nn.rules import fit
+from mytorch.utils import gradient_dtype
 
 Array = np.ndarray
 
@@ -21,7 +22,7 @@ _erf_of_objects = np.frompyfunc(math.erf, 1, 1)
 def as_float(x: Array) -> Array:
     """The array itself, or a float64 copy of integers, booleans and Python numbers."""
     x = np.asarray(x)
-    return x if x.dtype.kind in "fc" else x.astype(np.float64)
+    return x if x.dtype.kind in "fc" else x.astype(gradient_dtype(x))
 
 
 def sigmoid(x: Array) -> Array:
@@ -31,14 +32,12 @@ def sigmoid(x: Array) -> Array:
     return np.where(x >= 0, 1, e) / (1 + e)
 
 
-@reads_inputs
 def sigmoid_backward(grad_output: Array, x: Array) -> Array:
     """y = sigmoid(x): dy/dx = e / (1 + e)**2 with e = exp(-|x|), which is s(1 - s)."""
     e = np.exp(-np.abs(as_float(x)))
     return fit(grad_output * (e / np.square(1 + e)), x)
 
 
-@reads_inputs
 def tanh_backward(grad_output: Array, x: Array) -> Array:
     """y = tanh(x): dy/dx = 1 - tanh(x)**2 = 4e / (1 + e)**2 with e = exp(-2|x|)."""
     e = np.exp(-2 * np.abs(as_float(x)))
@@ -50,7 +49,6 @@ def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
     return np.where(x > 0, x, negative_slope * as_float(x))
 
 
-@reads_inputs
 def leaky_relu_backward(grad_output: Array, x: Array, negative_slope: float = 0.01) -> Array:
     """y = leaky_relu(x): dy/dx = 1 where x > 0, otherwise negative_slope."""
     return fit(np.where(x > 0, grad_output, negative_slope * grad_output), x)
@@ -62,7 +60,6 @@ def softplus(x: Array) -> Array:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
-@reads_inputs
 def softplus_backward(grad_output: Array, x: Array) -> Array:
     """y = softplus(x): dy/dx = sigmoid(x)."""
     return fit(grad_output * sigmoid(x), x)
@@ -73,7 +70,6 @@ def silu(x: Array) -> Array:
     return x * sigmoid(x)
 
 
-@reads_inputs
 def silu_backward(grad_output: Array, x: Array) -> Array:
     """y = x s(x): dy/dx = s(x) + x s'(x)."""
     return fit(grad_output * sigmoid(x) + x * sigmoid_backward(grad_output, x), x)
@@ -90,7 +86,6 @@ def gelu(x: Array) -> Array:
     return 0.5 * x * (1 + erf(x * math.sqrt(0.5)))
 
 
-@reads_inputs
 def gelu_backward(grad_output: Array, x: Array) -> Array:
     """y = x Phi(x): dy/dx = Phi(x) + x phi(x) with phi the normal density."""
     x_float = as_float(x)
@@ -110,7 +105,6 @@ def softmax(x: Array, axis: int = -1) -> Array:
     return e
 
 
-@reads_inputs
 def softmax_backward(grad_output: Array, x: Array, axis: int = -1) -> Array:
     """y = softmax(x): dL/dx = y * (g - sum(g * y))."""
     y = softmax(x, axis)
@@ -126,7 +120,6 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
     return shifted - np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))
 
 
-@reads_inputs
 def log_softmax_backward(grad_output: Array, x: Array, axis: int = -1) -> Array:
     """y = log_softmax(x): dL/dx = g - softmax(x) * sum(g)."""
     return fit(grad_output - softmax(x, axis) * grad_output.sum(axis=axis, keepdims=True), x)
@@ -159,7 +152,6 @@ def softmax_cross_entropy(pred: Array, ground_truth: Array) -> tuple[Array, Arra
     return loss.astype(scores.dtype, copy=False), probabilities.T.reshape(scores.shape), entries
 
 
-@reads_inputs
 def SoftmaxCrossEntropy_backward(
     grad_output: Any,
     pred: Array,
