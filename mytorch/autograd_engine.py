@@ -48,13 +48,14 @@ class Autograd:
         if not self.recording:
             return
         scalar = output if isinstance(output, np.generic) else None
-        operation = Operation(inputs, output if scalar is None else np.asarray(scalar), gradients_to_update, backward_operation)
+        made = output if scalar is None else np.asarray(scalar)
+        operation = Operation(inputs, made, gradients_to_update, backward_operation)
         checks.check_operation(operation, self.operation_list, self.gradient_buffer.held, self._last_scalar is not None)
         operation.inputs, operation.gradients_to_update = list(inputs), list(gradients_to_update)
         for array in operation.inputs:
             if isinstance(array, np.ndarray) and not self.is_data(array):
                 self.gradient_buffer.add_spot(array)
-        for array in operation.outputs:
+        for array in operation.output if isinstance(operation.output, tuple) else (operation.output,):
             self.gradient_buffer.hold(array)
         self.operation_list.append(operation)
         self._last_scalar = scalar
@@ -72,13 +73,21 @@ class Autograd:
         if divergence is self._last_scalar and divergence is not None:
             divergence = self.operation_list[-1].output
         pending = checks.starting_gradients(divergence, self.operation_list)
-        complete: dict[Location, np.ndarray] = {}
+        complete: dict[Location, Any] = {}
         updates: list[tuple[np.ndarray, np.ndarray]] = []
         locate = self.gradient_buffer.get_memory_loc
 
         for number in reversed(range(len(self.operation_list))):
             operation = self.operation_list[number]
-            grad_output = _take(operation.output, pending, complete)
+            if isinstance(operation.output, tuple):
+                grad_output = _take_several(operation.output, pending, complete)
+            else:
+                # Taken out, not only read: where an operation wrote over its own input, what arrives next under this
+                # location belongs to the values from before.
+                location = locate(operation.output)
+                grad_output = pending.pop(location, None)
+                if grad_output is not None:
+                    complete[location] = grad_output
             if grad_output is None:
                 continue
             gradients = _call_rule(operation, number, grad_output)
@@ -89,14 +98,17 @@ class Autograd:
                     updates.append((slot, gradient))
                     continue
                 location = locate(array)
-                if location in self._data:
-                    continue
-                # Where NumPy adds 0-d arrays, it returns a scalar.
-                pending[location] = np.asarray(pending[location] + gradient) if location in pending else gradient
+                if location in pending:
+                    # Where NumPy adds 0-d arrays, it returns a scalar.
+                    pending[location] = np.asarray(pending[location] + gradient)
+                elif location not in self._data:
+                    pending[location] = gradient
 
         for slot, gradient in updates:
             slot += gradient
-        self.gradient_buffer.replace(complete | pending)
+        complete.update(pending)
+        for location in self.gradient_buffer.memory:
+            self.gradient_buffer.memory[location] = complete.get(location)
 
     def zero_grad(self) -> None:
         """Empty the list and the buffer and let go of every array. The layers' own gradients are theirs to zero."""
@@ -140,32 +152,37 @@ class Autograd:
         return operations_as_table(self.operation_list, self.gradient_buffer.get_memory_loc)
 
 
-def _take(output: Any, pending: dict[Location, Any], complete: dict[Location, Any]) -> Any:
-    """The gradient of an operation's output, moved from pending to complete; None if none has arrived.
-
-    It is taken out, not only read: where an operation wrote over its own input, what arrives next under that location
-    belongs to the values from before. Of several outputs, those that received nothing get zeros.
-    """
-    if not isinstance(output, tuple):
-        location = GradientBuffer.get_memory_loc(output)
-        gradient = pending.pop(location, None)
-        if gradient is not None:
-            complete[location] = gradient
-        return gradient
-    taken = [_take(one, pending, complete) for one in output]
-    if all(gradient is None for gradient in taken):
-        return None
-    return tuple(
-        np.zeros(one.shape, gradient_dtype(one)) if gradient is None else gradient for one, gradient in zip(output, taken)
-    )
-
-
-def _call_rule(operation: Operation, number: int, grad_output: Any) -> list[np.ndarray | None]:
+def _call_rule(operation: Operation, number: int, grad_output: Any) -> Sequence[np.ndarray | None]:
     """Call an operation's backward function: one gradient per input, None where nothing flows."""
+    inputs = operation.inputs
     try:
-        result = operation.backward_operation(grad_output, *operation.inputs)
+        result = operation.backward_operation(grad_output, *inputs)
     except Exception as error:
         if hasattr(error, "add_note"):
             error.add_note(f"This happened in the walk back, in operation {number} ({operation.name}).")
         raise
+    gradients = result if isinstance(result, tuple) else (result,)
+    if len(gradients) == len(inputs):
+        for gradient, array in zip(gradients, inputs):
+            if gradient is not None and not (
+                type(gradient) is type(array) is np.ndarray
+                and gradient.dtype is array.dtype
+                and gradient.shape == array.shape
+                and gradient.dtype.kind == "f"
+            ):
+                break
+        else:
+            return gradients
     return checks.one_gradient_per_input(result, operation, number)
+
+
+def _take_several(outputs: tuple[Any, ...], pending: dict[Location, Any], complete: dict[Location, Any]) -> Any:
+    """Take out the gradients of several outputs, zeros for those that received nothing; None if none of them did."""
+    locations = [GradientBuffer.get_memory_loc(output) for output in outputs]
+    taken = [pending.pop(location, None) for location in locations]
+    if all(gradient is None for gradient in taken):
+        return None
+    zeros = (np.zeros(output.shape, gradient_dtype(output)) for output in outputs)
+    gradients = tuple(zero if gradient is None else gradient for zero, gradient in zip(zeros, taken))
+    complete.update(zip(locations, gradients))
+    return gradients

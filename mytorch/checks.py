@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.operation import Operation, describe_rule
+from mytorch.operation import Operation
 from mytorch.utils import GradientBuffer, Location, gradient_dtype, owner
 
 ndarray = np.ndarray
@@ -21,12 +21,10 @@ def check_operation(operation: Operation, earlier: Sequence[Operation], held: Co
     earlier: the operations recorded so far. held: the ids of the objects that own their arrays' memory. ended: the last
     of them has a NumPy scalar as its output, so no operation can follow.
     """
-    if not ended and _is_usual(operation, held):
-        return
-    inputs, slots, rule = operation.inputs, operation.gradients_to_update, operation.backward_operation
+    inputs, slots, output = operation.inputs, operation.gradients_to_update, operation.output
     if not isinstance(inputs, (list, tuple)) or not isinstance(slots, (list, tuple)):
         raise TypeError(
-            f"{describe_rule(rule)}: inputs and gradients_to_update are lists with one entry per input, as in [x, W] and "
+            f"{operation.name}: inputs and gradients_to_update are lists with one entry per input, as in [x, W] and "
             f"[None, dW]; a {type(inputs).__name__} and a {type(slots).__name__} were given."
         )
     if len(inputs) != len(slots):
@@ -34,73 +32,45 @@ def check_operation(operation: Operation, earlier: Sequence[Operation], held: Co
             f"{operation.name}: {len(inputs)} inputs but {len(slots)} gradients_to_update were given. Give one entry per "
             "input, None where there is no gradient to update."
         )
-    if not callable(rule):
+    if not callable(operation.backward_operation):
         raise TypeError(
-            f"The backward_operation is a {type(rule).__name__}. Give the function that returns the gradients of the "
-            "inputs, such as matmul_backward."
+            f"The backward_operation is a {type(operation.backward_operation).__name__}. Give the function that returns the "
+            "gradients of the inputs, such as matmul_backward."
         )
     if ended:
-        last = len(earlier) - 1
         raise ValueError(
-            f"{operation.name}: the output of operation {last} ({earlier[last].name}) is a NumPy scalar, which has no lasting "
-            "address, so no gradient could get from here to it. Keep it an array there (keepdims=True or np.asarray) and "
-            "pass that same array on, or call zero_grad() before the next forward pass."
+            f"{operation.name}: the last output, of {earlier[-1].name}, is a NumPy scalar, so no gradient can get from here to "
+            "it. Keep it an array there (keepdims=True or np.asarray) and pass it on, or call zero_grad() first."
         )
+    read = []
     for index, (array, slot) in enumerate(zip(inputs, slots)):
-        if slot is not None or isinstance(array, np.generic):
-            _check_input(f"{operation.name}: input {index}", array, slot)
-    for output in operation.outputs:
-        if not isinstance(output, ndarray):
+        if isinstance(array, ndarray):
+            read.append(id(array if array.base is None else owner(array)))
+        # Nearly every slot passes this one look, which takes a fraction of the time of all its checks.
+        usual = slot is None or (
+            type(array) is type(slot) is ndarray and slot.base is None and slot is not array and slot is not array.base
+            and slot.shape == array.shape and slot.dtype is array.dtype and slot.dtype.kind == "f" and slot.flags.writeable
+        )  # fmt: skip
+        if not usual or isinstance(array, np.generic):
+            _check_slot(f"{operation.name}: input {index}", array, slot)
+    outputs = output if isinstance(output, tuple) else (output,)
+    for one in outputs:
+        if not isinstance(one, ndarray):
             raise TypeError(
-                f"{operation.name}: the output is a {type(output).__name__}, not an array, so it has no lasting address by "
+                f"{operation.name}: the output is a {type(one).__name__}, not an array, so it has no lasting address by "
                 "which its gradient could be found. Keep it an array, for example with keepdims=True or "
                 "np.asarray(result), and pass that same array on."
             )
-    if len({locate(output) for output in operation.outputs}) < len(operation.outputs):
-        raise ValueError(
-            f"{operation.name}: one array stands twice among the outputs. Give each output an array of its own."
-        )
-    for output in operation.outputs:
-        memory = owner(output)
-        if id(memory) in held or any(isinstance(array, ndarray) and owner(array) is memory for array in inputs):
-            _refuse_overwriting(operation, output, earlier)
+    if len(outputs) > 1 and len(set(map(locate, outputs))) < len(outputs):
+        raise ValueError(f"{operation.name}: one array stands twice among the outputs. Give each its own array.")
+    for one in outputs:
+        memory = id(one if one.base is None else owner(one))
+        if memory in read or memory in held:
+            _refuse_overwriting(operation, one, earlier)
 
 
-def _is_usual(operation: Operation, held: Container[int]) -> bool:
-    """Whether nothing can be wrong: plain arrays, fresh memory for the output, gradients like their inputs.
-
-    Nearly every operation is like this, and one look costs a fraction of all the checks.
-    """
-    inputs, slots, output = operation.inputs, operation.gradients_to_update, operation.output
-    if (
-        type(inputs) is not list
-        or type(slots) is not list
-        or len(inputs) != len(slots)
-        or not callable(operation.backward_operation)
-        or type(output) is not ndarray
-        or output.base is not None
-        or id(output) in held
-    ):
-        return False
-    for array, slot in zip(inputs, slots):
-        if type(array) is not ndarray or array is output or array.base is output:
-            return False
-        if slot is not None and (
-            type(slot) is not ndarray
-            or slot.base is not None
-            or slot is array
-            or array.base is slot
-            or slot.shape != array.shape
-            or slot.dtype is not array.dtype
-            or slot.dtype.kind != "f"
-            or not slot.flags.writeable
-        ):
-            return False
-    return True
-
-
-def _check_input(where: str, array: Any, slot: Any) -> None:
-    """Refuse an input that has no lasting address, and a gradient to update that cannot be its gradient."""
+def _check_slot(where: str, array: Any, slot: Any) -> None:
+    """Refuse an input without a lasting address, and a gradient to update that cannot be its gradient."""
     if isinstance(array, np.generic):
         raise TypeError(
             f"{where} is a NumPy scalar ({type(array).__name__}), which has no lasting address, so its gradient would be "
@@ -112,7 +82,7 @@ def _check_input(where: str, array: Any, slot: Any) -> None:
         raise TypeError(
             f"{where}: its gradient to update is a {type(slot).__name__}. Give an array that can be added to."
         )
-    if _overlap(slot, array):
+    if slot is array or _overlap(slot, array):
         raise ValueError(
             f"{where} was given as its own gradient to update. Give the gradient's array, such as dW for W."
         )
@@ -185,7 +155,8 @@ def starting_gradients(divergence: Any, operations: Sequence[Operation]) -> dict
     if isinstance(divergence, ndarray):
         location = locate(divergence)
         for operation in reversed(operations):
-            for output in operation.outputs:
+            several = isinstance(operation.output, tuple)
+            for output in operation.output if several else (operation.output,):
                 if locate(output) == location:
                     ones = np.empty(output.shape, gradient_dtype(output))
                     ones.fill(1)
@@ -237,18 +208,11 @@ def one_gradient_per_input(result: Any, operation: Operation, number: int) -> li
             f"Operation {number} ({operation.name}) returned {returned} for {len(inputs)} inputs. Return a tuple with one "
             "gradient per input, in the order of the inputs, and None where nothing flows."
         )
-    for index, (gradient, array) in enumerate(zip(gradients, inputs)):
-        if gradient is None or (
-            type(gradient) is ndarray
-            and type(array) is ndarray
-            and gradient.dtype is array.dtype
-            and gradient.shape == array.shape
-            and gradient.dtype.kind == "f"
-        ):
-            continue
-        where = f"Operation {number} ({operation.name}) returned"
-        gradients[index] = _fitted(gradient, array, where, index) if isinstance(array, ndarray) else None
-    return gradients
+    where = f"Operation {number} ({operation.name}) returned"
+    return [
+        _fitted(gradient, array, where, index) if gradient is not None and isinstance(array, ndarray) else None
+        for index, (gradient, array) in enumerate(zip(gradients, inputs))
+    ]
 
 
 def _fitted(gradient: Any, array: ndarray, returned: str, index: int) -> ndarray:

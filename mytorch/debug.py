@@ -204,7 +204,9 @@ def _refuse_not_finite(where: str, operation: Operation) -> None:
         if bad is None:
             continue
         came_with = [i for i, array in enumerate(operation.inputs) if _first_not_finite(array) is not None]
-        origin = f"It came in with input {came_with[0]}." if came_with else "Its inputs are all finite, so it arises here."
+        origin = (
+            f"It came in with input {came_with[0]}." if came_with else "Its inputs are all finite, so it arises here."
+        )
         raise DebugError(f"{where}: output {position} is {output[bad]} at index {bad}. {origin}")
 
 

@@ -1,4 +1,4 @@
-"""GradientBuffer: from an array to its gradient, found by where the array lies in memory."""
+"""GradientBuffer: from an array to its gradient, found by where the array lies in memory; and how a gradient fits."""
 
 from __future__ import annotations
 
@@ -56,12 +56,6 @@ class GradientBuffer:
         memory = np_array if np_array.base is None else owner(np_array)
         self.held[id(memory)] = memory
 
-    def replace(self, gradients: dict[Location, np.ndarray]) -> None:
-        """Give every spot its gradient from a finished walk, and empty those that got none."""
-        memory = self.memory
-        for location in memory:
-            memory[location] = gradients.get(location)
-
     def update_param(self, np_array: np.ndarray, gradient: np.ndarray) -> None:
         """Add a contribution to the array's gradient. The first one is kept as it is, the others are summed."""
         so_far = self.memory[self._location(np_array)]
@@ -108,6 +102,37 @@ def gradient_dtype(array: np.ndarray) -> np.dtype:
     """The dtype of an array's gradient: its own, or float64 for integers and booleans."""
     dtype = array.dtype
     return dtype if dtype.kind in "fc" else np.dtype(np.float64)
+
+
+def unbroadcast(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Sum a gradient over the axes along which NumPy had broadcast ``shape``.
+
+    A value that was read n times gets the sum of n gradients.
+    """
+    if gradient.shape == shape:
+        return gradient
+    added = gradient.ndim - len(shape)
+    stretched = [added + i for i, n in enumerate(shape) if n == 1 and gradient.shape[added + i] != 1]
+    axes = (*range(added), *stretched)
+    return gradient.sum(axis=axes).reshape(shape) if axes else gradient
+
+
+def fit(gradient: Any, array: Any) -> Any:
+    """Give a gradient the shape and dtype of the array it belongs to; None for a constant, such as a Python number."""
+    shape = getattr(array, "shape", None)
+    if shape is None:
+        return None
+    if not shape and isinstance(gradient, np.generic):
+        gradient = np.asarray(gradient)
+    if gradient.shape != shape:
+        gradient = unbroadcast(gradient, shape)
+    if gradient.dtype is not array.dtype:
+        dtype = gradient_dtype(array)
+        if gradient.dtype.kind == "c" and dtype.kind == "f":
+            gradient = gradient.real
+        if gradient.dtype != dtype:
+            gradient = gradient.astype(dtype)
+    return gradient
 
 
 def owner(array: np.ndarray) -> Any:

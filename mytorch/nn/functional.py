@@ -14,19 +14,19 @@ from typing import Any
 import numpy as np
 
 from mytorch.nn.nonlinear import (
-    SoftmaxCrossEntropy_backward,
     as_float,
     gelu_backward,
     leaky_relu_backward,
     log_softmax_backward,
     sigmoid_backward,
     silu_backward,
+    softmax,
     softmax_backward,
     softplus_backward,
     tanh_backward,
 )
-from mytorch.nn.rules import fit, makes_view, same_from_output, shapes_only, unbroadcast
-from mytorch.utils import gradient_dtype
+from mytorch.nn.rules import makes_view, same_from_output, shapes_only
+from mytorch.utils import fit, gradient_dtype, unbroadcast
 
 __all__ = [
     "SoftmaxCrossEntropy_backward", "abs_backward", "add_backward", "concatenate_backward", "div_backward",
@@ -247,6 +247,51 @@ def mse_backward(grad_output: Array, y: Array, y_hat: Array) -> Two:
     """L = mean((y - y_hat)**2) over all entries: dL/dy = 2 (y - y_hat) / size, dL/dy_hat its opposite."""
     grad = (as_float(y) - y_hat) * (np.asarray(grad_output).reshape(-1)[0] * (2 / max(y.size, 1)))
     return fit(grad, y), fit(-grad, y_hat)
+
+
+def SoftmaxCrossEntropy_backward(
+    grad_output: Any,
+    pred: Array,
+    ground_truth: Array,
+    probabilities: Array | None = None,
+    entries: Array | None = None,
+) -> tuple[Array, None]:
+    """y = softmax cross-entropy, mean over the batch: dL/dpred = (softmax(pred) * sum(truth) - truth) / N * g.
+
+    pred: (..., classes). ground_truth: one-hot or weights of that shape, for which sum(truth) is 1 as a rule, or class
+    indices (...). probabilities, entries: softmax(pred) and ``true_entries``, where the forward pass has kept them. Nothing
+    flows to the ground truth.
+    """
+    if probabilities is None:
+        probabilities = softmax(pred)
+    scale = np.asarray(grad_output) / max(math.prod(pred.shape[:-1]), 1)
+    if ground_truth.shape == pred.shape:
+        grad = (probabilities * np.add.reduce(ground_truth, axis=-1, keepdims=True) - ground_truth) * scale
+    else:
+        grad = np.multiply(probabilities, scale, order="C")
+        grad.reshape(-1)[true_entries(ground_truth, pred) if entries is None else entries] -= scale
+    return fit(grad, pred), None
+
+
+def true_entries(ground_truth: Array, pred: Array) -> Array:
+    """Where each sample's true class stands in pred.ravel(); ValueError for what cannot be class indices of pred."""
+    classes = pred.shape[-1]
+    if ground_truth.shape != pred.shape[:-1]:
+        raise ValueError(
+            f"The scores have shape {pred.shape} and the ground truth {ground_truth.shape}. Give one-hot targets of the "
+            f"scores' shape, or class indices of shape {pred.shape[:-1]}."
+        )
+    if ground_truth.dtype.kind not in "iu":
+        raise ValueError(f"Class indices are integers; the ground truth has dtype {ground_truth.dtype}.")
+    indices = ground_truth.ravel()
+    # Seen as unsigned, a negative index is a huge one: one pass finds both.
+    if indices.size and np.maximum.reduce(indices.view(indices.dtype.str.replace("i", "u"))) >= classes:
+        wrong = indices.min() if indices.min() < 0 else indices.max()
+        raise ValueError(
+            f"The ground truth names class {wrong}, but the scores are for {classes} classes, 0 to {classes - 1}."
+        )
+    indices = indices.astype(np.intp, copy=False)  # NumPy would add uint64 and int64 to a float
+    return np.arange(0, indices.size * classes, classes) + indices if classes else indices
 
 
 def normalize_backward(

@@ -1,4 +1,4 @@
-"""Activations, softmax and cross-entropy: each function beside its backward function.
+"""Activations and softmax: each function beside its backward function.
 
 All of them are for real arrays, and finite at |x| = 1e4 and far beyond. The derivative of a sigmoid is computed from
 exp(-|x|) and not as s(1 - s): where s rounds to 1, the difference would have lost every digit.
@@ -11,15 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.nn.rules import fit
-from mytorch.utils import gradient_dtype
+from mytorch.utils import fit, gradient_dtype
 
 Array = np.ndarray
 
 _erf_of_objects = np.frompyfunc(math.erf, 1, 1)
 
 
-def as_float(x: Array) -> Array:
+def as_float(x: Any) -> np.ndarray:
     """The array itself, or a float64 copy of integers, booleans and Python numbers."""
     x = np.asarray(x)
     return x if x.dtype.kind in "fc" else x.astype(gradient_dtype(x))
@@ -123,85 +122,3 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
 def log_softmax_backward(grad_output: Array, x: Array, axis: int = -1) -> Array:
     """y = log_softmax(x): dL/dx = g - softmax(x) * sum(g)."""
     return fit(grad_output - softmax(x, axis) * grad_output.sum(axis=axis, keepdims=True), x)
-
-
-def softmax_cross_entropy(pred: Array, ground_truth: Array) -> tuple[Array, Array, Array | None]:
-    """The mean over the batch of -sum(ground_truth * log_softmax(pred)), and what the way back can use of it.
-
-    pred: (..., classes) scores. ground_truth: the same shape (one-hot or any weights), or (...) integers that name the
-    class. Returns the loss in shape (1,), softmax(pred) in pred's shape, and for class indices where the true classes stand
-    in pred.ravel(). Raises ValueError for other shapes and for classes out of range.
-    """
-    scores = as_float(pred)
-    entries = None if ground_truth.shape == scores.shape else true_entries(ground_truth, scores)
-    if scores.size == 0:
-        return np.zeros(1, scores.dtype), scores.copy(), entries
-    rows = _class_rows(scores)
-    largest = np.maximum.reduce(rows, axis=0)
-    shifted = rows - largest
-    probabilities = np.exp(shifted)
-    total = np.add.reduce(probabilities, axis=0)
-    probabilities /= total
-    if entries is None:
-        losses = (_class_rows(ground_truth) * (np.log(total) - shifted)).ravel()
-    else:
-        losses = np.log(total)
-        losses -= scores.take(entries) - largest
-    loss = np.add.reduce(losses, keepdims=True)
-    loss /= total.size
-    return loss.astype(scores.dtype, copy=False), probabilities.T.reshape(scores.shape), entries
-
-
-def SoftmaxCrossEntropy_backward(
-    grad_output: Any,
-    pred: Array,
-    ground_truth: Array,
-    probabilities: Array | None = None,
-    entries: Array | None = None,
-) -> tuple[Array, None]:
-    """y = softmax cross-entropy, mean over the batch: dL/dpred = (softmax(pred) * sum(truth) - truth) / N * g.
-
-    ground_truth: one-hot or weights of pred's shape, for which sum(truth) is 1 as a rule, or class indices.
-    probabilities, entries: from ``softmax_cross_entropy``, where the forward pass has kept them. Nothing flows to the ground
-    truth.
-    """
-    if probabilities is None:
-        probabilities = softmax(pred)
-    scale = np.asarray(grad_output) / max(math.prod(pred.shape[:-1]), 1)
-    if ground_truth.shape == pred.shape:
-        grad = (probabilities * np.add.reduce(ground_truth, axis=-1, keepdims=True) - ground_truth) * scale
-    else:
-        grad = np.multiply(probabilities, scale, order="C")
-        grad.reshape(-1)[true_entries(ground_truth, pred) if entries is None else entries] -= scale
-    return fit(grad, pred), None
-
-
-def true_entries(ground_truth: Array, pred: Array) -> Array:
-    """Where each sample's true class stands in pred.ravel(); ValueError for what cannot be class indices of pred."""
-    classes = pred.shape[-1]
-    if ground_truth.shape != pred.shape[:-1]:
-        raise ValueError(
-            f"The scores have shape {pred.shape} and the ground truth {ground_truth.shape}. Give one-hot targets of the "
-            f"scores' shape, or class indices of shape {pred.shape[:-1]}."
-        )
-    if ground_truth.dtype.kind not in "iu":
-        raise ValueError(f"Class indices are integers; the ground truth has dtype {ground_truth.dtype}.")
-    indices = ground_truth.ravel()
-    # Seen as unsigned, a negative index is a huge one: one pass finds both.
-    if indices.size and np.maximum.reduce(indices.view(indices.dtype.str.replace("i", "u"))) >= classes:
-        wrong = indices.min() if indices.min() < 0 else indices.max()
-        raise ValueError(
-            f"The ground truth names class {wrong}, but the scores are for {classes} classes, 0 to {classes - 1}."
-        )
-    indices = indices.astype(np.intp, copy=False)  # NumPy would add uint64 and int64 to a float
-    return np.arange(0, indices.size * classes, classes) + indices if classes else indices
-
-
-def _class_rows(array: Array) -> Array:
-    """(..., classes) as (classes, samples).
-
-    Copied where there are more samples than classes: NumPy reduces and broadcasts along long rows many times faster.
-    """
-    if array.ndim != 2:
-        array = array.reshape(-1, array.shape[-1])
-    return array.T.copy() if array.shape[0] > array.shape[1] else array.T

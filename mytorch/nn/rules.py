@@ -1,18 +1,19 @@
-"""Tools for backward functions: undo a broadcast, fit shape and dtype, and mark what the engine should know."""
+"""Marks for backward functions: what the engine should know before it lets an operation write over an array.
+
+The engine takes every backward function to read the values of its inputs, and refuses an operation that writes over them.
+A mark says that a function needs less.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import numpy as np
+from mytorch.utils import fit, unbroadcast
 
-from mytorch.utils import gradient_dtype
+__all__ = ["fit", "makes_view", "same_from_output", "shapes_only", "unbroadcast"]
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
-
-# The engine takes every backward function to read the values of its inputs, and refuses an operation that writes over them.
-# A mark says that a function needs less.
 
 
 def shapes_only(rule: Rule) -> Rule:
@@ -31,34 +32,3 @@ def makes_view(rule: Rule) -> Rule:
     """Mark the backward function of an operation whose output is a view of its input and overwrites nothing."""
     rule.makes_view = True  # type: ignore[attr-defined]
     return rule
-
-
-def unbroadcast(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Sum a gradient over the axes along which NumPy had broadcast ``shape``.
-
-    A value that was read n times gets the sum of n gradients.
-    """
-    if gradient.shape == shape:
-        return gradient
-    added = gradient.ndim - len(shape)
-    stretched = [added + i for i, n in enumerate(shape) if n == 1 and gradient.shape[added + i] != 1]
-    axes = (*range(added), *stretched)
-    return gradient.sum(axis=axes).reshape(shape) if axes else gradient
-
-
-def fit(gradient: Any, array: Any) -> Any:
-    """Give a gradient the shape and dtype of the array it belongs to; None for a constant, such as a Python number."""
-    shape = getattr(array, "shape", None)
-    if shape is None:
-        return None
-    if not shape and isinstance(gradient, np.generic):
-        gradient = np.asarray(gradient)
-    if gradient.shape != shape:
-        gradient = unbroadcast(gradient, shape)
-    if gradient.dtype is not array.dtype:
-        dtype = gradient_dtype(array)
-        if gradient.dtype.kind == "c" and dtype.kind == "f":
-            gradient = gradient.real
-        if gradient.dtype != dtype:
-            gradient = gradient.astype(dtype)
-    return gradient
