@@ -30,6 +30,12 @@ def in_place(what: str, instead: str) -> TypeError:
     )
 
 
+def refuse_out(out: Any) -> None:
+    """Raise if a function of a traced array was given an array to write into."""
+    if out is not None:
+        raise in_place("out=", WRITES["out="])
+
+
 WRITES = {
     "x[i] = v": "x = np.where(mask, v, x) with a boolean mask, or np.concatenate([x[:i], [v], x[i+1:]]) along the axis.",
     "out=": "y = np.add(a, b), and total = total + y instead of total += y where total is a plain array.",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mytorch.autodiff import checkpoint, core, grad, jvp, tracer, vjp
+from mytorch.autodiff import checkpoint, core, grad, jvp, tracing, vjp
 from tests.autodiff.cases import CASES, elementwise
 from tests.autodiff.helper import floats
 
@@ -116,7 +116,7 @@ def test_what_large_arrays_forget_is_not_missed(name: str, monkeypatch: pytest.M
         return [*first, *pull(first), *pull(first), *jvp(lambda *x: vjp(f, *x)[1](f(*args)), args, args)[1]]
 
     expected = both()
-    for module in (tracer, core):
+    for module in (tracing, core):
         monkeypatch.setattr(module, "LARGE", 0)
     for a, b in zip(both(), expected, strict=True):
         np.testing.assert_array_equal(a, b)

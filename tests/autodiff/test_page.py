@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mytorch.autodiff.tracer import TABLE
+from mytorch.autodiff.traced import TABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "autodiff.md").read_text(encoding="utf-8")
