@@ -1,4 +1,4 @@
-"""The words that annotations use here. Each says what may stand in its place."""
+"""Names for annotations. Each says what a value may be."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Tree = Any
 """Nested tuples, lists and dicts whose leaves are arrays."""
 
 Function = Callable[..., Any]
-"""A function to differentiate, or what a transformation makes of it."""
+"""A function to differentiate, or the result of a transformation."""
 
 Rules = Any
 """Derivatives by argument: a sequence of functions (None: zero), or one function that gets the argument's number first."""

@@ -1,4 +1,4 @@
-"""vjp and jvp, on which every other transformation rests: call a function traced, and take the gradients out."""
+"""vjp and jvp, on which every other transformation rests: call a function with traced arguments, and take the gradients out."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def call_and_close(trace: Trace, call: Callable[[], Any]) -> Any:
 
 
 def _outside(value: Any, trace: Trace) -> Any:
-    """A value as it is outside of a trace. NumPy returns scalars, not 0-d arrays, and so do we."""
+    """A value as it is outside of a trace. As in NumPy, it is a scalar and not a 0-d array."""
     value = value.value if isinstance(value, Traced) and value.owner is trace else value
     return value[()] if type(value) is np.ndarray and value.ndim == 0 else value
 

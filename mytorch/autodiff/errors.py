@@ -1,4 +1,4 @@
-"""What a traced function must not do, and what to write instead."""
+"""Errors for what a traced function must not do. Each message says what to write instead."""
 
 from __future__ import annotations
 

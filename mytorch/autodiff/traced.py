@@ -12,7 +12,7 @@ from mytorch.autodiff.aliases import Array, Function, Settings
 from mytorch.autodiff.errors import INSTEAD, WRITES, cut, in_place, no_rule
 
 TABLE: dict[Any, Function] = {}
-"""The table of rules: a NumPy function and what is called in its place when an argument is Traced."""
+"""The table of rules: for each NumPy function, the one that is called in its place when an argument is Traced."""
 
 OPERATORS = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "floordiv": np.floor_divide,
@@ -128,7 +128,7 @@ class Traced:
 
 
 def plain(value: Any) -> Any:
-    """The array under all traces, also inside tuples, lists and dicts: for what has no derivative."""
+    """The array under all traces, also inside tuples, lists and dicts."""
     while isinstance(value, Traced):
         value = value.value
     if type(value) in (tuple, list):

@@ -1,4 +1,4 @@
-"""Traces: what a function does to its arrays is recorded, or its tangents are pushed forward, as it happens.
+"""Traces: the operations of a function are recorded, or tangents are pushed through them, while it runs.
 
 A transformation (one call of grad, vjp or jvp) is a trace. Its arguments are wrapped in ``Traced``, and NumPy hands every
 operation on them to us. In a reverse trace each operation becomes a ``Step`` of the operation list; in a forward trace its
@@ -18,8 +18,8 @@ import numpy as np
 from mytorch.autodiff.aliases import Array, Settings
 from mytorch.autodiff.traced import Traced, is_float
 
-# Which of two traces began later is all that anybody asks of these numbers: an operation belongs to the innermost trace
-# among its arguments. They are never reset or counted down, so there is nothing for an exception to leave behind.
+# These numbers only tell which of two traces began later: an operation belongs to the innermost trace among its arguments.
+# They are never reset or counted down, so there is nothing for an exception to leave behind.
 _began = itertools.count(1)
 
 LARGE = 1 << 16  # bytes from which an outline is worth its time
@@ -48,7 +48,7 @@ class Dual(Traced):
 
 
 class Step:
-    """One line of the operation list: a rule, what it was applied to, and the node or nodes that it made.
+    """One line of the operation list: a rule, the inputs it was applied to, and the node or nodes that it made.
 
     ``parents``: the node of each input, None for a constant. ``node``: a number, or a list of them for several outputs.
     """
@@ -191,7 +191,7 @@ class ForwardTrace:
 
 
 def bind(rule: Any, args: Sequence[Any], kwargs: Settings) -> Any:
-    """Carry out one operation for the innermost trace among its arguments; for all others they are what they wrap."""
+    """Carry out one operation for the innermost trace among its arguments. Their values may belong to outer traces."""
     if kwargs and innermost(list(kwargs.values())) is not None:
         args, kwargs = _by_position(rule, args, kwargs)
     trace, level = None, 0
@@ -246,7 +246,7 @@ def innermost(values: Sequence[Any]) -> Any:
 
 
 def like(tangent: Array, value: Array) -> Array:
-    """A tangent in the shape and dtype of its value: broadcast, and never wider."""
+    """A tangent in the shape and dtype of its value."""
     if tangent.shape != value.shape:
         tangent = np.broadcast_to(tangent, value.shape)
     if tangent.dtype is not value.dtype and tangent.dtype != value.dtype:
@@ -256,7 +256,7 @@ def like(tangent: Array, value: Array) -> Array:
 
 
 def like_tuple(output: tuple, parts: list) -> tuple:
-    """The parts in a tuple of the output's own kind, which may be a named one."""
+    """The parts as a tuple of the output's own class, which may be a namedtuple."""
     return output._make(parts) if hasattr(output, "_make") else tuple(parts)
 
 

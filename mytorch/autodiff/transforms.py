@@ -77,7 +77,7 @@ def value_and_grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, h
 
 
 def elementwise_grad(fun: Function, argnums: Argnums = 0) -> Function:
-    """For a function that works entry by entry: its derivative at every entry, in the argument's shape.
+    """The derivative at every entry of a function that works entry by entry, in the argument's shape.
 
     It is the gradient of the sum of the outputs, so for any other function it is the sum of the Jacobian's rows.
     """
@@ -314,7 +314,7 @@ def _named(fun: Function, what: str) -> Callable[[Function], Function]:
 
 
 def _split_arguments(fun: Function, argnums: Argnums, args: tuple, kwargs: Settings) -> tuple[Function, list, Function]:
-    """fun as a function of the leaves at argnums, those leaves, and what builds the result's structure from leaves."""
+    """fun as a function of the leaves at argnums, those leaves, and a function that builds the result from its leaves."""
     single = isinstance(argnums, (int, np.integer))
     numbers: Any = [argnums] if single else list(argnums)  # type: ignore[arg-type]
     for number in numbers:

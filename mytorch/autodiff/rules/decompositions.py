@@ -175,7 +175,7 @@ explicit(la.eigvals, jvps=[_eigvals_jvp])
 
 
 def _svd_jvp(t, y, a, full_matrices: bool = False):
-    """Townsend's formulas, with what lies outside of the columns of U and V added for matrices that are not square."""
+    """Townsend's formulas. Of a matrix that is not square, the part outside of the columns of U and V is added."""
     s = y[1]
     u, vh = y[0][..., : s.shape[-1]], y[2][..., : s.shape[-1], :]
     v = adjoint(vh)
@@ -212,7 +212,7 @@ SVD = type(la.svd(np.ones((1, 1)))) if hasattr(la.svd(np.ones((1, 1))), "_fields
 
 
 def svd(a, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False):
-    """np.linalg.svd; what full_matrices adds to u and vh may be looked at, but not differentiated."""
+    """np.linalg.svd. The columns that full_matrices adds to u and vh may be read, but not differentiated."""
     if not compute_uv:
         return svdvals(a)
     parts = _svd(a, full_matrices=full_matrices)

@@ -1,4 +1,4 @@
-"""Elementwise functions: arithmetic, powers, exponentials, trigonometry, roundings, choices; and what has no derivative.
+"""Elementwise functions: arithmetic, powers, exponentials, trigonometry, roundings, choices; and functions of zero derivative.
 
 A line states dy/dx given y and x; the rules are NumPy code that is itself recorded. Formulas: Abramowitz and Stegun,
 "Handbook of Mathematical Functions" (1964), chapter 4.

@@ -10,7 +10,7 @@ from mytorch.autodiff.traced import plain
 
 
 def _transform_vjp(transform):
-    """The same transform of g, cut or padded to the length that went in: what NumPy cut off had no influence."""
+    """The same transform of g, cut or padded to the length of x: entries that NumPy cut off had no influence."""
 
     def vjp(g, y, x, n=None, axis: int = -1, norm=None):
         return _fit_length(transform(g, axis=axis, norm=norm), x.shape[axis], axis)

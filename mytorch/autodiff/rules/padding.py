@@ -17,6 +17,7 @@ def pad(array, pad_width, mode="constant", **kwargs):
     """np.pad in all of its modes but 'empty' and functions. constant_values and end_values may be traced beside the array."""
     shape = np.shape(array)
     if isinstance(pad_width, dict):  # by axis, which may be counted from the end
+        np.pad(np.ones((1,) * len(shape)), pad_width)  # raises what NumPy raises: older ones take no dict
         by_axis = {axis % len(shape): width for axis, width in pad_width.items()}
         pad_width = [np.broadcast_to(by_axis.get(i, 0), 2) for i in range(len(shape))]
     if callable(mode) or mode == "empty":
@@ -37,7 +38,7 @@ def pad(array, pad_width, mode="constant", **kwargs):
 
 
 def _flanks(x, axis: int, widths, mode: str, constant_values=0, end_values=0, stat_length=None):
-    """What comes before and after the entries of an axis."""
+    """The entries added before and after an axis."""
     n, ndim = x.shape[axis], x.ndim
     for side, width in enumerate(widths):
         shape = (*x.shape[:axis], width, *x.shape[axis + 1 :])
@@ -58,7 +59,7 @@ def _flanks(x, axis: int, widths, mode: str, constant_values=0, end_values=0, st
 
 
 def _matrix(x, axis: int, matrix):
-    """Each line along the axis times a matrix: what a padding does that mirrors about its ends."""
+    """Each line along the axis times a matrix: a padding that mirrors about its ends is linear."""
     return np.moveaxis(np.tensordot(matrix.astype(x.dtype), x, (1, axis)), 0, axis)
 
 

@@ -80,6 +80,7 @@ def _kron(a, b):
 def _cross(a, b, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis=None):
     axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis,) * 3
     a, b = np.moveaxis(a, axisa, 0), np.moveaxis(b, axisb, 0)
+    np.cross(np.ones(len(a)), np.ones(len(b)))  # raises what NumPy raises
     plane = a[0] * b[1] - a[1] * b[0]
     if len(a) == 2 and len(b) == 2:
         return plane

@@ -57,7 +57,7 @@ def squares(x):
 
 
 def _reduction(fun, rule, neutral: float, join) -> None:
-    """Register np.sum or np.prod: what where= leaves out becomes neutral, and initial= joins at the end."""
+    """Register np.sum or np.prod: entries outside of where= become neutral, and initial= joins at the end."""
 
     def reduction(
         a, axis=None, dtype=None, out=None, keepdims=False, initial=None,

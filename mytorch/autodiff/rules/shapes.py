@@ -1,4 +1,4 @@
-"""What moves entries around: indexing, reshaping, joining, cutting, repeating, sorting. All of it is linear."""
+"""Rearranging entries: indexing, reshaping, joining, cutting, repeating, sorting. All of it is linear."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ getitem.reads = scatter.reads = True  # not x, but the index arrays
 
 
 def astype(x, dtype, *args, **kwargs):
-    """x.astype: what is not a float afterwards has no derivative."""
+    """x.astype. An array of integers or booleans has no derivative."""
     if np.dtype(dtype).kind not in "fc":
         return plain(x).astype(dtype, *args, **kwargs)
     return _astype(x, np.dtype(dtype))
@@ -45,7 +45,7 @@ _astype.jvps = [lambda t, y, x, dtype: t]
 linear(np.copy, lambda g, y, x, *_, **__: g, call=lambda x, *_, **__: x.copy())
 
 
-# Every rearrangement of entries, one way: done to the numbers of the entries, it tells where each one went.
+# Any rearrangement of entries: applied to the numbers of the entries, it tells where each one went.
 def _put_back(fun: Callable, g, y, x, *args, **kwargs):
     if not x.size:  # np.resize fills up with zeros
         return np.zeros(x.shape, g.dtype)
@@ -61,7 +61,7 @@ def rearrangement(fun: Callable) -> Rule:
 for moving in (np.rollaxis, np.rot90, np.repeat, np.tile, np.resize, np.diagonal, np.delete, np.take_along_axis):
     rearrangement(moving)
 
-# The common ones by what undoes them, without a list of numbers
+# Cases with an explicit inverse, where no numbers are needed
 for reshaping in (np.squeeze, np.expand_dims):
     linear(reshaping, lambda g, y, x, *_, **__: g.reshape(x.shape))
 for raising in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
@@ -95,7 +95,7 @@ linear(np.swapaxes, lambda g, y, x, axis1, axis2: np.swapaxes(g, axis1, axis2))
 linear(np.moveaxis, lambda g, y, x, source, destination: np.moveaxis(g, destination, source))
 linear(np.flip, lambda g, y, x, axis=None: np.flip(g, axis))
 linear(np.roll, lambda g, y, x, shift, axis=None: np.roll(g, _negative(shift), axis))
-linear(np.broadcast_to, lambda g, y, x, shape, **_: g)  # what was broadcast is summed for every rule
+linear(np.broadcast_to, lambda g, y, x, shape, **_: g)  # fit sums over the broadcast axes for every rule
 composite(np.flipud, lambda m: np.flip(m, 0))
 composite(np.fliplr, lambda m: np.flip(m, 1))
 if hasattr(np, "matrix_transpose"):

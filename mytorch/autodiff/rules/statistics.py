@@ -25,7 +25,7 @@ def var(
 
 
 def nanmean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=None):
-    """np.nanmean: the sum of what is a number over how many there are."""
+    """np.nanmean: the sum of the entries that are numbers over their count."""
     a, settings = masked(a, where, np.nan), settings_of(axis, keepdims, dtype, out)
     total = np.nansum(a, **settings)
     return in_dtype(total / np.sum(~np.isnan(plain(a)), settings["axis"], keepdims=settings["keepdims"]), total.dtype)
@@ -67,7 +67,7 @@ composite(np.nanstd, lambda a, *args, **kwargs: np.sqrt(nanvar(a, *args, **kwarg
 
 # Medians and quantiles: one or two of the sorted entries
 def _median(a, axis=None, out=None, overwrite_input: bool = False, keepdims=False, skip: bool = False):
-    """The mean of the middle two. NaN is sorted to the end; skip: count what comes before it."""
+    """The mean of the middle two. NaN is sorted to the end; skip: count the entries before it."""
     settings = settings_of(axis, keepdims, out=out)
     flat = np.sort(axes_last(a, settings["axis"]), axis=-1)
     holes = np.isnan(plain(flat))
