@@ -10,7 +10,7 @@ import numpy as np
 from mytorch.autodiff.aliases import Array, Function, Rules, Settings
 from mytorch.autodiff.traced import TABLE, Traced, plain
 from mytorch.autodiff.tracing import Outline, ReverseTrace, Variable, backward_pass, bind
-from mytorch.nn.rules import fit, fit_dtype
+from mytorch.utils import fit, gradient_dtype
 
 
 class Rule:
@@ -215,7 +215,7 @@ def constant(*funs: Function) -> None:
 def zeros_like(x: Array) -> np.ndarray:
     """Zeros for the tangent or gradient of a value: of its dtype, or float64 for what is no float."""
     x = np.asarray(plain(x))
-    return np.zeros(x.shape, fit_dtype(np.float64(0), x))
+    return np.zeros(x.shape, gradient_dtype(x))
 
 
 def _without_trace(fun: Function) -> Function:
