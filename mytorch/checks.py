@@ -53,7 +53,7 @@ def check_operation(operation: Operation, earlier: Sequence[Operation], held: Co
         )  # fmt: skip
         if not usual or isinstance(array, np.generic):
             _check_slot(f"{operation.name}: input {index}", array, slot)
-    outputs = output if isinstance(output, tuple) else (output,)
+    outputs: tuple[Any, ...] = output if isinstance(output, tuple) else (output,)
     for one in outputs:
         if not isinstance(one, ndarray):
             raise TypeError(
@@ -155,8 +155,8 @@ def starting_gradients(divergence: Any, operations: Sequence[Operation]) -> dict
     if isinstance(divergence, ndarray):
         location = locate(divergence)
         for operation in reversed(operations):
-            several = isinstance(operation.output, tuple)
-            for output in operation.output if several else (operation.output,):
+            made: tuple[Any, ...] = operation.output if isinstance(operation.output, tuple) else (operation.output,)
+            for output in made:
                 if locate(output) == location:
                     ones = np.empty(output.shape, gradient_dtype(output))
                     ones.fill(1)
