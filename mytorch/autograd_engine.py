@@ -110,6 +110,9 @@ class Autograd:
         for location in self.gradient_buffer.memory:
             self.gradient_buffer.memory[location] = complete.get(location)
 
+    # Other generations of the homework know the buffer by this name.
+    memory_buffer = property(lambda self: self.gradient_buffer)
+
     def zero_grad(self) -> None:
         """Empty the list and the buffer and let go of every array. The layers' own gradients are theirs to zero."""
         self.operation_list.clear()
@@ -145,7 +148,7 @@ class Autograd:
         return array
 
     def is_data(self, array: np.ndarray) -> bool:
-        """Whether an array was declared to be data."""
+        """True if an array was declared to be data."""
         return bool(self._data) and self.gradient_buffer.get_memory_loc(array) in self._data
 
     def __str__(self) -> str:

@@ -202,8 +202,7 @@ def one_gradient_per_input(result: Any, operation: Operation, number: int) -> li
     else:
         gradients = list(result)
     if len(gradients) != len(inputs):
-        several = isinstance(result, (tuple, list))
-        returned = f"{len(gradients)} gradients" if several else f"one {type(result).__name__}"
+        returned = f"{len(result)} gradients" if isinstance(result, (tuple, list)) else f"one {type(result).__name__}"
         raise ValueError(
             f"Operation {number} ({operation.name}) returned {returned} for {len(inputs)} inputs. Return a tuple with one "
             "gradient per input, in the order of the inputs, and None where nothing flows."

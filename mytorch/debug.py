@@ -224,7 +224,7 @@ def _values_fingerprint(array: np.ndarray) -> bytes:
 
 
 def _is_common(array: np.ndarray) -> bool:
-    """All zeros or all ones: too common for equal values to mean a copy."""
+    """True for all zeros or all ones, too common for equal values to mean a copy."""
     return array.size == 0 or bool((array == 0).all()) or bool((array == 1).all())
 
 

@@ -1,4 +1,4 @@
-"""How a list of operations is shown to people."""
+"""Report: the operation list as a table for people."""
 
 from __future__ import annotations
 

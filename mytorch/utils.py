@@ -24,7 +24,7 @@ class GradientBuffer:
 
     @staticmethod
     def get_memory_loc(np_array: np.ndarray) -> Location:
-        """Where an array lies: a key that two arrays share if and only if they are the same variable.
+        """The key of an array by where it lies: two arrays share it if and only if they are the same variable.
 
         Address alone is not enough: ``W``, ``W.T``, ``W.reshape(-1)`` and ``W[:2]`` begin at one address. So a view is
         known by its address and its layout (shape, strides, dtype). An array that owns its memory is known by the
@@ -41,7 +41,7 @@ class GradientBuffer:
         return layout
 
     def is_in_memory(self, np_array: np.ndarray) -> bool:
-        """Whether this array has a spot, empty or not."""
+        """True if this array has a spot, empty or not."""
         return self.get_memory_loc(np_array) in self.memory
 
     def add_spot(self, np_array: np.ndarray) -> None:
@@ -96,6 +96,10 @@ class GradientBuffer:
                 "was recorded as an input (a copy is another variable, and what was declared to be data has no gradient)."
             )
         return location
+
+
+# Other generations of the homework know the buffer by this name.
+MemoryBuffer = GradientBuffer
 
 
 def gradient_dtype(array: np.ndarray) -> np.dtype:

@@ -1,5 +1,6 @@
 """Autograd around the list: recording, pausing, data, many engines, dtypes."""
 
+import importlib
 import threading
 import weakref
 from functools import partial
@@ -7,7 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from mytorch import Autograd, nn
+from mytorch import Autograd, nn, utils
 from mytorch.nn import Linear, ReLU, Sequential, SoftmaxCrossEntropy
 from mytorch.nn import functional as F
 from mytorch.optim import SGD
@@ -212,3 +213,18 @@ def test_an_empty_batch(sizes, engine):
     layer(np.zeros((0, sizes[0])))
     engine.backward(1)
     assert not layer.dW.any()
+
+
+# Names of other generations of the homework.
+
+
+def test_the_buffer_is_found_by_its_older_names(engine):
+    assert engine.memory_buffer is engine.gradient_buffer
+    assert type(engine.memory_buffer) is utils.MemoryBuffer is utils.GradientBuffer
+
+
+@pytest.mark.parametrize("module", ["mytorch.functional", "mytorch.functional_hw1"])
+def test_the_backward_functions_are_found_in_their_older_places(module):
+    older = importlib.import_module(module)
+    assert {name for name in vars(older) if not name.startswith("_")} == set(F.__all__)
+    assert all(getattr(older, name) is getattr(F, name) for name in F.__all__)

@@ -274,7 +274,7 @@ def SoftmaxCrossEntropy_backward(
 
 
 def true_entries(ground_truth: Array, pred: Array) -> Array:
-    """Where each sample's true class stands in pred.ravel(); ValueError for what cannot be class indices of pred."""
+    """The index into pred.ravel() of each sample's true class. Raises ValueError for what cannot be class indices."""
     classes = pred.shape[-1]
     if ground_truth.shape != pred.shape[:-1]:
         raise ValueError(
@@ -338,6 +338,6 @@ def _spread(grad_output: Array, a: Array, axis: Any, keepdims: bool) -> Array:
 
 
 def _is_advanced(index: Any) -> bool:
-    """Whether an index can take an entry twice, so that the gradients of one entry have to be summed."""
+    """True if an index can take an entry twice, so that the gradients of one entry have to be summed."""
     parts = index if isinstance(index, tuple) else (index,)
     return not all(part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer)) for part in parts)

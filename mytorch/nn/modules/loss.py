@@ -68,10 +68,10 @@ class SoftmaxCrossEntropy(Loss):
         """Returns shape (1,). Raises ValueError for shapes that don't belong together and classes out of range."""
         dtype, entries = gradient_dtype(y_hat), None if y.shape == y_hat.shape else true_entries(y, y_hat)
         samples, classes = math.prod(y_hat.shape[:-1]), y_hat.shape[-1]
-        # One row per class, copied where the rows are long: NumPy reduces and broadcasts along those many times faster.
-        scores = y_hat.reshape(samples, classes).T.astype(dtype, order="C", copy=samples > classes)
+        # One row per class, whole in memory where the rows are long: NumPy reduces and broadcasts along those much faster.
+        scores = y_hat.reshape(samples, classes).T.astype(dtype, order="C" if samples > classes else "K")
         largest = np.maximum.reduce(scores, axis=0, initial=-np.inf)
-        scores = scores - largest
+        scores -= largest
         probabilities = np.exp(scores)
         total = np.add.reduce(probabilities, axis=0)
         probabilities /= total

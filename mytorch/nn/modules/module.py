@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Parameter:
-    """Where a layer keeps a trainable array, its gradient and, for some, its momentum.
+    """The place in a layer of a trainable array, its gradient and, for some layers, its momentum.
 
     It looks the arrays up by name each time, so a layer whose ``W`` was bound to another array is still trained.
     """
@@ -42,7 +42,7 @@ class Parameter:
 
 
 class Module:
-    """A function with parameters and a state of its own.
+    """Base class of layers: a function with parameters and a state of its own.
 
     A subclass defines ``forward``; ``parameter_names`` lists its trainable arrays (``W`` has its gradient in ``dW``),
     ``buffer_names`` what else belongs into a saved state. Modules held as attributes, or in a list, are its children.
