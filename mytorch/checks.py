@@ -195,22 +195,18 @@ def one_gradient_per_input(result: Any, operation: Operation, number: int) -> li
     A constant gets None and needs no entry. A gradient wider than its input (float64 for float32) is narrowed. Raises
     ValueError or TypeError for a result that cannot be the gradients of these inputs.
     """
-    inputs = operation.inputs
-    if not isinstance(result, (tuple, list)):
-        is_array = [isinstance(array, ndarray) for array in inputs]
-        gradients = [result if one else None for one in is_array] if sum(is_array) == 1 else []
-    else:
-        gradients = list(result)
-    if len(gradients) != len(inputs):
-        returned = f"{len(result)} gradients" if isinstance(result, (tuple, list)) else f"one {type(result).__name__}"
+    inputs, where = operation.inputs, f"Operation {number} ({operation.name}) returned"
+    several = isinstance(result, (tuple, list))
+    is_array = [isinstance(array, ndarray) for array in inputs]
+    gradients = list(result) if several else [result if one else None for one in is_array]
+    if len(gradients) != len(inputs) or (not several and sum(is_array) != 1):
         raise ValueError(
-            f"Operation {number} ({operation.name}) returned {returned} for {len(inputs)} inputs. Return a tuple with one "
-            "gradient per input, in the order of the inputs, and None where nothing flows."
+            f"{where} {f'{len(result)} gradients' if several else f'one {type(result).__name__}'} for {len(inputs)} inputs. "
+            "Return a tuple with one gradient per input, in the order of the inputs, and None where nothing flows."
         )
-    where = f"Operation {number} ({operation.name}) returned"
     return [
-        _fitted(gradient, array, where, index) if gradient is not None and isinstance(array, ndarray) else None
-        for index, (gradient, array) in enumerate(zip(gradients, inputs))
+        _fitted(gradient, inputs[index], where, index) if gradient is not None and is_array[index] else None
+        for index, gradient in enumerate(gradients)
     ]
 
 
