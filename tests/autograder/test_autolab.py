@@ -68,9 +68,9 @@ def test_what_is_in_the_package(built: dict[str, bytes]) -> None:
     assert all(name.startswith(f"{job.TOP}/") for name in names)
     for unwanted in (
         "handout",
-        "markers",
+        "agreement",
         "page",
-        "student_files",
+        "skeleton",
         "mytorch/",
         "tests",
         "autolab.py/",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,15 +33,16 @@ class MLP(Module):
         autograd_engine: Autograd,
         momentum: float = 0.0,
     ) -> None:
+        """Makes the layers. The arguments are described above."""
         super().__init__(autograd_engine)
         self.criterion, self.lr, self.momentum = criterion, lr, momentum
         self.output: np.ndarray | None = None
-        # TODO: Make self.linear_layers, one Linear per pair of neighbouring sizes; keep self.activations.
+        # TODO: Make self.linear_layers, one Linear for each pair of neighbouring sizes, and keep self.activations.
         raise NotImplementedError("MLP.__init__ is not implemented yet")
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """x (N, input_size) -> output (N, output_size), also kept in self.output."""
-        # TODO: Through each layer and its activation; keep the result in self.output.
+        # TODO: Pass x through each layer and its activation. Keep the result in self.output and return it.
         raise NotImplementedError("MLP.forward is not implemented yet")
 
     def zero_grads(self) -> None:
@@ -65,7 +66,7 @@ class MLP(Module):
 
     def step(self) -> None:
         """Moves the weights against their gradients."""
-        # TODO: Velocity = momentum * velocity - lr * gradient, then move by it, in place.
+        # TODO: velocity = momentum * velocity - lr * gradient. Then move the weights by it, in place.
         raise NotImplementedError("MLP.step is not implemented yet")
 
 
@@ -92,5 +93,5 @@ def get_training_stats(
     losses are means over the images, errors shares of wrong predictions. Training values are means over the epoch's
     batches, each measured just before its step.
     """
-    # TODO: Each epoch, train on all batches, then validate, paused().
+    # TODO: In each epoch train on all batches, then validate while the engine is paused().
     raise NotImplementedError("get_training_stats is not implemented yet")

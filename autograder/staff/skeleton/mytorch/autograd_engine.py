@@ -7,52 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from mytorch.observe import observe
 
+from mytorch.debug import observe
+from mytorch.operation import Operation
 from mytorch.report import describe_rule, operations_as_table
 from mytorch.utils import GradientBuffer
 
 Arrays = tuple[np.ndarray, ...]
-
-
-class Operation:
-    """One line of the list: what went in, what came out, and how a gradient gets back across it."""
-
-    __slots__ = ("backward_operation", "gradients_to_update", "inputs", "output", "settings")
-
-    def __init__(
-        self,
-        inputs: Sequence[Any],
-        output: np.ndarray | Arrays,
-        gradients_to_update: Sequence[np.ndarray | None],
-        backward_operation: Callable[..., Any],
-    ) -> None:
-        """
-        inputs: the arrays that the operation read. A Python number or an index may stand among them as a constant.
-        output: the array that it made, or a tuple of arrays.
-        gradients_to_update: one entry per input, a layer's gradient array (``dW``) or None.
-        backward_operation: ``f(grad_output, *inputs)``, which returns the gradient of each input.
-        """
-        self.inputs = inputs
-        self.output = output
-        self.gradients_to_update = gradients_to_update
-        self.backward_operation = backward_operation
-        # For finer engines; yours may leave it as it is.
-        self.settings: dict[str, Any] | None = None
-
-    @property
-    def name(self) -> str:
-        """The operation's name for people: ``matmul`` for ``matmul_backward``."""
-        return describe_rule(self.backward_operation)
-
-    @property
-    def outputs(self) -> Arrays:
-        """The outputs as a tuple, also when there is only one."""
-        return self.output if isinstance(self.output, tuple) else (self.output,)
-
-    def __repr__(self) -> str:
-        shapes = ", ".join(str(getattr(array, "shape", array)) for array in self.inputs)
-        return f"Operation({self.name}: {shapes} -> {', '.join(str(array.shape) for array in self.outputs)})"
 
 
 class Autograd:
@@ -87,7 +48,7 @@ class Autograd:
                 f"in [x, W] and [None, dW]; a {type(inputs).__name__} and a {type(gradients_to_update).__name__} were given."
             )
         inputs, gradients_to_update = list(inputs), list(gradients_to_update)
-        # TODO: Refuse lists of two lengths, give each input a spot, append an Operation.
+        # TODO: Refuse lists of different lengths. Give each input a spot, and append an Operation.
         raise NotImplementedError("Autograd.add_operation is not implemented yet")
 
     def backward(self, divergence: Any) -> None:
@@ -97,7 +58,7 @@ class Autograd:
         from, an array of the last output's shape. A backward_operation may return one array or a tuple; None in it
         means that nothing flows to that input.
         """
-        # TODO: Walk back; add to gradients_to_update (in place) or to the buffer.
+        # TODO: Walk the list back. Add each gradient to its array in gradients_to_update, in place, or to the buffer.
         raise NotImplementedError("Autograd.backward is not implemented yet")
 
     def zero_grad(self) -> None:

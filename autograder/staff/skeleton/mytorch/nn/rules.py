@@ -1,4 +1,4 @@
-"""What the backward functions share: undoing a broadcast, keeping a dtype, and the marks that the engine reads."""
+"""Helpers of the backward functions: undo a broadcast, keep a dtype."""
 
 from __future__ import annotations
 
