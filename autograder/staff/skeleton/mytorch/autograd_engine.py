@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from mytorch.operation import Operation
 
 from mytorch.debug import observe
-from mytorch.operation import Operation
 from mytorch.report import describe_rule, operations_as_table
 from mytorch.utils import GradientBuffer
 
