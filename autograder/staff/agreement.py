@@ -20,7 +20,7 @@ from autograder.staff.definitions import (
     path_of,
     same,
 )
-from autograder.staff.differences import BODY, DIFFERENCES, LEFT_OUT, PARAMETERS, STUB, Difference
+from autograder.staff.differences import BODY, DIFFERENCES, LEFT_OUT, MARK, PARAMETERS, STUB, Difference
 from autograder.staff.leaks import leaked_lines, solution_lines
 
 
@@ -112,8 +112,11 @@ def _compare_functions(file: str, name: str, one: Function, other: Function, lis
         )
     if listed.has(STUB, file, name):
         yield from _judge_stub(file, name, one, other, listed)
-    elif agree and not same([one.node], [other.node]) and not listed.has(BODY, file, name):
+        return
+    if agree and not same(one.code, other.code) and not listed.has(BODY, file, name):
         yield f"{name} is given to students, but its code is not the reference's. Copy it from there, or list the reason."
+    if one.decorators != other.decorators and not listed.has(MARK, file, name):
+        yield f"{name} is decorated by {one.decorators} in the skeleton and by {other.decorators} in the reference."
 
 
 def _judge_stub(file: str, name: str, stub: Function, solution: Function, listed: _Listed) -> Iterator[str]:

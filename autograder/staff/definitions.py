@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -29,6 +29,15 @@ class Function(NamedTuple):
     def is_stub(self) -> bool:
         last = self.node.body[-1]
         return isinstance(last, ast.Raise) and ast.unparse(last).endswith(" is not implemented yet')")
+
+    @property
+    def decorators(self) -> list[str]:
+        return [ast.unparse(decorator) for decorator in self.node.decorator_list]
+
+    @property
+    def code(self) -> list[ast.AST | None]:
+        """All of it but the name and the decorators."""
+        return [self.node.args, self.node.returns, *self.node.body]
 
     def lines(self) -> list[str]:
         """The source lines of its statements, without indentation."""
@@ -156,9 +165,9 @@ def is_public(name: str) -> bool:
     return not any(part.startswith("_") and not part.endswith("__") for part in name.split("."))
 
 
-def same(one: list[ast.stmt] | list[ast.expr], other: list[ast.stmt] | list[ast.expr]) -> bool:
+def same(one: Sequence[ast.AST | None], other: Sequence[ast.AST | None]) -> bool:
     """True for the same code, whatever its layout and comments."""
-    return [ast.dump(node) for node in one] == [ast.dump(node) for node in other]
+    return [node and ast.dump(node) for node in one] == [node and ast.dump(node) for node in other]
 
 
 def is_guard(statement: ast.stmt) -> bool:

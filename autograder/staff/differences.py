@@ -8,6 +8,7 @@ STUB = "stub"  # students write it
 LEFT_OUT = "left out"  # the reference alone has it
 PARAMETERS = "parameters"  # the reference takes further ones, all with defaults
 BODY = "body"  # students are given other code; of a stub, another beginning
+MARK = "mark"  # the reference has a decorator that its engine reads
 
 
 class Difference(NamedTuple):
@@ -43,8 +44,12 @@ DIFFERENCES = (
     Difference(
         STUB, MLP, "MLP.__init__ MLP.forward MLP.zero_grads MLP.step get_training_stats", "section 4.6, for practice"
     ),
-    Difference(BODY, ENGINE, "Autograd.__init__ Autograd.zero_grad", "the reference also remembers what is data"),
+    Difference(
+        BODY, ENGINE, "Autograd.add_operation", "the refusal that students need most; the others are in checks.py"
+    ),
+    Difference(BODY, ENGINE, "Autograd.__init__ Autograd.zero_grad", "the reference remembers data and a last scalar"),
     Difference(BODY, ENGINE, "Autograd.data", "a student's engine computes these gradients too, and nobody reads them"),
+    Difference(LEFT_OUT, ENGINE, "Autograd.is_data", "for the reference's Linear"),
     Difference(
         LEFT_OUT,
         FUNCTIONAL,
@@ -56,7 +61,9 @@ DIFFERENCES = (
     ),
     Difference(PARAMETERS, FUNCTIONAL, "max_backward", "a second input, for the maximum of two arrays"),
     Difference(PARAMETERS, FUNCTIONAL, "SoftmaxCrossEntropy_backward", "values that the forward pass has kept"),
-    Difference(LEFT_OUT, RULES, "makes_view", "marks are for rules that write or share memory; the homework has none"),
+    Difference(MARK, FUNCTIONAL, "add_backward", "a student's engine reads no marks"),
+    Difference(LEFT_OUT, RULES, "Rule makes_view same_from_output shapes_only", "a student's engine reads no marks"),
+    Difference(LEFT_OUT, LINEAR, "linear_of_data_backward", "for inputs that are data"),
     Difference(LEFT_OUT, LAYERS, "Parameter", "for optimisers"),
     Difference(
         LEFT_OUT,

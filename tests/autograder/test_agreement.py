@@ -65,7 +65,7 @@ def test_the_skeleton_agrees_with_the_reference() -> None:
         (LINEAR, 'parameter_names = ("W", "b")', 'parameter_names = ("W",)', "Linear.parameter_names is"),
         (FUNCTIONAL, "Array = np.ndarray", "Array = object", "Array is"),
         (RULES, "return gradient.sum(axis=axes)", "return gradient.max(axis=axes)", "unbroadcast is given"),
-        (ENGINE, "    @contextmanager\n    def paused", "    def paused", "Autograd.paused is given"),
+        (ENGINE, "    @contextmanager\n    def paused", "    def paused", "Autograd.paused is decorated"),
         (LINEAR, "x.ndim == 0 or", "x.ndim == 1 or", "Linear.forward is a stub"),
     ],
 )  # fmt: skip

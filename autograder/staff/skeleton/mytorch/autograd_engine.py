@@ -1,4 +1,4 @@
-"""Operation and Autograd: record what was computed in a list, then walk the list back to the gradients."""
+"""Autograd: record operations in a list on the way forward, then walk the list back to the gradients."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from mytorch.operation import Operation
 
 from mytorch.debug import observe
-from mytorch.report import describe_rule, operations_as_table
+from mytorch.operation import Operation, describe_rule
+from mytorch.report import operations_as_table
 from mytorch.utils import GradientBuffer
 
-Arrays = tuple[np.ndarray, ...]
+__all__ = ["Autograd", "Operation"]
 
 
 class Autograd:
-    """Records operations on the way forward and walks them in reverse on the way back.
+    """The engine: records operations on the way forward and walks them in reverse on the way back.
 
     ``Autograd(debug=True)`` also looks for what makes gradients silently wrong: see ``mytorch.debug``.
     """
@@ -32,7 +32,7 @@ class Autograd:
     def add_operation(
         self,
         inputs: Sequence[Any],
-        output: np.ndarray | Arrays,
+        output: np.ndarray | tuple[np.ndarray, ...],
         gradients_to_update: Sequence[np.ndarray | None],
         backward_operation: Callable[..., Any],
     ) -> None:
@@ -47,7 +47,6 @@ class Autograd:
                 f"{describe_rule(backward_operation)}: inputs and gradients_to_update are lists with one entry per input, as "
                 f"in [x, W] and [None, dW]; a {type(inputs).__name__} and a {type(gradients_to_update).__name__} were given."
             )
-        inputs, gradients_to_update = list(inputs), list(gradients_to_update)
         # TODO: Refuse lists of different lengths. Give each input a spot, and append an Operation.
         raise NotImplementedError("Autograd.add_operation is not implemented yet")
 

@@ -1,10 +1,12 @@
-"""Helpers of the backward functions: undo a broadcast, keep a dtype."""
+"""Tools for backward functions: undo a broadcast, fit shape and dtype."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+
+from mytorch.utils import gradient_dtype
 
 
 def unbroadcast(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -20,14 +22,6 @@ def unbroadcast(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return gradient.sum(axis=axes).reshape(shape) if axes else gradient
 
 
-def fit_dtype(gradient: Any, array: Any) -> np.dtype:
-    """The dtype for an array's gradient: the array's own, or for integers the gradient's, float64 at least."""
-    dtype = array.dtype
-    if dtype.kind in "fc":
-        return dtype
-    return gradient.dtype if gradient.dtype.kind in "fc" else np.dtype(np.float64)
-
-
 def fit(gradient: Any, array: Any) -> Any:
     """Give a gradient the shape and dtype of the array it belongs to; None for a constant, such as a Python number."""
     shape = getattr(array, "shape", None)
@@ -38,7 +32,7 @@ def fit(gradient: Any, array: Any) -> Any:
     if gradient.shape != shape:
         gradient = unbroadcast(gradient, shape)
     if gradient.dtype is not array.dtype:
-        dtype = fit_dtype(gradient, array)
+        dtype = gradient_dtype(array)
         if gradient.dtype.kind == "c" and dtype.kind == "f":
             gradient = gradient.real
         if gradient.dtype != dtype:
