@@ -78,5 +78,9 @@ class Autograd:
         """Declare that nobody will read this array's gradient. Your engine may ignore it."""
         return array
 
+    def is_data(self, array: np.ndarray) -> bool:
+        """True for an array that was declared to be data. An engine that ignores declarations has none."""
+        return False
+
     def __str__(self) -> str:
         return operations_as_table(self.operation_list, self.gradient_buffer.get_memory_loc)
