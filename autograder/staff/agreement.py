@@ -52,14 +52,14 @@ class _Listed:
     """The differences on purpose, and which of them have been met."""
 
     def __init__(self, differences: Sequence[Difference]) -> None:
-        self._waiting = [(entry, pattern) for entry in differences for pattern in entry.names.split()]
+        self._entries = [(entry, pattern) for entry in differences for pattern in entry.names.split()]
         self._met: set[tuple[Difference, str]] = set()
 
     def has(self, kind: str, file: str, name: str) -> bool:
         """True for a difference that is listed; it counts as met from then on."""
         hits = [
             (entry, pattern)
-            for entry, pattern in self._waiting
+            for entry, pattern in self._entries
             if (entry.kind, entry.file) == (kind, file) and fnmatchcase(name, pattern)
         ]
         self._met.update(hits)
@@ -70,7 +70,7 @@ class _Listed:
         return [
             f"{entry.file}: {pattern} is listed as a difference ({entry.kind}), but there is none. Take it off the list in "
             "autograder/staff/differences.py."
-            for entry, pattern in self._waiting
+            for entry, pattern in self._entries
             if (entry, pattern) not in self._met
         ]
 
@@ -121,7 +121,7 @@ def _compare_functions(file: str, name: str, one: Function, other: Function, lis
 
 def _judge_stub(file: str, name: str, stub: Function, solution: Function, listed: _Listed) -> Iterator[str]:
     expected = f"raise NotImplementedError('{name} is not implemented yet')"
-    if not stub.has_docstring or ast.unparse(stub.statements[-1:]) != expected:
+    if not stub.has_docstring or not stub.statements or ast.unparse(stub.statements[-1]) != expected:
         yield f"{name} is to be written by students, but is no stub. Let it be a docstring and {expected}."
         return
     guards = [ast.dump(statement) for statement in solution.statements if is_guard(statement)]

@@ -16,13 +16,23 @@ import pytest
 
 from autograder.staff import handout
 from autograder.staff.agreement import disagreements
-from autograder.staff.definitions import Function, Module
-from autograder.staff.differences import DIFFERENCES, ENGINE, FUNCTIONAL, LEFT_OUT, LINEAR, LOSS, STUB, Difference
+from autograder.staff.definitions import Function, Module, is_guard
+from autograder.staff.differences import (
+    DIFFERENCES,
+    ENGINE,
+    FUNCTIONAL,
+    LEFT_OUT,
+    LINEAR,
+    LOSS,
+    MLP,
+    RULES,
+    STUB,
+    Difference,
+)
 from autograder.staff.leaks import leaked_lines, solution_lines
 from tests.autograder.workshop import Files
 
 LAYERS = "mytorch/nn/modules/activation.py"
-RULES = "mytorch/nn/rules.py"
 REFERENCE, SKELETON = "reference", "skeleton"
 
 
@@ -94,6 +104,67 @@ def test_a_stub_is_a_docstring_and_one_raise(file: str, name: str, line: str) ->
     assert any(f"{file}: {name} is to be written" in one for one in told(SKELETON, file, end, line))
 
 
+@pytest.mark.parametrize(
+    ("file", "name", "line", "words"),
+    [
+        (LINEAR, "Linear.forward", "W, b = self.W, self.b", "Linear.forward is a stub, but holds more"),
+        (
+            ENGINE,
+            "Autograd.add_operation",
+            "self.operation_list.append(operation)",
+            "is a line of Autograd.add_operation",
+        ),
+        (MLP, "MLP.__init__", "self.nlayers = len(sizes) - 1", "is a line of MLP.__init__"),
+    ],
+)
+def test_a_stub_that_begins_with_given_code_holds_no_solution_line(file: str, name: str, line: str, words: str) -> None:
+    assert line in sources()[0][file]
+    end = f'raise NotImplementedError("{name} is not implemented yet")'
+    assert any(words in sentence for sentence in told(SKELETON, file, end, f"{line}\n        {end}"))
+
+
+def test_what_only_one_side_has_is_told_as_that() -> None:
+    reference, skeleton, given = sources()
+    (first, *_) = told(SKELETON, FUNCTIONAL, "def exp_backward(", "def expo_backward(")
+    assert first.startswith(f"{FUNCTIONAL}: exp_backward is in the reference, but not in the skeleton.")
+    second = f"{FUNCTIONAL}: expo_backward is in the skeleton, but not in the reference."
+    assert second in "".join(told(SKELETON, FUNCTIONAL, "def exp_backward(", "def expo_backward("))
+    lost = disagreements({name: text for name, text in reference.items() if name != RULES}, skeleton, given)
+    assert lost[0].startswith(f"{RULES} is in the skeleton, but the reference has no such file.")
+
+
+def test_what_the_reference_takes_besides_has_defaults() -> None:
+    found = told(REFERENCE, FUNCTIONAL, "a: Array, b: Array | None = None", "a: Array, b: Array | None")
+    assert found[0].startswith(
+        f"{FUNCTIONAL}: max_backward takes (grad_output, a) in the skeleton and (grad_output, a, b) in"
+    )
+
+
+def test_parameters_are_shown_as_they_are_written() -> None:
+    text = "def f(a, b, /, c: int = 1, *d, e, g='x, y', **h): pass\ndef k(*, m=(1, 2)): pass\n"
+    module = Module("f.py", {"f.py": text})
+    shown = {name: function.parameters() for name, function in module.functions()}
+    assert shown == {
+        "f": ["a", "b", "/", "c=1", "*d", "e", "g='x, y'", "**h"],
+        "k": ["*", "m=(1, 2)"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("if a: raise ValueError(a)", True),
+        ("if not a: return", True),
+        ("if a: return 1", False),
+        ("if a: return\nelse: b()", False),
+        ("if a:\n    b()\n    return", False),
+        ("raise ValueError(a)", False),
+    ],
+)
+def test_a_guard_only_refuses_or_leaves(code: str, expected: bool) -> None:
+    assert is_guard(ast.parse(code).body[0]) is expected
+
+
 def test_a_stub_names_itself_and_has_a_docstring() -> None:
     for old, new in (('"exp_backward is not', '"log_backward is not'), ('    """y = exp(a)."""\n', "")):
         assert f"{FUNCTIONAL}: exp_backward is to be written" in "".join(told(SKELETON, FUNCTIONAL, old, new))
@@ -106,13 +177,15 @@ def test_every_solution_line_is_found_wherever_it_is_pasted() -> None:
     assert {"mul_backward", "Autograd.backward", "Linear.forward", "Tanh.compute", "sigmoid", "MLP.forward"} <= {
         *secret.values()
     }
+    place, (line, name) = "autograder/report.py", next(iter(secret.items()))
+    (found,) = disagreements(reference, skeleton, {**given, place: f"{given[place]}\n# {line}\n"})
+    assert f" is a line of {name} in the reference" in found
     for place in ("mytorch/sandbox.py", "mytorch/debug.py", "autograder/runner.py", "docs/writeup.md", FUNCTIONAL):
         for line, name in secret.items():
             for pasted in (f"{given[place]}\n        {line}\n", f"{given[place]}\n# {line}\n"):
-                found = leaked_lines(secret, {place: pasted})
-                assert len(found) == 1, (place, line)
-                assert place in found[0]
-                assert f" is a line of {name} in the reference" in found[0]
+                (found,) = leaked_lines(secret, {place: pasted})
+                assert found.startswith(place)
+                assert f" is a line of {name} in the reference" in found
 
 
 def test_a_whole_function_of_the_reference_is_told() -> None:
