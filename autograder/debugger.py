@@ -11,8 +11,8 @@ from typing import Any
 from autograder.compare import judge
 from autograder.exercises import EXERCISES, cases_of
 from autograder.helpers import Check
-from autograder.scenarios_net import SCENARIOS
-from autograder.student import Student
+from autograder.worker.scenarios import SCENARIOS
+from autograder.worker.student import Student
 
 
 class Debugger(pdb.Pdb):

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from autograder.exercises import CHECKS, cases_of
-from autograder.plain import pack
 from autograder.staff.isolation.sandbox import Limits, Sandbox
 from autograder.staff.marks.grading import Graded, grade_submission
 from autograder.staff.record import seeds_for
+from autograder.worker.wire import pack
 from tests.autograder.hostile_handins import FOR_MARKS, HARMLESS, SELF_HARM
 from tests.autograder.solutions import SIMPLE
 from tests.autograder.workshop import Files, fill, handout, write
@@ -88,14 +88,14 @@ def test_what_is_no_harm_costs_nothing(sandbox: Sandbox, tmp_path: Path, name: s
 
 RECORDER = """
 import sys
-from autograder import scenarios
-from autograder.plain import pack
+from autograder.worker import scenarios
+from autograder.worker.wire import pack
 known = {}
 def learn(name, cases, values):
     for given, value in zip(cases, values): known[name, pack(given)] = value
 learn_from = DATA
 import base64
-from autograder.plain import unpack
+from autograder.worker.wire import unpack
 for name, cases, values in unpack(base64.b64decode(learn_from)): learn(name, cases, values)
 def replay(name):
     def run(student, given): return known[name, pack(given)]
@@ -133,7 +133,7 @@ def test_a_hidden_input_does_not_leak(sandbox: Sandbox, tmp_path: Path) -> None:
 
     code = """
 import numpy as np
-from autograder import scenarios
+from autograder.worker import scenarios
 def leak(student, given):
     print("LEAK", given)
     raise ValueError("LEAK " + repr(given))

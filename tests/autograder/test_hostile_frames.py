@@ -17,9 +17,9 @@ from autograder.compare import judge, show
 from autograder.exercises import CHECKS, EXERCISES, cases_of
 from autograder.grade import Grades, Result, explain_dependencies, run_unit
 from autograder.helpers import Check
-from autograder.plain import pack
 from autograder.report import as_data, feedback, feedback_for_all, scores_line, table
 from autograder.staff.marks import hidden
+from autograder.worker.wire import pack
 
 ALL = [*CHECKS, *hidden.CHECKS]
 # One check of every kind of scenario and of expectation.

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.staff.isolation import syscalls
 from autograder.staff.isolation.sandbox import Limits, Sandbox
+from autograder.worker import syscalls
 from tests.autograder.test_isolation import run
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="isolation needs fork")
@@ -123,7 +123,7 @@ def test_nobody_takes_back_what_is_on_its_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: list[str]
 ) -> None:
     """Where a submission runs as our user, it could read the first byte out of a pipe: an error of the grader's own."""
-    read = Sandbox._read_frames
-    monkeypatch.setattr(Sandbox, "_read_frames", lambda *given: time.sleep(0.3) or read(*given))
+    wait = Sandbox._await_ready
+    monkeypatch.setattr(Sandbox, "_await_ready", lambda *given: time.sleep(0.3) or wait(*given))
     with Sandbox(without=without) as sandbox:
         assert [f["status"] for f in run(sandbox, tmp_path, STEALER)] == ["ok"]

@@ -1,7 +1,7 @@
 """What a program of the hidden exercises should give: its values by running it, its gradients by complex steps.
 
-The steps are those of ``autograder/scenarios_program.py``. There is no walk back here: a gradient is found by running the
-recorded part again with one number moved.
+The steps are those of ``autograder/worker/scenarios/program.py``. There is no backward pass here: a gradient is found by
+running the recorded part again with one number moved.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograder.helpers import FORWARD, STEP, Given, Values
-from autograder.scenarios_program import FORWARDS, OPERATIONS
+from autograder.worker.scenarios.program import FORWARDS, OPERATIONS
 
 Arrays = dict[str, Any]
 

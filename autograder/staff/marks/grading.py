@@ -19,7 +19,7 @@ from autograder.isolate import run_scenarios
 from autograder.report import feedback
 from autograder.staff.marks import hidden as hidden_exercises
 from autograder.staff.record import CheckRecord, ExerciseRecord
-from autograder.student import MODULES
+from autograder.worker.student import MODULES
 
 # Seconds for the start of a process with its imports. Correct solutions take a quarter of one.
 IMPORT_LIMIT = 5.0
