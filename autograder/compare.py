@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograder.feedback import Feedback
 from autograder.helpers import Check, Given, Values
 from autograder.hints import HINTS
 
@@ -17,23 +18,28 @@ SCALE_TOL = 1e-9
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a check failed: what was given, expected and what came, and a hint (a key of HINTS and its sentence)."""
+    """Why a check failed. hint: a key of HINTS, whose sentence is a part of the feedback."""
 
     hint: str
-    text: str
-    what: str = ""
-    given: str = ""
-    expected: str = ""
-    got: str = ""
-    where: str = ""
+    feedback: Feedback
 
 
 def problem(
-    key: str, *, what: str = "", given: str = "", expected: str = "", got: str = "", where: str = "", **numbers: float
+    key: str,
+    *,
+    given: str = "",
+    looked_at: str = "",
+    expected: str = "",
+    came: str = "",
+    place: str = "",
+    **numbers: float,
 ) -> Problem:
-    """A Problem with the hint's sentence filled in."""
-    text = HINTS[key].format(**numbers) if numbers else HINTS[key]
-    return Problem(key, text, what, given, expected, got, where)
+    """A Problem with the hint's sentence. numbers: for the placeholders in it."""
+    hint = HINTS[key].format(**numbers) if numbers else HINTS[key]
+    parts: Feedback = {
+        "given": given, "looked_at": looked_at, "expected": expected, "came": came, "place": place, "hint": hint,
+    }  # fmt: skip
+    return Problem(key, parts)
 
 
 def judge(check: Check, given: Given, got: Any) -> Problem | None:
@@ -45,7 +51,7 @@ def judge(check: Check, given: Given, got: Any) -> Problem | None:
     if not expected:
         raise ValueError(f"The check {check.name!r} expects nothing, so everything would pass it.")
     if not isinstance(got, dict):
-        return problem("malformed", got="nothing that can be read")
+        return problem("malformed", came="nothing that can be read")
     # An input that was changed explains wrong values, so it is looked at first.
     names = sorted(expected, key=lambda name: not name.endswith("afterwards"))
     with np.errstate(all="ignore"):
@@ -56,10 +62,10 @@ def judge(check: Check, given: Given, got: Any) -> Problem | None:
                 # Numbers, not text: the reader compares them entry by entry.
                 return problem(
                     key,
-                    what=name,
+                    looked_at=name,
                     given=describe_given(check, given),
                     expected=show(expected[name]),
-                    got=show(got.get(name)) if got.get(name) is not None else "nothing",
+                    came=show(got.get(name)) if got.get(name) is not None else "nothing",
                     factor=factor,
                 )
     return None

@@ -46,7 +46,7 @@ def stop_at_wrong_value(name: str, check: Check, given: dict[str, Any], got: dic
     expected = check.expect(given)
     found = judge(check, given, got)
     assert found is not None
-    print(f"{name}: {found.what} is not as expected. {found.text}")
+    print(f"{name}: {found.feedback['looked_at']} is not as expected. {found.feedback['hint']}")
     print("The variables given, expected and got hold the arrays; c (continue) leaves.")
     Debugger(nosigint=True).set_trace(sys._getframe())
     return bool(expected)

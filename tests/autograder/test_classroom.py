@@ -212,7 +212,7 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     class Wordy(FakeGrader):
         def grade(self, folder: Path, seeds: tuple[int, int]) -> dict[str, Any]:
             found = super().grade(folder, seeds)
-            found["checks"][0]["feedback"] = "long " * 40_000
+            found["checks"][0]["feedback"]["came"] = "long " * 40_000
             return found
 
     monkeypatch.setattr("tests.autograder.fake_grader.FakeGrader", Wordy)

@@ -15,9 +15,10 @@ from hypothesis.extra import numpy as hnp
 
 from autograder.compare import judge, show
 from autograder.exercises import CHECKS, EXERCISES, cases_of
+from autograder.feedback import feedback_lines
 from autograder.grade import Grades, Result, explain_dependencies, run_unit
 from autograder.helpers import Check
-from autograder.report import as_data, feedback, feedback_for_all, scores_line, table
+from autograder.report import as_data, feedback_for_all, scores_line, table
 from autograder.staff.marks import hidden
 from autograder.worker.wire import pack
 
@@ -107,7 +108,7 @@ def run_with(*frames: Any) -> Any:
 def render(results: list[Result]) -> None:
     """Everything that is made of results: text that can be written to a file, and JSON."""
     grades = explain_dependencies(Grades(results)) if results[0].check in CHECKS else Grades(results)
-    lines = [line for result in grades.results for line in feedback(result)]
+    lines = [line for result in grades.results for line in feedback_lines(result.record())]
     lines += [*table(grades), *feedback_for_all(grades, False), *feedback_for_all(grades, True), scores_line(grades)]
     text = "\n".join(lines)
     text.encode()
