@@ -43,7 +43,7 @@ def debug(folder: Path, checks: list[Check], seed: int = 0) -> int:
 
 def stop_at_wrong_value(name: str, check: Check, given: dict[str, Any], got: dict[str, Any]) -> bool:
     """Nothing was raised, so the debugger stops here, with the numbers at hand."""
-    expected = check.expect(given)
+    expected = {name: one.array for name, one in check.expect(given).items()}
     found = judge(check, given, got)
     assert found is not None
     print(f"{name}: {found.feedback['looked_at']} is not as expected. {found.feedback['hint']}")

@@ -160,7 +160,7 @@ def test_a_large_array_of_many_axes_is_shown_in_a_few_lines() -> None:
 
 
 def right_values(check: Check) -> list[dict[str, np.ndarray]]:
-    return [{name: np.asarray(value) for name, value in check.expect(case).items()} for case in cases_of(check)]
+    return [{name: np.asarray(one.array) for name, one in check.expect(case).items()} for case in cases_of(check)]
 
 
 NEARLY: dict[str, Any] = {

@@ -73,6 +73,7 @@ def test_no_verdict_crosses(tmp_path: Path) -> None:
                 isinstance(v, bool) or (isinstance(v, np.ndarray) and v.dtype == bool) for v in values.values()
             )
             for name, right in check.expect(case).items():
-                assert np.asarray(right).size, (check.name, name)
-                assert np.asarray(right).dtype.kind in "fi", (check.name, name)
-                assert np.isfinite(right).all(), (check.name, name)
+                array = np.asarray(right.array)
+                assert array.size, (check.name, name)
+                assert array.dtype.kind in "fi", (check.name, name)
+                assert np.isfinite(array).all(), (check.name, name)

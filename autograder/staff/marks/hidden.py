@@ -70,7 +70,7 @@ def _random_graph(rng: np.random.Generator, rows: int) -> Given:
     """A random graph whose gradients are far from zero: sums that cancel would leave nothing but rounding to compare."""
     while True:
         given = _any_graph(rng, rows)
-        sizes = [np.abs(value) for value in expected(given).values()]
+        sizes = [np.abs(value.array) for value in expected(given).values()]
         if all(size.min() > 1e-6 * size.max() for size in sizes):
             return given
 

@@ -12,6 +12,10 @@ Scenario = Callable[[Any, Given], dict[str, Any]]
 SCENARIOS: dict[str, Scenario] = {}
 # Larger than anything that a scenario is given or should return, small enough to be sent.
 MOST_ENTRIES = 10_000
+# What is sent in place of an array that is not there, and of a tuple or list, by how these phrases begin.
+NOTHING, ONE_ARRAY = "None", "one array"
+NO_SPOT, EMPTY_SPOT = "no spot in the gradient buffer", "an empty spot in the gradient buffer"
+SEQUENCES = ("a tuple of", "a list of")
 
 
 def scenario(function: Scenario) -> Scenario:
@@ -29,8 +33,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return f"an array of dtype {value.dtype}"
     if isinstance(value, (tuple, list)):
-        return f"a {type(value).__name__} of {len(value)}"
-    return "None" if value is None else f"a {type(value).__name__}"
+        return f"a {'tuple' if isinstance(value, tuple) else 'list'} of {len(value)}"
+    return NOTHING if value is None else f"a {type(value).__name__}"
 
 
 def gradient(engine: Any, array: np.ndarray) -> Any:
@@ -38,8 +42,8 @@ def gradient(engine: Any, array: np.ndarray) -> Any:
     try:
         value = engine.gradient_buffer.get_param(array)
     except KeyError:
-        return "no spot in the gradient buffer"
-    return "an empty spot in the gradient buffer" if value is None else plain(value)
+        return NO_SPOT
+    return EMPTY_SPOT if value is None else plain(value)
 
 
 # Operations of the autograder's own, so that a check of the engine or of a layer does not depend on the exercises.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograder.worker.scenarios.common import (
+    NO_SPOT,
     Given,
     affine,
     cube,
@@ -78,7 +79,7 @@ def engine_spots(student: Any, given: Given) -> dict[str, Any]:
         try:
             engine.gradient_buffer.update_param(array, given[f"new {name}"])
         except KeyError:
-            result[f"the spot of {name}"] = "no spot in the gradient buffer"
+            result[f"the spot of {name}"] = NO_SPOT
         else:
             result[f"the spot of {name}"] = gradient(engine, array)
     return result

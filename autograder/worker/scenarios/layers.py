@@ -6,7 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from autograder.worker.scenarios.common import Given, affine, cube, gradient, join, linear_layer, plain, plus, scenario
+from autograder.worker.scenarios.common import (
+    ONE_ARRAY,
+    Given,
+    affine,
+    cube,
+    gradient,
+    join,
+    linear_layer,
+    plain,
+    plus,
+    scenario,
+)
 
 
 @scenario
@@ -26,7 +37,7 @@ def rule(student: Any, given: Given) -> dict[str, Any]:
         result = {f"gradient of {name}": plain(value) for name, value in zip(names, returned)}
     else:
         result = {
-            f"gradient of {name}": f"{plain(returned) if not isinstance(returned, np.ndarray) else 'one array'}"
+            f"gradient of {name}": f"{plain(returned) if not isinstance(returned, np.ndarray) else ONE_ARRAY}"
             for name in names
         }
     result.update({f"{name} afterwards": plain(value) for name, value in zip((*names, "grad_output"), (*inputs, grad))})
