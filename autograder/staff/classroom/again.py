@@ -100,9 +100,13 @@ def record_of(student: str, reports: Reports) -> Record:
     wanted = same_student(student)
     best: Record | None = None
     names = set()
+    refused = ""
     for path in sorted(reports.records.glob("*.json")):
-        record, _ = reports.read(path.stem)
+        record, reason = reports.read(path.stem)
         if record is None:
+            refused = refused or reason
+            if path.stem == student:
+                raise CannotGrade(f"{reason}. Grade the class again; then it can be compared.")
             continue
         names.add(record["student"])
         if path.stem == student:
@@ -115,5 +119,6 @@ def record_of(student: str, reports: Reports) -> Record:
         close += [name for name in sorted(names) if wanted and wanted in same_student(name)]
         near = list(dict.fromkeys(short[found] for found in close))
         hint = f" Meant was perhaps {', '.join(shown(n) for n in near[:3])}." if near else " No name is like it."
+        hint = f"{hint} Some records cannot be read: {refused}. Grade the class again." if refused else hint
         raise CannotGrade(f"No submission of {shown(student)} has been graded in {reports.folder}.{hint}")
     return best

@@ -87,7 +87,8 @@ class Finished:
 def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader]) -> Finished:
     """Grade a submission unless its record still holds, and keep the record. Raises OSError where it cannot be kept."""
     name = task.name_of(handin)
-    before, note = task.reports.read(name)
+    before, refused = task.reports.read(name)
+    note = f"{refused}, so this one is graded again" if refused else ""
     clock = time.monotonic()
     record = blank(
         source=handin.source, grader=task.grader, possible=task.possible, student=handin.student,

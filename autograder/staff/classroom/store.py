@@ -147,22 +147,22 @@ class Reports:
         return self.records / f"{name}.json"
 
     def read(self, name: str) -> tuple[Record | None, str]:
-        """A record, or none and why it cannot be used (empty where there is no file)."""
+        """A record, or None and the reason why it cannot be used (empty where there is no file)."""
         path = self.record_path(name)
         try:
             data = json.loads(path.read_bytes(), parse_constant=_refuse)
         except FileNotFoundError:
             return None, ""
         except (ValueError, RecursionError):
-            return None, f"records/{path.name} is damaged, so this one is graded again"
+            return None, f"records/{path.name} is damaged"
         made_by = data.get("format") if isinstance(data, dict) else None
         if type(made_by) is int and made_by != FORMAT:
             return None, (
-                f"records/{path.name} was written by another version of the grader (format {made_by}, and this one reads "
-                f"{FORMAT}), so this one is graded again"
+                f"records/{path.name} was written by another version of the grader (its format is {made_by}, and this "
+                f"grader reads format {FORMAT})"
             )
         if not is_record(data):
-            return None, f"records/{path.name} is no record of this version, so this one is graded again"
+            return None, f"records/{path.name} is no record of this version"
         return cast(Record, data), ""
 
     def write(self, name: str, record: Record) -> None:
