@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 
 from autograder.staff.classroom.store import Reports, is_record
-from tests.autograder.class_tools import grade, hand_in, log, process, records, rows, submissions
-
-__all__ = ["log", "submissions"]
+from tests.autograder.class_tools import grade, hand_in, process, records, rows
 
 
 @pytest.mark.parametrize("after", [1, 7, 15])

@@ -12,7 +12,7 @@ import pytest
 
 from autograder.staff.isolation.sandbox import Limits, Sandbox
 from autograder.worker import syscalls
-from tests.autograder.test_isolation import run
+from tests.autograder.sandbox_tools import run
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="isolation needs fork")
 
