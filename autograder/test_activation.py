@@ -28,7 +28,7 @@ def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
 
 
 def _network(given: Given, f: Any) -> Any:
-    """The whole computation as a function of x, as the scenario does it."""
+    """The scenario's computation as a function of x."""
     where = given["where"]
 
     def total(x: Any) -> Any:
@@ -90,7 +90,7 @@ def _walks(activation: str, batches: tuple[int, ...], where: str) -> Any:
         result = []
         for n in batches:
             x = normal(rng, n, 3)
-            # Both signs at every seed: where all are positive, a ReLU without its mask would be right.
+            # Both signs at every seed: with positive numbers alone, a ReLU without its mask would pass.
             x[0, :2] = np.abs(x[0, :2]) * [1, -1]
             given = {"activation": activation, "x": x, "g": normal(rng, n, 3), "where": where}
             if where == "second step":

@@ -1,4 +1,4 @@
-"""Checks of the backward functions: one row before a batch, plain before broadcast, and the arguments left alone."""
+"""Checks of the backward functions: one row, then batches, then broadcasting; the arguments stay unchanged."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _inputs(given: Given) -> tuple[list[str], list[np.ndarray]]:
 
 
 def rule_expected(given: Given) -> Expectations:
-    """The gradients of one call, and its arguments unchanged."""
+    """The gradients that one call returns, and its unchanged arguments."""
     names, arrays = _inputs(given)
     wide = [array.astype(np.float64) for array in arrays]
     gradients = derivative(_forward(given), wide, given["grad"])
@@ -40,7 +40,7 @@ def rule_expected(given: Given) -> Expectations:
 
 
 def rule_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
-    """What usual mistakes in a backward function lead to."""
+    """The values that usual mistakes in a backward function lead to."""
     names, arrays = _inputs(given)
     grad, f = given["grad"], _forward(given)
     value = f(*arrays)

@@ -30,7 +30,7 @@ def _linear(x: Any, W: Any, b: Any) -> Any:
 
 
 def _parameter_or_input(name: str, gradient: np.ndarray) -> Expected:
-    """The gradient of x comes from the buffer, that of a weight or bias from the layer's own array."""
+    """An expected gradient: of x from the buffer, of a weight or bias from the layer's own array."""
     return Expected(gradient, Kind.GRADIENT if name == NAMES["x"] else Kind.SLOT)
 
 
@@ -47,7 +47,7 @@ def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
 
 
 def _layers(given: Given) -> tuple[Callable[..., Any], list[np.ndarray], list[str]]:
-    """The computation as a function of all its arrays, and the names of their gradients."""
+    """The layers as a function of all arrays, these arrays, and the names of their gradients."""
     if "W2" in given:
         arrays = [given[name] for name in ("x", "W", "b", "W2", "b2")]
 
@@ -63,7 +63,7 @@ def _backward_expected(given: Given) -> Expectations:
     steps, zero = given["steps"], given["zero"]
     expected: Expectations = {}
     for name, gradient in zip(names, derivative(f, arrays, given["g"])):
-        # Step k starts from k times g; parameters add up, unless they are zeroed.
+        # Step k starts from k times g; gradients of parameters add up unless they are zeroed.
         last = steps if zero or name == "gradient of x" else steps * (steps + 1) / 2
         expected[name] = _parameter_or_input(name, gradient * last)
     return {**expected, **{f"{name} afterwards": Expected(given[name], Kind.GIVEN) for name in ("x", "W")}}
@@ -110,7 +110,7 @@ def _outputs(rng: np.random.Generator) -> list[Given]:
 
 
 def _skip(given: Given, cut: str = "") -> tuple[Callable[..., Any], list[np.ndarray], list[str]]:
-    """The skip network, as a whole or with one path cut (its value kept, its gradient not)."""
+    """The skip network, whole or with the gradient of one path cut off."""
 
     def still(value: Any) -> Any:
         return np.real(value)
@@ -143,7 +143,7 @@ def _skip_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
         for name, gradient in gradients.items():
             if gradient.any() and not np.allclose(gradient, expected[name]):
                 yield "one_path", {name: gradient}
-                # The other path alone, and one of them twice.
+                # The other path alone, then one of the two counted twice.
                 yield "one_path", {name: expected[name] - gradient}
                 yield "engine_doubles", {name: expected[name] + gradient}
                 yield "engine_doubles", {name: 2 * expected[name] - gradient}

@@ -14,7 +14,7 @@ FORWARD, BACKWARD = "SoftmaxCrossEntropy Forward", "SoftmaxCrossEntropy Backward
 
 
 def _entropy(scores: Any, y: np.ndarray) -> Any:
-    """Per sample: how much longer the log of the sum of exponentials is than the true score."""
+    """Cross-entropy of each sample: the log of the sum of exponentials, minus the true score."""
     top = np.max(np.real(scores), axis=1, keepdims=True)
     return np.sum(y * (np.log(np.sum(np.exp(scores - top), axis=1, keepdims=True)) + top - scores), axis=1)
 
@@ -105,7 +105,7 @@ def _pairs(loss: str, batches: tuple[int, ...], scale: float = 1.0, shift: float
             y = one_hot(rng, n, 3) if loss != "MSELoss" else normal(rng, n, 3)
             y_hat = scale * normal(rng, n, 3) + shift
             if loss != "MSELoss":
-                # Were every true score the largest, loss and gradient would be rounding and nothing else.
+                # If every true score were the largest, loss and gradient would consist of rounding errors.
                 y[0] = np.arange(3) == np.argmin(y_hat[0])
             result.append({"loss": loss, "y": y, "y_hat": y_hat})
         return result

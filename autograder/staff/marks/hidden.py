@@ -1,6 +1,6 @@
-"""The hidden exercises: random programs on the submission's engine, rules and layers, with other shapes than the open ones.
+"""Hidden exercises: random programs on the submission's engine, rules and layers, with other shapes than the open checks.
 
-Nothing of this file lies where submissions run: they get programs as plain data (``autograder/worker/scenarios/program.py``).
+This file is not where submissions run. They get programs as plain data (``autograder/worker/scenarios/program.py``).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ EXERCISES: list[Exercise] = [
     Exercise(LAYERS, 3, ("engine", "functional", "linear", "activation", "loss")),
 ]
 
-# All that a student is told about a hidden exercise that did not pass.
+# The general hint, which is all that a student is told about a hidden exercise that did not pass.
 HINTS: dict[str, str] = {
     ENGINE: (
         "Look at the engine with larger graphs than those of the open checks: arrays that are used in several places, "

@@ -38,7 +38,7 @@ def _own(out: str, operation: str, *inputs: str) -> list[Any]:
 
 
 def random_graph(rng: np.random.Generator, rows: int) -> Given:
-    """A random graph whose gradients are far from zero: sums that cancel would leave nothing but rounding to compare."""
+    """A random graph whose gradients are far from zero. In sums that cancel, only rounding errors would be compared."""
     while True:
         given = _any_graph(rng, rows)
         sizes = [np.abs(value.array) for value in expected(given).values()]
@@ -47,17 +47,17 @@ def random_graph(rng: np.random.Generator, rows: int) -> Given:
 
 
 def _any_graph(rng: np.random.Generator, rows: int) -> Given:
-    """Leaves in a random graph whose every array is used, most of them in several places."""
+    """A random graph in which every array is used, most of them in several places."""
     shape = (rows, int(rng.integers(2, 6)))
     arrays = {name: rng.uniform(0.4, 1.1, shape) * rng.choice([-1.0, 1.0], shape) for name in ("a", "b", "c")}
     values: dict[str, Any] = dict(arrays)
     steps: Steps = []
     unused = ["a", "b", "c"]
     for number in range(int(rng.integers(6, 10))):
-        # An array that nobody has used goes in, so that nothing is left over; the rest is drawn.
+        # One input is an unused array, so that none is left over; the others are drawn.
         inputs = [unused.pop(), *_pick(rng, values, 2)]
         rng.shuffle(inputs)
-        # Powers of powers would leave the range of numbers.
+        # Powers of powers would overflow.
         small = max(np.abs(values[name]).max() for name in inputs) < 3.0
         operation = str(rng.choice(["cube", "bend", "bend", "mix", "affine"] if small else ["affine", "plus", "join"]))
         inputs = inputs[: COUNT[operation]]
@@ -93,7 +93,7 @@ def several_shapes(rng: np.random.Generator, rows: int) -> Given:
 
 
 def nothing_flows(rng: np.random.Generator, way: str) -> Given:
-    """A branch that an operation takes as data: its rule says None for it."""
+    """A branch that an operation takes as data: its rule returns None for it."""
     arrays = {"a": normal(rng, 3, 2), "b": normal(rng, 3, 2), "g": normal(rng, 3, 2)}
     steps = [
         _own("h", "affine", "a"),
@@ -109,7 +109,7 @@ def nothing_flows(rng: np.random.Generator, way: str) -> Given:
 
 
 def slots_inside(rng: np.random.Generator, rows: int) -> Given:
-    """Gradients to update in the middle of the list, two of them, one of which two operations share."""
+    """Two arrays of gradients_to_update in the middle of the list; two operations share one of them."""
     shape = (rows, 3)
     arrays = {name: normal(rng, *shape) for name in ("x", "w", "u", "dw", "du", "g")}
     steps: Steps = [
@@ -127,7 +127,7 @@ def slots_inside(rng: np.random.Generator, rows: int) -> Given:
 
 
 def two_engines(rng: np.random.Generator, start: str) -> Given:
-    """Two engines record in turn, one array in both, and are walked back one after the other."""
+    """Two engines record in turn, with one array in both, and go backward one after the other."""
     arrays = {name: normal(rng, 4, 2) for name in ("x", "w", "g")}
     steps: Steps = [
         ["engine", "first"],
@@ -150,7 +150,7 @@ def two_engines(rng: np.random.Generator, start: str) -> Given:
 
 
 def many_steps(rng: np.random.Generator, rows: int) -> Given:
-    """Three steps with other graphs and other batches; only what is in the last one counts, and the slot collects."""
+    """Three steps with different graphs and batches. Gradients are those of the last step; the slot collects all."""
     shape = (rows, 3)
     arrays = {"x": normal(rng, *shape), "w": normal(rng, *shape), "dw": np.zeros(shape)}
     steps: Steps = []
@@ -173,7 +173,7 @@ def many_steps(rng: np.random.Generator, rows: int) -> Given:
 
 
 def rules(*cases: tuple[str, tuple[int, ...], tuple[int, ...] | None]) -> Cases:
-    """Single calls of backward functions, at the shapes given."""
+    """Single calls of backward functions with the given shapes."""
 
     def build(rng: np.random.Generator) -> list[Given]:
         result = []
@@ -191,11 +191,11 @@ def rules(*cases: tuple[str, tuple[int, ...], tuple[int, ...] | None]) -> Cases:
 
 
 def stretched(rng: np.random.Generator) -> list[Given]:
-    """Broadcasting over axes in the middle, in front and on both sides, each rule at shapes drawn from these."""
+    """Broadcasting over axes in the middle, in front and on both sides; each rule gets shapes drawn from a list."""
     shapes = [((2, 1, 3), (5, 1)), ((1, 1), (6, 5)), ((5,), (2, 1, 5)), ((6, 1), (6, 4)), ((1, 2), (3, 1, 2))]
     chosen = []
     for rule in ("sub_backward", "mul_backward", "div_backward"):
-        # The hardest is asked of every rule, so that luck decides less.
+        # Every rule gets the hardest shape, so that marks depend less on chance.
         n, k, m = (int(size) for size in rng.integers(2, 5, 3))
         drawn = rng.permutation(len(shapes))[:2]
         chosen += [(rule, (n, 1, k), (1, m, 1)), *((rule, *shapes[index]) for index in drawn)]
@@ -207,7 +207,7 @@ def _rule(out: str, rule: str, *inputs: str) -> list[Any]:
 
 
 def chain(rng: np.random.Generator, rows: int) -> Given:
-    """All rules one after another, with shapes that change on the way and arrays that are used again."""
+    """All rules in a chain, with changing shapes and arrays that are used again."""
     n, k, m = rows, int(rng.integers(2, 6)), int(rng.integers(2, 5))
     arrays = {
         "a": 0.5 * normal(rng, n, k), "w": 0.5 * normal(rng, k, m), "row": positive(rng, m), "column": positive(rng, n, 1),
@@ -237,7 +237,7 @@ def _weights(rng: np.random.Generator, name: str, n_in: int, n_out: int) -> dict
 
 
 def activations(rng: np.random.Generator, rows: int) -> Given:
-    """Activations in turn, one object of them used twice."""
+    """A chain of activations, one object used twice."""
     shape = (rows, int(rng.integers(2, 6)))
     first, second, third = (str(kind) for kind in rng.permutation(["Sigmoid", "Tanh", "ReLU"]))
     arrays = {"x": normal(rng, *shape), "g": normal(rng, *shape)}
@@ -275,9 +275,9 @@ def _network(rng: np.random.Generator, sizes: list[int], kinds: list[str], loss:
 
 
 def deep(rng: np.random.Generator, rows: int) -> Given:
-    """Five layers with every activation between them, in a random order, behind them the loss.
+    """Five layers, every activation between them in random order, then the loss.
 
-    Were the activations drawn, whether a wrong one costs marks would be luck.
+    Each activation occurs, so that a wrong one costs marks at every seed.
     """
     depth = 5
     sizes = [int(n) for n in rng.integers(2, 6, depth + 1)]
@@ -291,10 +291,10 @@ def deep(rng: np.random.Generator, rows: int) -> Given:
 
 
 def float32(rng: np.random.Generator, rows: int) -> Given:
-    """float32 throughout and scores far apart: the exponential overflows there much earlier."""
+    """A network in float32 with scores far apart, where the exponential overflows much earlier."""
     arrays, steps = _network(rng, [3, 4, 5], ["ReLU"])
     bias = rng.permutation([-60.0, 30.0, 60.0, 120.0, 180.0])
-    # A class whose score is the largest would give a loss of about zero, where float32 has only rounding left.
+    # A true class with the largest score would give a loss near zero, which in float32 is rounding error.
     classes = rng.choice(np.flatnonzero(bias < 180.0), rows)
     arrays |= {"x": normal(rng, rows, 3), "y": np.eye(5)[classes], "L2.b": bias.reshape(5, 1) + 150.0}
     shows = [["value", f"{part}{k}", f"L{k}.{part}"] for k in (1, 2) for part in ("dW", "db")]
@@ -303,7 +303,7 @@ def float32(rng: np.random.Generator, rows: int) -> Given:
 
 
 def training(rng: np.random.Generator, momentum: float) -> Given:
-    """Three steps of gradient descent in the layers' own arrays, each with a batch of another size."""
+    """Three steps of gradient descent in the layers' own arrays, each with another batch size."""
     sizes = [int(n) for n in rng.integers(2, 5, 4)]
     arrays, forward = _network(rng, sizes, [str(kind) for kind in rng.permutation(["Tanh", "Sigmoid"])])
     steps: Steps = []
