@@ -40,7 +40,7 @@ class Grader(Protocol):
     level: list[str]
 
     def grade(self, folder: Path, seeds: tuple[int, int]) -> dict[str, Any]:
-        """Grade one submission; returns exercises, checks, total and possible of a Record. Raises if the grader itself fails."""
+        """Grade one submission; returns exercises, checks, total and possible of a Record. Raises if the grader fails."""
 
 
 MakeGrader = Callable[[], AbstractContextManager[Grader]]
