@@ -1,4 +1,4 @@
-"""Fixtures of the autograder's tests: a class's hand-ins, the fake grader's log, a sandbox of each level."""
+"""Fixtures of the autograder's tests: a class's hand-ins, a sandbox of each level, packages for the platforms."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from autograder.staff.isolation.sandbox import Limits, Sandbox
+from autograder.staff.platforms import autolab
+from tests.autograder import autolab_tools, gradescope_tools, platform_tools
 from tests.autograder.class_tools import hand_in
 from tests.autograder.sandbox_tools import LEVELS
 
@@ -36,3 +38,24 @@ def sandboxes() -> Iterator[dict[str, Sandbox]]:
     yield made
     for sandbox in made.values():
         sandbox.close()
+
+
+@pytest.fixture(scope="session")
+def autolab_package(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """autograde-Makefile and autograde.tar, with a scoreboard."""
+    out = tmp_path_factory.mktemp("dist")
+    return autolab.build(platform_tools.options("autolab", out, "--scoreboard"))[1]
+
+
+@pytest.fixture
+def job_folder(autolab_package: dict[str, bytes], tmp_path: Path) -> Path:
+    """A job directory of Autolab with a right solution."""
+    handin = platform_tools.handin(platform_tools.solved())
+    return autolab_tools.place(autolab_package, handin, tmp_path / "job")
+
+
+@pytest.fixture(scope="session")
+def gradescope_package(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of autograder.zip, with a limit of two submissions a day and a leaderboard."""
+    out = tmp_path_factory.mktemp("dist")
+    return gradescope_tools.built_with("--most", "2", "--per", "24", "--leaderboard", out=out)
