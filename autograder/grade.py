@@ -262,11 +262,7 @@ def explain_dependencies(grades: Grades) -> Grades:
         for e in EXERCISES
         if any(r.status in ("failed", "todo", "not run") and r.check.points for r in grades.of(e.name))
     }
-    broken_rules = {
-        result.check.name.split(":")[0]
-        for result in grades.of("Functional")
-        if result.status != "passed" and "float32" not in result.check.name
-    }
+    broken_rules = {r.check.rule for r in grades.of("Functional") if r.status != "passed" and r.check.rule}
     needs = {exercise.name: exercise.needs for exercise in EXERCISES}
     results = []
     for result in grades.results:

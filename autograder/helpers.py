@@ -60,6 +60,7 @@ class Check:
     rtol: relative tolerance for float32 data; any precision may then come back.
     mean_over_batch: the values are means over the rows of a batch, so a factor of the batch size has its own hint.
     nonfinite: the hint where NaN or infinity comes back.
+    rule: the backward function that the check is about; a failure of another exercise that records it is its consequence.
     """
 
     exercise: str
@@ -73,6 +74,7 @@ class Check:
     rtol: float = 0.0
     mean_over_batch: bool = False
     nonfinite: str = "nonfinite"
+    rule: str = ""
 
 
 def derivative(f: Callable[..., Any], arrays: list[np.ndarray], grad: Any) -> list[np.ndarray]:
@@ -115,6 +117,17 @@ def relu(x: np.ndarray) -> np.ndarray:
 def logistic(x: np.ndarray) -> np.ndarray:
     half = np.tanh(0.5 * x)
     return 0.5 * half + 0.5
+
+
+def linear(x: Any, W: Any, b: Any) -> Any:
+    """A linear layer's output, shape (n, out): x (n, in), W (out, in), b (out, 1)."""
+    return np.einsum("ni,oi->no", x, W) + np.reshape(b, (1, -1))
+
+
+def cross_entropy(scores: Any, y: Any) -> Any:
+    """Cross-entropy of each sample, shape (n,): the log of the sum of exponentials, minus the true score."""
+    top = np.max(np.real(scores), axis=1, keepdims=True)
+    return np.sum(y * (np.log(np.sum(np.exp(scores - top), axis=1, keepdims=True)) + top - scores), axis=1)
 
 
 FORWARD: dict[str, Callable[[Any], Any]] = {

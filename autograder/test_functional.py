@@ -116,7 +116,11 @@ STRETCHED = [
 ]
 
 
-def _rule(rule: str, about: str, points: float, cases: Any) -> Check:
+FLOAT32 = "float32 stays float32"
+
+
+def _rule(rule: str, about: str, points: float, cases: Any, needed: bool = True) -> Check:
+    """needed: other exercises that record the rule need this check."""
     return Check(
         NAME,
         f"{rule}: {about}",
@@ -126,6 +130,7 @@ def _rule(rule: str, about: str, points: float, cases: Any) -> Check:
         rule_expected,
         rule_suspects,
         story=f"{rule}(grad_output, ...).",
+        rule=rule if needed else "",
     )
 
 
@@ -155,17 +160,10 @@ CHECKS = [
     _rule("max_backward", "maximum with zero", 0, _single("max_backward", [(1, 3), (4, 3), (3, 3)])),
     _rule("sum_backward", "along an axis, kept or not", 0, _sums),
     _rule(
-        "mul_backward",
-        "float32 stays float32",
-        0,
-        _pair("mul_backward", [((4, 3), (4, 3)), ((4, 3), (3,))], dtype=np.float32),
+        "mul_backward", FLOAT32, 0, _pair("mul_backward", [((4, 3), (4, 3)), ((4, 3), (3,))], dtype=np.float32), False
     ),
-    _rule(
-        "matmul_backward", "float32 stays float32", 0, _pair("matmul_backward", [((4, 3), (3, 2))], dtype=np.float32)
-    ),
-    _rule(
-        "div_backward", "float32 stays float32", 0, _pair("div_backward", SAME[:2], b_positive=True, dtype=np.float32)
-    ),
+    _rule("matmul_backward", FLOAT32, 0, _pair("matmul_backward", [((4, 3), (3, 2))], dtype=np.float32), False),
+    _rule("div_backward", FLOAT32, 0, _pair("div_backward", SAME[:2], b_positive=True, dtype=np.float32), False),
 ]
 
 

@@ -44,11 +44,10 @@ def main() -> None:
     sys.path[:] = [p for p in sys.path if Path(p or ".").resolve() != HERE]
     sys.path.insert(0, str(TOP))
     sys.dont_write_bytecode = True
-    from autograder.worker.wire import pack, unpack
+    from autograder.worker.wire import framed, unpack
 
     def send(frame: dict[str, Any]) -> None:
-        data = pack(frame)
-        channel.write(len(data).to_bytes(8, "big") + data)
+        channel.write(framed(frame))
         channel.flush()
 
     work(unpack(job_bytes), send)

@@ -179,11 +179,10 @@ def _keep(plan: Any, request: dict[str, Any], job: int, result: int) -> NoReturn
 
 def _work(data: bytes, result: int) -> None:
     from autograder.worker.run import work
-    from autograder.worker.wire import pack, unpack
+    from autograder.worker.wire import framed, unpack
 
     def send(frame: dict[str, Any]) -> None:
-        packed = pack(frame)
-        view = memoryview(len(packed).to_bytes(8, "big") + packed)
+        view = memoryview(framed(frame))
         while view:
             view = view[os.write(result, view) :]
 

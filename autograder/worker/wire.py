@@ -31,6 +31,12 @@ def pack(value: Any) -> bytes:
     return len(header).to_bytes(4, "big") + header + b"".join(buffers)
 
 
+def framed(value: Any) -> bytes:
+    """The packed value behind its length in eight bytes, as it goes through a pipe or socket."""
+    data = pack(value)
+    return len(data).to_bytes(8, "big") + data
+
+
 def unpack(data: bytes) -> Any:
     """The value that was packed, with fresh, writable arrays. Raises Malformed for any other bytes.
 

@@ -1,4 +1,4 @@
-"""What the tests of grading a class share: a folder of submissions, runs of the command, and what they leave."""
+"""Helpers of the tests of grading a class: hand-ins, runs of the command, and the files that it leaves."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def run(sandbox: Sandbox, folder: Path, code: str, scenarios: Any = (), limit: f
 
 
 def found(sandbox: Sandbox, folder: Path, expression: str) -> str:
-    """What an expression gives in the submission's process, as text."""
+    """The value of an expression in the submission's process, as text."""
     (frame,) = run(sandbox, folder, LOOK.format(expression))
     assert frame["status"] == "error", frame
     return str(frame["text"]).removeprefix("RuntimeError: ")

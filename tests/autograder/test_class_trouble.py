@@ -1,4 +1,4 @@
-"""Grading a class where something ends it, breaks it, or is a mistake of ours: no mark is lost and none is made up."""
+"""Grading a class with kills, damage and bugs of the grader: no mark is lost and none is made up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox: what code in a submission's process can see, change and outlive, at each level of isolation."""
+"""Isolation at each level: code in a submission's process sees, changes and outlives nothing that it should not."""
 
 from __future__ import annotations
 

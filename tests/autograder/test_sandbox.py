@@ -1,4 +1,4 @@
-"""The sandbox's own work: frames that it believes, limits of time, what it tells, and what is left when it ends."""
+"""The sandbox: forged frames, time limits, how a process ended, set-up, and clean-up."""
 
 from __future__ import annotations
 

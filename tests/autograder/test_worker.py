@@ -183,9 +183,9 @@ def alike(array: np.ndarray, others: Iterable[Any]) -> bool:
 
 
 def leaks(check: Check, given: Given) -> tuple[int, list[str]]:
-    """How many expected values could be found out, and the names of those that are computed without a submission.
+    """The number of expected values that have to be found out, and the names of those that the scenario computes itself.
 
-    An expected value that is given to the scenario, or zero, is none to find out.
+    Zeros, and values equal to a given array, do not count.
     """
     known = [np.zeros(()), *arrays_in(given)]
     count, found = 0, []
