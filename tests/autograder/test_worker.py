@@ -7,10 +7,11 @@ the scenarios compute while they run with a submission that solves nothing.
 from __future__ import annotations
 
 import ast
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from types import FrameType
@@ -25,7 +26,10 @@ from autograder.grade import judge_frame
 from autograder.helpers import Check, Given
 from autograder.hints import HINTS
 from autograder.isolate import run_scenarios
+from autograder.staff import handout
+from autograder.staff.isolation.sandbox import Sandbox
 from autograder.staff.marks import hidden
+from autograder.staff.platforms import package
 from autograder.worker.scenarios import SCENARIOS
 from autograder.worker.scenarios.program import Machine
 from autograder.worker.wire import pack, unpack
@@ -87,6 +91,22 @@ def test_no_function_of_the_grader_stands_in_it() -> None:
     for path in FILES:
         for code, name in functions(path).items():
             assert code not in theirs, (path.name, name, theirs.get(code))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a sandbox needs fork")
+def test_the_sandbox_takes_the_folder_and_nothing_else_of_the_autograder() -> None:
+    with Sandbox() as sandbox:
+        runtime = sandbox._folder / "runtime"
+        copied = {path.relative_to(runtime).as_posix() for path in (runtime / "autograder").rglob("*.py")}
+        others = [path.name for path in runtime.iterdir() if path.name != "autograder"]
+    assert copied == {path.relative_to(workshop.ROOT).as_posix() for path in FILES}
+    assert others == ["site"]
+
+
+@pytest.mark.parametrize("contents", [handout.contents, lambda: package.contents({}, None)], ids=["handout", "package"])
+def test_handout_and_packages_take_the_folder_whole(contents: Callable[[], dict[str, bytes]]) -> None:
+    taken = {name: data for name, data in contents().items() if name.startswith("autograder/worker/")}
+    assert taken == {path.relative_to(workshop.ROOT).as_posix(): path.read_bytes() for path in FILES}
 
 
 # What the scenarios compute, with a submission that solves nothing
