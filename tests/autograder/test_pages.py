@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from autograder.feedback import Feedback, no_feedback
 from autograder.hints import HINTS
 from autograder.staff.files import as_json
 from autograder.staff.pages import write as pages
@@ -18,9 +19,9 @@ from autograder.staff.pages.charts import bins_of
 from autograder.staff.pages.classdata import TROUBLE, Class, class_data, sentence, summary
 from autograder.staff.pages.markup import STYLE, line, visible
 from autograder.staff.pages.page_class import class_page
-from autograder.staff.pages.page_student import parse, student_page
+from autograder.staff.pages.page_student import student_page
 from autograder.staff.pages.similarity import Pair
-from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE, Record, student_view
+from autograder.staff.record import FORMAT, GRADED, GRADER_ERROR, UNREADABLE, Record, student_view
 
 HOSTILE = {
     "script": "<script>alert(1)</script>",
@@ -39,16 +40,10 @@ HOSTILE = {
 MARKER = "ABSOLUTELY-HIDDEN-91723"
 TAGS = """html head meta title style body main h1 h2 h3 p strong code section ul li div span a dl dt dd pre table caption
 thead tbody tr th td bdi figure figcaption svg rect text line g"""
-FEEDBACK = """  Linear: dW (2 points)
-    given      x = [[1.0, 2.0],
-               [3.0, 4.0]]
-    looked at  dW
-    expected   [[1.0]]
-    came       nothing
-    at         mytorch/nn/modules/linear.py, line 7: y = x
-    look at    All zeros: no gradient
-               arrived here.
-    printed    hello"""
+FEEDBACK: Feedback = {
+    "given": "x = [[1.0, 2.0],\n[3.0, 4.0]]", "looked_at": "dW", "expected": "[[1.0]]", "came": "nothing",
+    "place": "mytorch/nn/modules/linear.py, line 7: y = x", "hint": "All zeros: no gradient arrived here.",
+}  # fmt: skip
 
 
 def a_check(**changes: Any) -> dict[str, Any]:
@@ -68,7 +63,7 @@ def an_exercise(**changes: Any) -> dict[str, Any]:
 def a_record(**changes: Any) -> Record:
     """A graded submission with every kind of check."""
     record = {
-        "format": 1, "student": "ada@example.edu", "version": 2, "source": "in/ada@example.edu_2_handin.tar",
+        "format": FORMAT, "student": "ada@example.edu", "version": 2, "source": "in/ada@example.edu_2_handin.tar",
         "digest": "ab" * 32, "grader": "1", "seed": 123456, "hidden_seed": 987654321, "level": ["process", "limits"],
         "status": GRADED, "reason": "", "started": "2026-01-02T03:04:05Z", "seconds": 1.25, "notes": ["a wrapper folder"],
         "exercises": [
@@ -76,11 +71,11 @@ def a_record(**changes: Any) -> Record:
             an_exercise(name="Hidden Layers", points=3, earned=0, hidden=True, hint="Think of batches."),
         ],
         "checks": [
-            a_check(), a_check(check="db", hint="time", feedback="  Linear: db\n    came       nothing"),
-            a_check(check="again", status="blocked", needs="Autograd Backward", hint="", feedback="", printed=""),
-            a_check(exercise="MLP", check="sizes", points=0, status="todo", feedback="  MLP: sizes\n    not implemented yet"),
-            a_check(exercise="Tanh Forward", check="values", status="passed", earned=1.0, feedback="", printed=""),
-            a_check(exercise="Hidden Layers", check="seven", hint="sign", hidden=True, feedback="seven rows"),
+            a_check(), a_check(check="db", hint="time", feedback={**no_feedback(), "came": "nothing"}),
+            a_check(check="again", status="blocked", needs="Autograd Backward", hint="", feedback=no_feedback(), printed=""),
+            a_check(exercise="MLP", check="sizes", points=0, status="todo", feedback=no_feedback()),
+            a_check(exercise="Tanh Forward", check="values", status="passed", earned=1.0, feedback=no_feedback(), printed=""),
+            a_check(exercise="Hidden Layers", check="seven", hint="sign", hidden=True),
         ],
         "total": 1.5, "possible": 60.0, **changes,
     }  # fmt: skip
@@ -212,6 +207,7 @@ def test_hidden_checks_never_reach_a_student(status: str, tmp_path: Path) -> Non
         if check["hidden"]:
             changed = cast(dict[str, Any], check)
             changed.update({k: MARKER for k, v in changed.items() if isinstance(v, str) and k != "exercise"})
+            changed["feedback"] = dict.fromkeys(changed["feedback"], MARKER)
     record["hidden_seed"] = 9172391723
     record["reason"] = MARKER if status == GRADER_ERROR else ""
     everything(record, tmp_path)
@@ -219,7 +215,7 @@ def test_hidden_checks_never_reach_a_student(status: str, tmp_path: Path) -> Non
         text = (tmp_path / f"feedback/x.{ending}").read_text(encoding="utf-8")
         assert MARKER not in text
         assert "9172391723" not in text
-    secret = cast(Any, a_check(check=MARKER, feedback=MARKER, printed=MARKER, hidden=True))
+    secret = cast(Any, a_check(check=MARKER, feedback=dict.fromkeys(FEEDBACK, MARKER), printed=MARKER, hidden=True))
     record["checks"].append(secret)  # a hidden check of an exercise that is open
     # And the page itself leaves out what it should not have been given.
     assert MARKER not in student_page({**student_view(record), "checks": record["checks"], "reason": record["reason"]})
@@ -256,9 +252,11 @@ def test_a_students_page_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_names_of_functions_keep_their_letters_and_what_was_not_run_is_named() -> None:
-    stub = a_check(status="todo", check="sub", feedback="  F: sub (1 point)\n    sub_backward is not implemented yet")
+    stub = a_check(
+        status="todo", check="sub", feedback={**no_feedback(), "came": "sub_backward is not implemented yet"}
+    )
     lost = [
-        a_check(status="not run", check=name, feedback=f"  F: {name} (1 point)\n    not run: An earlier one did not.")
+        a_check(status="not run", check=name, feedback={**no_feedback(), "hint": "An earlier one did not."})
         for name in ("one row", "batches")
     ]
     words = " ".join(read(student_page(student_view(a_record(checks=[stub, *lost])))).words)
@@ -267,8 +265,8 @@ def test_names_of_functions_keep_their_letters_and_what_was_not_run_is_named() -
 
 
 def test_an_error_of_one_line_is_shown_once_whatever_the_shapes_in_it() -> None:
-    first = a_check(check="one", feedback=FEEDBACK.replace("nothing", "KeyError: shape (1, 2) is unknown"))
-    again = a_check(check="two", feedback=FEEDBACK.replace("nothing", "KeyError: shape (4, 3) is unknown"))
+    first = a_check(check="one", feedback={**FEEDBACK, "came": "KeyError: shape (1, 2) is unknown"})
+    again = a_check(check="two", feedback={**FEEDBACK, "came": "KeyError: shape (4, 3) is unknown"})
     words = " ".join(read(student_page(student_view(a_record(checks=[first, again])))).words)
     assert "shape (1, 2)" in words
     assert "shape (4, 3)" not in words
@@ -304,14 +302,6 @@ def test_an_error_of_the_grader_is_no_mark_for_the_student_and_loud_for_staff(tm
     data = json.loads((tmp_path / "class.json").read_text())
     assert [one["total"] for one in data["list"] if one["name"] == "x"] == [None]
     assert data["statistics"]["graded"] == 1
-
-
-def test_the_feedback_of_the_runner_is_taken_apart() -> None:
-    found = parse(FEEDBACK)
-    assert list(found) == ["given", "looked at", "expected", "came", "at", "look at", "printed"]
-    assert found["given"] == "x = [[1.0, 2.0],\n[3.0, 4.0]]"
-    assert parse("title\nanything\n  else") == {"came": "anything\nelse"}
-    assert parse("") == {}
 
 
 def students(*totals: float, **changes: Any) -> list[Any]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from autograder.feedback import CheckRecord, labelled, reason
 from autograder.staff.pages.markup import block, line, name, number, page, table
 from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE
 
-# The column at which report.feedback starts its texts; what stands before it is the label.
-COLUMN = 15
-LABELS = ("given", "looked at", "expected", "came", "at", "look at", "printed")
 SHOWN = {"at": "where"}
 SHORT = ("todo", "not run")
 MOST_CHECKS = 200
-Check = dict[str, Any]
+Check = CheckRecord
 
 
 def student_page(view: dict[str, Any]) -> str:
@@ -111,10 +109,8 @@ def _feedback(exercises: list[dict[str, Any]], checks: list[Check]) -> list[str]
         for exercise in exercises:
             own = [c for c in checks if c["exercise"] == exercise["name"] and bool(c["points"]) == marked]
             # What is not implemented is said once, with the marks that it costs.
-            stubs = {c["feedback"].partition("\n")[2] for c in own if c["status"] == "todo"}
-            reasons = [c for c in own if _own_reason(c) and c["feedback"].partition("\n")[2] not in said][
-                : max(left, 0)
-            ]
+            stubs = {reason(c) for c in own if c["status"] == "todo"}
+            reasons = [c for c in own if _own_reason(c) and reason(c) not in said][: max(left, 0)]
             said |= stubs if marked else set()
             needs = [c["needs"] for c in own if c["status"] == "blocked"]
             if needs and not any(c["status"] == "todo" for c in own):
@@ -154,7 +150,7 @@ def _of_exercise(checks: list[Check]) -> list[str]:
     seen: set[tuple[str, ...]] = set()
     not_run = [check for check in checks if check["status"] == "not run"]
     for check in checks:
-        parts = parse(check["feedback"])
+        parts = dict(labelled(check["feedback"]))
         if check["status"] in SHORT:
             # A stub takes one line, however many checks it has; what was not run one with the names of the checks.
             text = _short(check)
@@ -176,8 +172,7 @@ def _of_exercise(checks: list[Check]) -> list[str]:
 
 
 def _short(check: Check) -> str:
-    rows = [row.strip() for row in str(check["feedback"])[:4000].splitlines()[1:] if row.strip()]
-    text = rows[0] if rows else "not implemented yet" if check["status"] == "todo" else "not run"
+    text = next(iter(reason(check).splitlines()), "").strip()
     # sub_backward is a name, and stays as it is.
     return text if "_" in text.partition(" ")[0] else f"{text[:1].upper()}{text[1:]}"
 
@@ -206,24 +201,6 @@ def _worth(check: Check) -> str:
     if not check["points"]:
         return "practice"
     return f"{number(check['earned'])} of {number(check['points'])} marks"
-
-
-def parse(feedback: str) -> dict[str, str]:
-    """The labelled parts of what report.feedback wrote. Text that looks otherwise is all of it "came"."""
-    rows = str(feedback)[:40000].splitlines()[1:]
-    parts: dict[str, list[str]] = {}
-    label = ""
-    for row in rows:
-        found = re.match(r"    (\S.{9}) ", row)
-        word = found[1].strip() if found else ""
-        if word in LABELS and word not in parts:
-            label = word
-            parts[label] = [row[COLUMN:]]
-        elif label and (not row.strip() or row.startswith(" " * COLUMN)):
-            parts[label].append(row[COLUMN:])
-        elif row.strip():
-            parts.setdefault("came", []).append(row.strip())
-    return {key: "\n".join(lines).rstrip() for key, lines in parts.items()}
 
 
 def _how(view: dict[str, Any]) -> list[str]:
