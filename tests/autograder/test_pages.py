@@ -144,8 +144,16 @@ def test_what_others_get_is_built_with_numpy_alone(command: str, tmp_path: Path)
 
 
 def test_a_value_that_a_template_lacks_is_an_error() -> None:
-    with pytest.raises(Exception, match="is undefined"):
-        render.render("class.html", {})
+    with pytest.raises(Exception, match="'gone' is undefined"):
+        render.environment().from_string("{{ gone }}").render()
+
+
+def test_a_name_keeps_its_direction_to_itself_and_its_length_is_bounded() -> None:
+    for page in both(a_record(student="עדי לוי")):
+        assert "<bdi>עדי לוי</bdi>" in page
+    for page in both(a_record(student="x" * 250)):
+        assert "xxx … (130 more characters)" in read(page).words
+        assert "x" * 121 not in re.sub("<title>.*?</title>", "", page)
 
 
 @pytest.mark.parametrize("status", [GRADED, UNREADABLE, GRADER_ERROR])
