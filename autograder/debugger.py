@@ -11,8 +11,8 @@ from typing import Any
 from autograder.compare import judge
 from autograder.exercises import EXERCISES, cases_of
 from autograder.helpers import Check
-from autograder.scenarios_net import SCENARIOS
-from autograder.student import Student
+from autograder.worker.scenarios import SCENARIOS
+from autograder.worker.student import Student
 
 
 class Debugger(pdb.Pdb):
@@ -43,10 +43,10 @@ def debug(folder: Path, checks: list[Check], seed: int = 0) -> int:
 
 def stop_at_wrong_value(name: str, check: Check, given: dict[str, Any], got: dict[str, Any]) -> bool:
     """Nothing was raised, so the debugger stops here, with the numbers at hand."""
-    expected = check.expect(given)
+    expected = {name: one.array for name, one in check.expect(given).items()}
     found = judge(check, given, got)
     assert found is not None
-    print(f"{name}: {found.what} is not as expected. {found.text}")
+    print(f"{name}: {found.feedback['looked_at']} is not as expected. {found.feedback['hint']}")
     print("The variables given, expected and got hold the arrays; c (continue) leaves.")
     Debugger(nosigint=True).set_trace(sys._getframe())
     return bool(expected)

@@ -12,8 +12,8 @@ from typing import Any
 
 from autograder.compare import Problem, judge, problem, readable
 from autograder.exercises import EXERCISES, Exercise, cases_of, checks_of
+from autograder.feedback import CheckRecord, no_feedback
 from autograder.helpers import Check
-from autograder.hints import HINTS
 from autograder.isolate import STATUSES, TIME_LIMIT, run_scenarios
 
 # What runs scenarios and yields a frame for the import and one for each of them: isolate.run_scenarios, or staff's sandbox.
@@ -62,6 +62,15 @@ class Result:
     @property
     def earned(self) -> float:
         return self.check.points if self.status == "passed" else 0.0
+
+    def record(self, hidden: bool = False) -> CheckRecord:
+        """The result as plain data. hidden: the check belongs to a hidden exercise."""
+        return {
+            "exercise": self.check.exercise, "check": self.check.name, "points": self.check.points, "earned": self.earned,
+            "status": self.status, "needs": self.needs, "hint": self.problem.hint if self.problem else "",
+            "feedback": self.problem.feedback if self.problem else no_feedback(), "printed": self.printed,
+            "hidden": hidden,
+        }  # fmt: skip
 
 
 @dataclass
@@ -166,7 +175,7 @@ def _results(
     stopped: Problem | None = None
     for number, (check, given) in enumerate(zip(checks, cases)):
         if stopped is None and over():
-            stopped = Problem("budget", HINTS["budget"])
+            stopped = problem("budget")
         if stopped is not None:
             results.append(Result(check, "not run", stopped))
             continue
@@ -180,7 +189,8 @@ def _results(
         began = now
         if status_of(frame, number) not in STATUSES:
             about = "An earlier check in the same process did not come back."
-            stopped = Problem(result.problem.hint if result.problem else "died", about)
+            hint = result.problem.hint if result.problem else "died"
+            stopped = Problem(hint, {**no_feedback(), "hint": about})
     return results
 
 
@@ -200,7 +210,7 @@ def judge_frame(check: Check, given: list[Any], frame: dict[str, Any]) -> Proble
     if not given:
         raise ValueError(f"The check {check.name!r} has no cases, so everything would pass it.")
     if not isinstance(values, list) or len(values) != len(given):
-        return problem("malformed", got="nothing that can be read")
+        return problem("malformed", came="nothing that can be read")
     # The scenarios ran on copies, so ``given`` still holds what was given.
     return next((found for case, got in zip(given, values) if (found := judge(check, case, got))), None)
 
@@ -215,32 +225,27 @@ def _result_of(check: Check, given: list[Any], frame: dict[str, Any], number: in
         return Result(check, "failed" if found else "passed", found, rules=rules, printed=printed)
     found = _problem_of(frame, status, limit)
     if found.hint == "key" and check.exercise == "Autograd Backward":
-        found = replace(found, hint="lost_lookup", text=HINTS["lost_lookup"])
+        found = problem("lost_lookup", came=found.feedback["came"], place=found.feedback["place"])
     return Result(check, "todo" if status == "todo" else "failed", found, rules=rules, printed=printed)
 
 
 def _problem_of(frame: dict[str, Any], status: str, limit: float, at_import: bool = False) -> Problem:
-    text, where = readable(frame.get("text"), 600), readable(frame.get("where"), 300)
+    text, place = readable(frame.get("text"), 600), readable(frame.get("where"), 300)
     if status == "time":
         given = frame.get("limit")
         seconds = float(given) if isinstance(given, (int, float)) and 0 < given < 1e6 else limit
-        return problem("time", got="nothing within the time limit", limit=seconds)
+        return problem("time", came="nothing within the time limit", limit=seconds)
     if status == "died":
-        return problem("died", got="the process ended" + (f" ({text})" if text else ""))
+        return problem("died", came="the process ended" + (f" ({text})" if text else ""))
     if status == "malformed":
-        return problem("malformed", got="nothing that can be read" + (f" ({text})" if text else ""))
+        return problem("malformed", came="nothing that can be read" + (f" ({text})" if text else ""))
     if status == "todo":
-        return Problem(
-            "todo",
-            HINTS["todo"],
-            got=text.removeprefix("NotImplementedError: "),
-            where=where,
-            what=readable(frame.get("function"), 80),
-        )
+        message = text.removeprefix("NotImplementedError: ")
+        return problem("todo", came=message, place=place, looked_at=readable(frame.get("function"), 80))
     key = _hint_of_error(text)
     if at_import and key not in ("not_installed", "memory") and not text.startswith("Missing"):
         key = "cannot_import"
-    return problem(key, got=text, where=where)
+    return problem(key, came=text, place=place)
 
 
 def _hint_of_error(text: str) -> str:
@@ -267,7 +272,7 @@ def explain_dependencies(grades: Grades) -> Grades:
     for result in grades.results:
         reason = next((name for name in needs[result.check.exercise] if name in broken), "")
         if not reason and result.check.exercise != "Functional":
-            used = {*result.rules, result.problem.what if result.problem else ""}
+            used = {*result.rules, result.problem.feedback["looked_at"] if result.problem else ""}
             reason = next((f"{rule} (Functional)" for rule in sorted(used) if rule in broken_rules), "")
         if result.status != "passed" and reason and not _is_import(result):
             own = _is_own(result)
@@ -284,4 +289,4 @@ def _is_own(result: Result) -> bool:
     """A stub of the exercise itself is its own reason, whatever else is missing."""
     if result.status != "todo" or result.problem is None:
         return False
-    return result.problem.what == "forward"
+    return result.problem.feedback["looked_at"] == "forward"

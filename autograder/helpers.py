@@ -1,9 +1,10 @@
-"""What the checks share: the Check itself, given arrays, and derivatives by complex steps."""
+"""Parts of the checks: the Check itself, kinds of expected values, given arrays, and derivatives by complex steps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,32 @@ Values = dict[str, Any]
 Suspect = tuple[str, Values]
 
 STEP = 1e-30
+
+
+class Kind(Enum):
+    """The kind of an expected value. It decides how the value is compared and which hint a difference gets."""
+
+    RESULT = "an output, a weight or a number"
+    GRADIENT = "the gradient of an array, from the buffer or from a backward function"
+    SLOT = "an array of gradients_to_update, such as dW"
+    GIVEN = "an array that was given, which the submission has to leave alone"
+    LOSS = "a loss: one number, compared whatever its shape"
+    LOSS_SHAPE = "the shape of a loss"
+    STATE = "the .state of an activation"
+    SPOT = "a number that was put into a spot of the buffer"
+    LENGTH = "the number of operations in the list"
+    ENTRY = "a part of an Operation in the list"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A value that should come back, and its kind."""
+
+    array: Any
+    kind: Kind = Kind.RESULT
+
+
+Expectations = dict[str, Expected]
 
 
 def no_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -27,9 +54,12 @@ class Check:
 
     scenario: the name of the scenario that the submission runs.
     cases: from a random generator, the arrays that the scenario is given, one dict per run.
-    expect: from one of these dicts, the values that should come back.
-    suspects: what known misconceptions would lead to.
+    expect: from one of these dicts, the values that should come back, by the names that the scenario gives them.
+    suspects: the values that known misconceptions lead to.
+    story: sentences for scenarios whose given arrays alone don't tell what is done with them.
     rtol: for data in float32, the relative tolerance; the precision of what comes back is then left open.
+    mean_over_batch: the values are means over the rows of a batch, so a factor of their number has a hint of its own.
+    nonfinite: the hint where NaN or infinity comes back.
     """
 
     exercise: str
@@ -37,11 +67,12 @@ class Check:
     points: float
     scenario: str
     cases: Callable[[np.random.Generator], list[Given]]
-    expect: Callable[[Given], Values]
+    expect: Callable[[Given], Expectations]
     suspects: Callable[[Given, Values], Iterable[Suspect]] = no_suspects
-    # Sentences for scenarios whose given arrays alone don't tell what is done with them.
     story: str = ""
     rtol: float = 0.0
+    mean_over_batch: bool = False
+    nonfinite: str = "nonfinite"
 
 
 def derivative(f: Callable[..., Any], arrays: list[np.ndarray], grad: Any) -> list[np.ndarray]:
@@ -90,8 +121,3 @@ FORWARD: dict[str, Callable[[Any], Any]] = {
     "Tanh": np.tanh,
     "ReLU": relu,
 }
-
-
-def unchanged(given: Given, *names: str, of: str = "afterwards") -> Values:
-    """The expectation that given arrays were left alone."""
-    return {f"{label} {of}": given[name] for name, label in (n.split("=") if "=" in n else (n, n) for n in names)}

@@ -12,19 +12,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from autograder.plain import LIMIT, Malformed, pack, unpack
+from autograder.worker.wire import LIMIT, Malformed, pack, unpack
 
-# All that the submission's process needs of the autograder: nothing in these files knows what is right.
-RUNTIME = (
-    "__init__.py",
-    "plain.py",
-    "scenarios.py",
-    "scenarios_net.py",
-    "scenarios_program.py",
-    "student.py",
-    "worker.py",
-)
-WORKER = Path(__file__).resolve().with_name("worker.py")
+WORKER = Path(__file__).resolve().parent / "worker" / "run.py"
 TIME_LIMIT = 5.0
 START_LIMIT = 20.0
 # What a submission's process may say of itself. That it is late, dead or talks nonsense is for this side to say.

@@ -73,9 +73,10 @@ def run(chosen: argparse.Namespace, scratch: Path) -> int:
     import json
 
     from autograder.exercises import CHECKS, EXERCISES
+    from autograder.feedback import number
     from autograder.grade import grade
     from autograder.helpers import Check
-    from autograder.report import as_data, feedback_for_all, number, scores_line, table, table_row
+    from autograder.report import as_data, feedback_for_all, scores_line, table, table_row
     from autograder.submission import CannotGrade, find_submission
 
     def keep(check: Check) -> bool:

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from autograder.helpers import FORWARD, Check, Given, Suspect, Values, derivative, normal
+from autograder.helpers import FORWARD, Check, Expectations, Expected, Given, Kind, Suspect, Values, derivative, normal
 
 NAMES = ("Identity", "Sigmoid", "Tanh", "ReLU")
 
 
-def _forward_expected(given: Given) -> Values:
+def _forward_expected(given: Given) -> Expectations:
     y = FORWARD[given["activation"]](given["x"])
-    return {"output": y, "x afterwards": given["x"]}
+    return {"output": Expected(y), "x afterwards": Expected(given["x"], Kind.GIVEN)}
 
 
-def _state_expected(given: Given) -> Values:
-    return {"state": FORWARD[given["activation"]](given["x"])}
+def _state_expected(given: Given) -> Expectations:
+    return {"state": Expected(FORWARD[given["activation"]](given["x"]), Kind.STATE)}
 
 
 def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -41,10 +41,10 @@ def _network(given: Given, f: Any) -> Any:
     return total
 
 
-def _backward_expected(given: Given) -> Values:
+def _backward_expected(given: Given) -> Expectations:
     f = FORWARD[given["activation"]]
     (gradient,) = derivative(_network(given, f), [given["x"]], given["g"])
-    return {"gradient of x": gradient, "x afterwards": given["x"]}
+    return {"gradient of x": Expected(gradient, Kind.GRADIENT), "x afterwards": Expected(given["x"], Kind.GIVEN)}
 
 
 def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -106,13 +106,13 @@ def _extreme(activation: str) -> Any:
     return lambda rng: [{"activation": activation, "x": x.copy(), "g": normal(rng, 2, 4), "where": "last"}]
 
 
-def _extreme_gradient(given: Given) -> Values:
+def _extreme_gradient(given: Given) -> Expectations:
     x = given["x"]
     if given["activation"] in ("Identity", "ReLU"):
         return _backward_expected(given)
     k = 1.0 if given["activation"] == "Sigmoid" else 2.0
     tail = np.exp(-k * np.abs(x))
-    return {"gradient of x": given["g"] * k * k * tail / (1 + tail) ** 2}
+    return {"gradient of x": Expected(given["g"] * k * k * tail / (1 + tail) ** 2, Kind.GRADIENT)}
 
 
 def _checks(name: str) -> list[Check]:

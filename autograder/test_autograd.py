@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.helpers import Check, Given, Suspect, Values, normal
+from autograder.helpers import Check, Expectations, Expected, Given, Kind, Suspect, Values, normal
 
 ADD, BACK = "Autograd Add Operation", "Autograd Backward"
 
@@ -18,11 +18,10 @@ def _leaves(rng: np.random.Generator) -> list[Given]:
     return [{name: normal(rng, n, 3) for name in ("x", "w", "g", *new)} for n in (1, 4)]
 
 
-def _recorded(given: Given) -> Values:
+def _recorded(given: Given) -> Expectations:
     g, x, w, y = given["g"], given["new x"], given["new w"], given["new y"]
     slots = "gradients_to_update, entries of each"
-    return {
-        "operations in the list": np.array(2),
+    entries = {
         "operation 0 inputs[0]": x,
         "operation 0 inputs[1]": w,
         "operation 0 output": y,
@@ -35,15 +34,22 @@ def _recorded(given: Given) -> Values:
         f"operation 1 {slots}": np.array([0]),
         "operation 1 backward_operation(g, *inputs)[0]": 3.0 * y**2 * g,
     }
+    return {
+        "operations in the list": Expected(np.array(2), Kind.LENGTH),
+        **{name: Expected(array, Kind.ENTRY) for name, array in entries.items()},
+    }
 
 
-def _spots(given: Given) -> Values:
-    return {f"the spot of {name}": given[f"new {name}"] for name in "xwy"}
+def _spots(given: Given) -> Expectations:
+    return {f"the spot of {name}": Expected(given[f"new {name}"], Kind.SPOT) for name in "xwy"}
 
 
-def _spots_empty(given: Given) -> Values:
+def _spots_empty(given: Given) -> Expectations:
     # The second value shows that it is the buffer's spot that was read.
-    return {"gradient of x before backward": np.zeros(given["x"].shape), "the spot of x": given["new x"]}
+    return {
+        "gradient of x before backward": Expected(np.zeros(given["x"].shape), Kind.GRADIENT),
+        "the spot of x": Expected(given["new x"], Kind.SPOT),
+    }
 
 
 def _start(given: Given, y: np.ndarray) -> Any:
@@ -51,9 +57,9 @@ def _start(given: Given, y: np.ndarray) -> Any:
     return np.ones(y.shape) if isinstance(start, str) else np.broadcast_to(start, y.shape)
 
 
-def _chain(given: Given) -> Values:
+def _chain(given: Given) -> Expectations:
     """Slopes by the chain rule, for x -> 1.5 x + 0.25 -> cube -> 1.5 x + 0.25, or a part of it."""
-    return {"gradient of x": _chain_with(given, None)}
+    return {"gradient of x": Expected(_chain_with(given, None), Kind.GRADIENT)}
 
 
 def _chain_with(given: Given, start: np.ndarray | None) -> np.ndarray:
@@ -94,9 +100,12 @@ def _chains(operations: int, start: str | None = None) -> Any:
     return cases
 
 
-def _join(given: Given) -> Values:
+def _join(given: Given) -> Expectations:
     g, w = given["g"], given["w"]
-    return {"gradient of x": 2.0 * 1.5 * g, "gradient of w": -3.0 * 3 * w**2 * g}
+    return {
+        "gradient of x": Expected(2.0 * 1.5 * g, Kind.GRADIENT),
+        "gradient of w": Expected(-3.0 * 3 * w**2 * g, Kind.GRADIENT),
+    }
 
 
 def _join_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -118,8 +127,8 @@ def _paths(given: Given) -> list[np.ndarray]:
     return [1.5 * g, *paths] if uses == 3 else paths
 
 
-def _twice_expected(given: Given) -> Values:
-    return {"gradient of x": sum(_paths(given))}
+def _twice_expected(given: Given) -> Expectations:
+    return {"gradient of x": Expected(sum(_paths(given)), Kind.GRADIENT)}
 
 
 def _twice_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -153,9 +162,12 @@ def _slots(again: bool) -> Any:
     return cases
 
 
-def _slot_expected(given: Given) -> Values:
+def _slot_expected(given: Given) -> Expectations:
     g, x, times = given["g"], given["x"], 2 if given["again"] else 1
-    return {"dw": given["dw"] - 3.0 * times * g, "gradient of x": 2.0 * g * (3 * x**2 if given["again"] else 1)}
+    return {
+        "dw": Expected(given["dw"] - 3.0 * times * g, Kind.SLOT),
+        "gradient of x": Expected(2.0 * g * (3 * x**2 if given["again"] else 1), Kind.GRADIENT),
+    }
 
 
 def _slot_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -173,8 +185,9 @@ def _dead(where: str, start: Any = None) -> Any:
     return lambda rng: [{"x": normal(rng, 4, 3), "start": start or normal(rng, 4, 3), "dead": where}]
 
 
-def _dead_expected(given: Given) -> Values:
-    return {"gradient of x": 3 * given["x"] ** 2 * given["start"] * (1.5 if given["dead"] == "middle" else 1.0)}
+def _dead_expected(given: Given) -> Expectations:
+    slope = 3 * given["x"] ** 2 * (1.5 if given["dead"] == "middle" else 1.0)
+    return {"gradient of x": Expected(slope * given["start"], Kind.GRADIENT)}
 
 
 CHECKS = [

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.helpers import Check, Given, Suspect, Values, derivative, normal, positive
+from autograder.helpers import Check, Expectations, Expected, Given, Kind, Suspect, Values, derivative, normal, positive
 
 NAME = "Functional"
 
@@ -36,15 +36,17 @@ def _inputs(given: Given) -> tuple[list[str], list[np.ndarray]]:
     return names, [given[name] for name in names]
 
 
-def rule_expected(given: Given) -> Values:
+def rule_expected(given: Given) -> Expectations:
     """The gradients of one call, and its arguments unchanged."""
     names, arrays = _inputs(given)
     wide = [array.astype(np.float64) for array in arrays]
     gradients = derivative(_forward(given), wide, given["grad"])
-    values: Values = {f"gradient of {n}": g.astype(a.dtype) for n, g, a in zip(names, gradients, arrays)}
-    values.update({f"{name} afterwards": given[name] for name in (*names, "grad")})
-    values["grad_output afterwards"] = values.pop("grad afterwards")
-    return values
+    expected = {
+        f"gradient of {name}": Expected(gradient.astype(array.dtype), Kind.GRADIENT)
+        for name, gradient, array in zip(names, gradients, arrays)
+    }
+    expected.update({f"{name} afterwards": Expected(given[name], Kind.GIVEN) for name in names})
+    return {**expected, "grad_output afterwards": Expected(given["grad"], Kind.GIVEN)}
 
 
 def rule_suspects(given: Given, expected: Values) -> Iterable[Suspect]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from autograder.helpers import Check, Given, Suspect, Values, derivative, normal, one_hot
+from autograder.helpers import Check, Expectations, Expected, Given, Kind, Suspect, Values, derivative, normal, one_hot
 
 FORWARD, BACKWARD = "SoftmaxCrossEntropy Forward", "SoftmaxCrossEntropy Backward"
 
@@ -29,9 +30,16 @@ def _inner(given: Given) -> Any:
     return (lambda x: x) if given["where"] == "alone" else (lambda x: 1.5 * x**3 + 0.25)
 
 
-def _forward_expected(given: Given) -> Values:
-    loss = np.reshape(_value(given)(given["y_hat"]), (1,))
-    return {"loss": loss, "y_hat afterwards": given["y_hat"], "y afterwards": given["y"]}
+def _unchanged(y_hat: np.ndarray, y: np.ndarray) -> Expectations:
+    return {"y_hat afterwards": Expected(y_hat, Kind.GIVEN), "y afterwards": Expected(y, Kind.GIVEN)}
+
+
+def _loss(given: Given) -> np.ndarray:
+    return np.reshape(_value(given)(given["y_hat"]), (1,))
+
+
+def _forward_expected(given: Given) -> Expectations:
+    return {"loss": Expected(_loss(given), Kind.LOSS), **_unchanged(given["y_hat"], given["y"])}
 
 
 def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -56,13 +64,14 @@ def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
         yield "softmax_axis", {"loss": [float(np.sum(_entropy(p.T, y.T)) / n)]}
 
 
-def _backward_expected(given: Given) -> Values:
+def _backward_expected(given: Given) -> Expectations:
     inner, value, x = _inner(given), _value(given), given["x"]
     (gradient,) = derivative(value, [inner(x)], 1.0)
-    values = {"gradient of y_hat": gradient}
+    expected = {"gradient of y_hat": Expected(gradient, Kind.GRADIENT)}
     if given["where"] != "alone":
-        (values["gradient of x"],) = derivative(lambda a: value(inner(a)), [x], 1.0)
-    return {**values, "y_hat afterwards": x, "y afterwards": given["y"]}
+        (gradient,) = derivative(lambda a: value(inner(a)), [x], 1.0)
+        expected["gradient of x"] = Expected(gradient, Kind.GRADIENT)
+    return {**expected, **_unchanged(x, given["y"])}
 
 
 def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -122,8 +131,8 @@ def _walks(loss: str, batches: tuple[int, ...], where: str = "alone", scale: flo
     return cases
 
 
-def _shape_expected(given: Given) -> Values:
-    return {"shape of the loss": np.array([1]), "loss_val": _forward_expected(given)["loss"]}
+def _shape_expected(given: Given) -> Expectations:
+    return {"shape of the loss": Expected(np.array([1]), Kind.LOSS_SHAPE), "loss_val": Expected(_loss(given))}
 
 
 NAME = "SoftmaxCrossEntropy"
@@ -133,16 +142,19 @@ NETWORK = "The scores are 1.5 x cubed + 0.25."
 def _forward(
     title: str, points: float, batches: tuple[int, ...], name: str = NAME, exercise: str = FORWARD, **how: float
 ) -> Check:
-    return Check(
-        exercise, title, points, "loss_forward", _pairs(name, batches, **how), _forward_expected, _forward_suspects
-    )
+    cases = _pairs(name, batches, **how)
+    return Check(exercise, title, points, "loss_forward", cases, _forward_expected, _forward_suspects)
 
 
 def _backward(title: str, points: float, cases: Any, exercise: str = BACKWARD, story: str = "") -> Check:
     return Check(exercise, title, points, "loss_backward", cases, _backward_expected, _backward_suspects, story=story)
 
 
-CHECKS = [
+def _of_a_loss(check: Check) -> Check:
+    return replace(check, mean_over_batch=True, nonfinite="nonfinite" if check.exercise == "MSELoss" else "overflow")
+
+
+_ALL = [
     _forward("one sample", 0.25, (1,)),
     _forward("the mean over a batch", 0.5, (4, 7, 3)),
     _forward("large scores", 0.25, (4,), scale=500.0, shift=800.0),
@@ -158,6 +170,8 @@ CHECKS = [
     _backward("gradients, batches", 0, _walks("MSELoss", (4, 7)), "MSELoss"),
     _backward("gradients behind a network", 0, _walks("MSELoss", (4,), "network"), "MSELoss", NETWORK),
 ]  # fmt: skip
+
+CHECKS = [_of_a_loss(check) for check in _ALL]
 
 
 def test_loss(outcome: Any) -> None:

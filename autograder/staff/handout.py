@@ -51,7 +51,8 @@ def run(options: argparse.Namespace) -> int:
 def contents(root: Path = ROOT) -> dict[str, bytes]:
     """Every file of the handout by its name. Raises MarkerError, or OSError where a file is missing."""
     names = [f"mytorch/{name}" for name in MYTORCH] + [f"hw_bonus/{name}" for name in HW_BONUS] + list(OTHERS)
-    names += [f"autograder/{path.name}" for path in (root / "autograder").glob("*.py")]
+    ours = [*(root / "autograder").glob("*.py"), *(root / "autograder" / "worker").rglob("*.py")]
+    names += [path.relative_to(root).as_posix() for path in ours]
     files: dict[str, bytes] = {}
     for name in names:
         data = (root / name).read_bytes()

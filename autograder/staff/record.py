@@ -6,7 +6,9 @@ import argparse
 import hashlib
 from typing import Any, TypedDict
 
-FORMAT = 1
+from autograder.feedback import CheckRecord
+
+FORMAT = 2
 # status of a Record
 GRADED, UNREADABLE, GRADER_ERROR = "graded", "unreadable", "GRADER_ERROR"
 
@@ -21,21 +23,6 @@ class ExerciseRecord(TypedDict):
     passed: bool
     hint: str
     seconds: float
-
-
-class CheckRecord(TypedDict):
-    """One check. status: passed, failed, todo, blocked or not run. hint: a key of hints.HINTS, or empty."""
-
-    exercise: str
-    check: str
-    points: float
-    earned: float
-    status: str
-    needs: str
-    hint: str
-    feedback: str
-    printed: str
-    hidden: bool
 
 
 class Record(TypedDict):

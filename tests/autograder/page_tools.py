@@ -8,12 +8,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, cast
 
+from autograder.feedback import Feedback, no_feedback
 from autograder.staff.pages.classdata import Summary, summary
 from autograder.staff.pages.page_class import class_page
 from autograder.staff.pages.page_student import student_page
 from autograder.staff.pages.render import TEMPLATES
 from autograder.staff.pages.similarity import Pair
-from autograder.staff.record import GRADED, Record, student_view
+from autograder.staff.record import FORMAT, GRADED, Record, student_view
 
 HOSTILE = {
     "script": "<script>alert(1)</script>",
@@ -34,16 +35,15 @@ TAGS = """html head meta title style body main h1 h2 h3 p strong code section ul
 thead tbody tr th td bdi wbr figure figcaption svg rect text line g"""
 INLINE = {"bdi", "wbr", "span", "a", "code", "strong"}
 STYLE = (TEMPLATES / "style.css").read_text(encoding="utf-8").strip()
-FEEDBACK = """  Linear: dW (2 points)
-    given      x = [[1.0, 2.0],
-               [3.0, 4.0]]
-    looked at  dW
-    expected   [[1.0]]
-    came       nothing
-    at         mytorch/nn/modules/linear.py, line 7: y = x
-    look at    All zeros: no gradient
-               arrived here.
-    printed    hello"""
+FEEDBACK: Feedback = {
+    "given": "x = [[1.0, 2.0],\n[3.0, 4.0]]", "looked_at": "dW", "expected": "[[1.0]]", "came": "nothing",
+    "place": "mytorch/nn/modules/linear.py, line 7: y = x", "hint": "All zeros: no gradient arrived here.",
+}  # fmt: skip
+
+
+def said(**parts: str) -> Feedback:
+    """Feedback of these parts alone."""
+    return cast(Feedback, {**no_feedback(), **parts})
 
 
 def a_check(**changes: Any) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def an_exercise(**changes: Any) -> dict[str, Any]:
 def a_record(**changes: Any) -> Record:
     """A graded submission with every kind of check."""
     record = {
-        "format": 1, "student": "ada@example.edu", "version": 2, "source": "in/ada@example.edu_2_handin.tar",
+        "format": FORMAT, "student": "ada@example.edu", "version": 2, "source": "in/ada@example.edu_2_handin.tar",
         "digest": "ab" * 32, "grader": "1", "seed": 123456, "hidden_seed": 987654321, "level": ["process", "limits"],
         "status": GRADED, "reason": "", "started": "2026-01-02T03:04:05Z", "seconds": 1.25, "notes": ["a wrapper folder"],
         "exercises": [
@@ -72,11 +72,11 @@ def a_record(**changes: Any) -> Record:
             an_exercise(name="Hidden Layers", points=3, earned=0, hidden=True, hint="Think of batches."),
         ],
         "checks": [
-            a_check(), a_check(check="db", hint="time", feedback="  Linear: db\n    came       nothing"),
-            a_check(check="again", status="blocked", needs="Autograd Backward", hint="", feedback="", printed=""),
-            a_check(exercise="MLP", check="sizes", points=0, status="todo", feedback="  MLP: sizes\n    not implemented yet"),
-            a_check(exercise="Tanh Forward", check="values", status="passed", earned=1.0, feedback="", printed=""),
-            a_check(exercise="Hidden Layers", check="seven", hint="sign", hidden=True, feedback="seven rows"),
+            a_check(), a_check(check="db", hint="time", feedback=said(came="nothing")),
+            a_check(check="again", status="blocked", needs="Autograd Backward", hint="", feedback=said(), printed=""),
+            a_check(exercise="MLP", check="sizes", points=0, status="todo", feedback=said()),
+            a_check(exercise="Tanh Forward", check="values", status="passed", earned=1.0, feedback=said(), printed=""),
+            a_check(exercise="Hidden Layers", check="seven", hint="sign", hidden=True),
         ],
         "total": 1.5, "possible": 60.0, **changes,
     }  # fmt: skip

@@ -55,7 +55,8 @@ def test_bytes_are_kept_as_they_are(tmp_path: Path) -> None:
 
 def test_only_the_code_is_kept() -> None:
     beside = [
-        "numpy.py", "sitecustomize.py", "conftest.py", "autograder/plain.py", "Makefile", "mytorch.py", "mytorch/data.npz",
+        "numpy.py", "sitecustomize.py", "conftest.py", "autograder/worker/wire.py", "Makefile", "mytorch.py",
+        "mytorch/data.npz",
         "mytorch/nn/functional.cpython-311-x86_64.so", "mytorch/utils.pyc", "hw_bonus/weights.npy", "numpy/mytorch.py",
     ]  # fmt: skip
     contents = read(tar({**dict.fromkeys(beside, b"evil"), **GOOD}))

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograder.feedback import no_feedback
 from autograder.report import colon_safe
 from autograder.staff.platforms.formats import (
     AUTOLAB_MOST,
@@ -124,7 +125,8 @@ def test_a_students_text_is_bounded_and_harmless() -> None:
             "points": 1.0,
             "status": "failed",
             "check": str(n),
-            "feedback": f"  head\n    {n} " + "\x1b[2J\u202e\ud800" + "y" * 400,
+            "feedback": {**no_feedback(), "came": f"{n} " + "\x1b[2J\u202e\ud800" + "y" * 400},
+            "printed": "",
         }
         for n in range(50)
     ]
@@ -139,7 +141,7 @@ def test_a_students_text_is_bounded_and_harmless() -> None:
     assert all(line.isprintable() and len(line) <= text.MOST_OF_A_LINE for line in printed.split("\n"))
     # The platforms count bytes, of which a letter may have four.
     for check in failing:
-        check["feedback"] = "  head\n    " + "\U0001d54f" * 400
+        check["feedback"] = {**no_feedback(), "came": "\U0001d54f" * 400}
     assert len("\n".join(text.report(view)).encode()) < text.MOST + 1000
 
 

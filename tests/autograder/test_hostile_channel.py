@@ -27,7 +27,7 @@ def send(data, size=None):
     channel().write((len(data) if size is None else size).to_bytes(8, "big") + data)
     channel().flush()
 def pack(frame):
-    from autograder.plain import pack
+    from autograder.worker.wire import pack
     return pack(frame)
 """
 

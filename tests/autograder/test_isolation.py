@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograder.staff.isolation.sandbox import AUTOGRADER, FILES, Limits, Sandbox, SandboxBroken
+from autograder.staff.isolation.sandbox import AUTOGRADER, WORKER, Limits, Sandbox, SandboxBroken
 from tests.autograder.hostile_code import ENDS, OUTLIVING
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="isolation needs fork")
@@ -97,7 +98,7 @@ def test_every_report_can_state_the_level(sandboxes: dict[str, Sandbox]) -> None
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux")
 def test_a_linux_machine_with_everything_reaches_everything(sandboxes: dict[str, Sandbox]) -> None:
-    from autograder.staff.isolation import linux
+    from autograder.worker import linux
 
     level = sandboxes["all"].level
     try:
@@ -287,7 +288,7 @@ FORGER = """
 import sys, os
 import numpy as np
 def forge():
-    from autograder.plain import pack
+    from autograder.worker.wire import pack
     frame = sys._getframe()
     while 'send' not in frame.f_locals: frame = frame.f_back
     token, send = frame.f_locals['job']['token'], frame.f_locals['send']
@@ -352,7 +353,8 @@ def test_a_dead_warm_process_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_sandbox_that_cannot_be_set_up_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("autograder.staff.isolation.sandbox.FILES", tuple(n for n in FILES if "worker" not in n))
+    shutil.copytree(WORKER, tmp_path / "worker", ignore=shutil.ignore_patterns("run.py"))
+    monkeypatch.setattr("autograder.staff.isolation.sandbox.WORKER", tmp_path / "worker")
     with pytest.raises(SandboxBroken, match="isolated"):
         Sandbox()
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from autograder.staff.pages.page_student import parse, student_page
+from autograder.staff.pages.page_student import student_page
 from autograder.staff.record import UNREADABLE, student_view
-from tests.autograder.page_tools import FEEDBACK, a_check, a_record, an_exercise, of_student, read
+from tests.autograder.page_tools import FEEDBACK, a_check, a_record, an_exercise, of_student, read, said
 
 
 def test_a_hidden_exercise_shows_its_status_and_general_hint() -> None:
@@ -37,9 +37,9 @@ def test_a_students_page_says_what_to_do() -> None:
 
 
 def test_names_of_functions_keep_their_letters_and_what_was_not_run_is_named() -> None:
-    stub = a_check(status="todo", check="sub", feedback="  F: sub (1 point)\n    sub_backward is not implemented yet")
+    stub = a_check(status="todo", check="sub", feedback=said(came="sub_backward is not implemented yet"))
     lost = [
-        a_check(status="not run", check=name, feedback=f"  F: {name} (1 point)\n    not run: An earlier one did not.")
+        a_check(status="not run", check=name, feedback=said(hint="An earlier one did not."))
         for name in ("one row", "batches")
     ]
     words = of_student(checks=[stub, *lost])
@@ -48,8 +48,8 @@ def test_names_of_functions_keep_their_letters_and_what_was_not_run_is_named() -
 
 
 def test_an_error_of_one_line_is_shown_once_whatever_the_shapes_in_it() -> None:
-    first = a_check(check="one", feedback=FEEDBACK.replace("nothing", "KeyError: shape (1, 2) is unknown"))
-    again = a_check(check="two", feedback=FEEDBACK.replace("nothing", "KeyError: shape (4, 3) is unknown"))
+    first = a_check(check="one", feedback={**FEEDBACK, "came": "KeyError: shape (1, 2) is unknown"})
+    again = a_check(check="two", feedback={**FEEDBACK, "came": "KeyError: shape (4, 3) is unknown"})
     words = of_student(checks=[first, again])
     assert "shape (1, 2)" in words
     assert "shape (4, 3)" not in words
@@ -70,12 +70,17 @@ def test_an_unreadable_submission_has_its_reason() -> None:
     assert "--seed" not in words
 
 
-def test_the_feedback_of_the_runner_is_taken_apart() -> None:
-    found = parse(FEEDBACK)
-    assert list(found) == ["given", "looked at", "expected", "came", "at", "look at", "printed"]
-    assert found["given"] == "x = [[1.0, 2.0],\n[3.0, 4.0]]"
-    assert parse("title\nanything\n  else") == {"came": "anything\nelse"}
-    assert parse("") == {}
+def test_every_part_has_its_label_and_what_is_empty_is_left_out() -> None:
+    whole = of_student(checks=[a_check()])
+    labels = ("given", "looked at", "expected", "came", "where", "look at", "printed")
+    places = [
+        whole.index(f" {label} {start}") for label, start in zip(labels, ("x =", "dW", "[[", "no", "my", "All", "h"))
+    ]
+    assert places == sorted(places)
+    little = of_student(checks=[a_check(feedback=said(came="nothing"), printed=" ")])
+    assert "came nothing" in little
+    assert not [label for label in labels if label != "came" and f" {label} " in little[little.index("dW") :][:60]]
+    assert "It did not pass." in of_student(checks=[a_check(feedback=said(), printed="")])
 
 
 def test_marks_lead_to_the_feedback_and_only_where_there_is_some() -> None:

@@ -24,6 +24,7 @@ from tests.autograder.page_tools import (
     an_exercise,
     both,
     read,
+    said,
     text_fields,
     with_text,
     written,
@@ -82,11 +83,18 @@ PLACES: dict[str, tuple[dict[str, Any], bool, bool]] = {
     "hint": ({"checks": [a_check(hint=ALIVE)]}, False, True),
     "what is needed": ({"checks": [a_check(status="blocked", needs=ALIVE)]}, True, False),
     "what was printed": ({"checks": [a_check(printed=ALIVE)]}, True, False),
-    "error": ({"checks": [a_check(feedback=FEEDBACK.replace("nothing", ALIVE))]}, True, False),
-    "expected value": ({"checks": [a_check(feedback=FEEDBACK.replace("[[1.0]]", ALIVE))]}, True, False),
-    "line of code": ({"checks": [a_check(feedback=FEEDBACK.replace("y = x", ALIVE))]}, True, False),
-    "what to look at": ({"checks": [a_check(feedback=FEEDBACK.replace("All zeros", ALIVE))]}, True, False),
-    "stub": ({"checks": [a_check(status="todo", feedback=f"title\n    {ALIVE}")]}, True, False),
+    "error": ({"checks": [a_check(feedback=said(came=ALIVE))]}, True, False),
+    "expected value": ({"checks": [a_check(feedback=said(expected=ALIVE))]}, True, False),
+    "what was given": ({"checks": [a_check(feedback=said(given=ALIVE))]}, True, False),
+    "what was looked at": ({"checks": [a_check(feedback=said(looked_at=ALIVE))]}, True, False),
+    "line of code": ({"checks": [a_check(feedback=said(place=ALIVE))]}, True, False),
+    "what to look at": ({"checks": [a_check(feedback=said(hint=ALIVE))]}, True, False),
+    "stub": ({"checks": [a_check(status="todo", feedback=said(came=ALIVE))]}, True, False),
+    "reason of a check that was not run": (
+        {"checks": [a_check(status="not run", feedback=said(hint=ALIVE))]},
+        True,
+        False,
+    ),
     "check that was not run": ({"checks": [a_check(status="not run", check=ALIVE)]}, True, False),
 }
 
@@ -163,6 +171,7 @@ def test_hidden_checks_never_reach_a_student(status: str, tmp_path: Path) -> Non
         if check["hidden"]:
             changed = cast(dict[str, Any], check)
             changed.update({k: MARKER for k, v in changed.items() if isinstance(v, str) and k != "exercise"})
+            changed["feedback"] = dict.fromkeys(changed["feedback"], MARKER)
     record["hidden_seed"] = 9172391723
     record["reason"] = MARKER if status == GRADER_ERROR else ""
     write(record, tmp_path)
@@ -170,7 +179,7 @@ def test_hidden_checks_never_reach_a_student(status: str, tmp_path: Path) -> Non
         text = (tmp_path / f"feedback/x.{ending}").read_text(encoding="utf-8")
         assert MARKER not in text
         assert "9172391723" not in text
-    secret = cast(Any, a_check(check=MARKER, feedback=MARKER, printed=MARKER, hidden=True))
+    secret = cast(Any, a_check(check=MARKER, feedback=dict.fromkeys(FEEDBACK, MARKER), printed=MARKER, hidden=True))
     record["checks"].append(secret)  # a hidden check of an exercise that is open
     # And the page itself leaves out what it should not have been given.
     view = {**student_view(record), "checks": record["checks"], "reason": record["reason"]}

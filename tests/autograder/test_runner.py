@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from autograder.exercises import EXERCISES
+from autograder.feedback import feedback_lines
 from autograder.grade import grade
-from autograder.report import feedback
 from tests.autograder import workshop
 from tests.autograder.solutions import ACTIVATION, ENGINE, FUNCTIONAL, LOSS, SIMPLE
 from tests.autograder.test_handout import archives, run, student
@@ -105,7 +105,7 @@ def test_a_seed_repeats_the_numbers_of_a_graded_hand_in(solved: Path) -> None:
     # The seeds of a class are this large.
     (result,) = [r for r in grade(solved, EXERCISES, seed=2**47 + 1).of("Functional") if r.status == "failed"]
     output = shown("--seed", str(2**47 + 1))
-    assert all(line in output for line in feedback(result)[1:])
+    assert all(line in output for line in feedback_lines(result.record())[1:])
     for given in ("-1", "x", "1.5"):
         done = runner(solved, "--seed", given)
         assert done.returncode == 2

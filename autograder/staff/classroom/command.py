@@ -29,7 +29,7 @@ from autograder.staff.record import GRADER_ERROR, class_seed
 
 TIME_LIMIT = 2.0
 # Below autograder/, what marks: a change elsewhere grades nobody anew.
-MARKING = ("*.py", "staff/record.py", "staff/marks/*.py", "staff/isolation/*.py")
+MARKING = ("*.py", "worker/**/*.py", "staff/record.py", "staff/marks/*.py", "staff/isolation/*.py")
 
 
 def fingerprint(**options: object) -> str:
@@ -70,19 +70,10 @@ class SandboxGrader:
         """The sandbox's run_scenarios, which does not begin, or go on, when the run is stopped."""
         if self._stop.is_set():
             raise Stopped
-        frames = self._sandbox.run_scenarios(*arguments)
-        if self._sandbox.starved and overloaded():
-            # Others had the processors while this one waited: that is no endless loop.
-            frames = self._sandbox.run_scenarios(*arguments)
-        for frame in frames:
+        for frame in self._sandbox.run_scenarios(*arguments):
             yield frame
             if self._stop.is_set():
                 raise Stopped
-
-
-def overloaded() -> bool:
-    """Whether more wants to run on this machine than it has processors for."""
-    return os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

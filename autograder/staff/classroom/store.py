@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
-from typing import Any, cast, get_origin, get_type_hints
+from typing import Any, cast, get_origin, get_type_hints, is_typeddict
 
 from autograder.archives import WINDOWS_DEVICE, CannotGrade
+from autograder.feedback import CheckRecord
 from autograder.staff.files import as_json, replace_file
-from autograder.staff.record import FORMAT, GRADED, GRADER_ERROR, UNREADABLE, CheckRecord, ExerciseRecord, Record
+from autograder.staff.record import FORMAT, GRADED, GRADER_ERROR, UNREADABLE, ExerciseRecord, Record
 
 PLAIN = re.compile(r"[a-z0-9_@+][a-z0-9_@.+\-]{0,79}")
 HASHED = re.compile(r".*-[0-9a-f]{10}", re.DOTALL)
@@ -154,6 +155,12 @@ class Reports:
             return None, ""
         except (ValueError, RecursionError):
             return None, f"records/{path.name} is damaged, so this one is graded again"
+        made_by = data.get("format") if isinstance(data, dict) else None
+        if type(made_by) is int and made_by != FORMAT:
+            return None, (
+                f"records/{path.name} was written by another version of the grader (format {made_by}, and this one reads "
+                f"{FORMAT}), so this one is graded again"
+            )
         if not is_record(data):
             return None, f"records/{path.name} is no record of this version, so this one is graded again"
         return cast(Record, data), ""
@@ -186,17 +193,23 @@ def _kinds(of: type) -> dict[str, Any]:
     return {key: (int, float) if kind is float else get_origin(kind) or kind for key, kind in hints.items()}
 
 
+def _has(value: Any, of: type) -> bool:
+    """Parsed JSON with every field of a TypedDict, each of its type."""
+    if not isinstance(value, dict):
+        return False
+    return all(
+        _has(value.get(key), kind) if is_typeddict(kind) else isinstance(value.get(key), kind)
+        for key, kind in _kinds(of).items()
+    )
+
+
 def is_record(data: Any) -> bool:
-    """Whether parsed JSON has every field of a Record, each of its type."""
-
-    def has(value: Any, of: type) -> bool:
-        return isinstance(value, dict) and all(isinstance(value.get(key), kinds) for key, kinds in _kinds(of).items())
-
+    """Parsed JSON that is a Record of this version, down to the feedback of each check."""
     return (
-        has(data, Record)
+        _has(data, Record)
         and data["format"] == FORMAT
         and data["status"] in (GRADED, UNREADABLE, GRADER_ERROR)
-        and all(has(exercise, ExerciseRecord) for exercise in data["exercises"])
-        and all(has(check, CheckRecord) for check in data["checks"])
+        and all(_has(exercise, ExerciseRecord) for exercise in data["exercises"])
+        and all(_has(check, CheckRecord) for check in data["checks"])
         and all(isinstance(text, str) for text in data["notes"] + data["level"])
     )

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from autograder.isolate import STATUSES
-from autograder.plain import Malformed, unpack
+from autograder.worker.wire import Malformed, unpack
 
 
 class Reader:

@@ -1,7 +1,7 @@
 """What a program of the hidden exercises should give: its values by running it, its gradients by complex steps.
 
-The steps are those of ``autograder/scenarios_program.py``. There is no walk back here: a gradient is found by running the
-recorded part again with one number moved.
+The steps are those of ``autograder/worker/scenarios/program.py``. There is no backward pass here: a gradient is found by
+running the recorded part again with one number moved.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from autograder.helpers import FORWARD, STEP, Given, Values
-from autograder.scenarios_program import FORWARDS, OPERATIONS
+from autograder.helpers import FORWARD, STEP, Expectations, Expected, Given, Kind
+from autograder.worker.scenarios.program import FORWARDS, OPERATIONS
 
 Arrays = dict[str, Any]
 
@@ -28,17 +28,19 @@ class Tape:
     arrays: Arrays = field(default_factory=dict)
 
 
-def expected(given: Given) -> Values:
+def expected(given: Given) -> Expectations:
     """The values that the program's ``gradient`` and ``value`` steps should show."""
     arrays: Arrays = {name: np.array(array, np.float64) for name, array in given["arrays"].items()}
     tapes: dict[str, Tape] = {"": Tape()}
     current = ""
     made: dict[str, str] = {}
     losses: dict[str, str] = {}
-    shown: Values = {}
+    shown: Expectations = {}
+    slots: set[str] = set()
 
-    def record(out: str, f: Callable[..., Any], inputs: list[str], slots: list[str | None]) -> None:
-        tapes[current].steps.append((out, f, list(inputs), list(slots)))
+    def record(out: str, f: Callable[..., Any], inputs: list[str], into: list[str | None]) -> None:
+        tapes[current].steps.append((out, f, list(inputs), list(into)))
+        slots.update(slot for slot in into if slot)
         arrays[out] = f(*(arrays[name] for name in inputs))
 
     def layer(name: str, parts: tuple[str, ...]) -> None:
@@ -90,9 +92,10 @@ def expected(given: Given) -> Values:
                 arrays[f"{name}.speed {part}"] = speed
                 arrays[f"{name}.{part}"] = arrays[f"{name}.{part}"] + speed
         elif word == "gradient":
-            shown[rest[0]] = slope(tape, rest[1])
+            shown[rest[0]] = Expected(slope(tape, rest[1]), Kind.GRADIENT)
         elif word == "value":
-            shown[rest[0]] = np.array(arrays[rest[1]])
+            kind = Kind.SLOT if rest[1] in slots else Kind.LOSS if rest[1] in losses.values() else Kind.RESULT
+            shown[rest[0]] = Expected(np.array(arrays[rest[1]]), kind)
         else:
             raise ValueError(f"A program has no step {word!r}.")
     return shown

@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import TypedDict
 
 from autograder import exercises
-from autograder.compare import Problem
+from autograder.compare import Problem, problem
 from autograder.exercises import EXERCISES, Exercise
+from autograder.feedback import CheckRecord
 from autograder.grade import Grades, Result, Run, explain_dependencies, rounded, run_unit, units
 from autograder.helpers import Check
-from autograder.hints import HINTS
 from autograder.isolate import run_scenarios
-from autograder.report import feedback
 from autograder.staff.marks import hidden as hidden_exercises
-from autograder.staff.record import CheckRecord, ExerciseRecord
-from autograder.student import MODULES
+from autograder.staff.record import ExerciseRecord
+from autograder.worker.student import MODULES
 
 # Seconds for the start of a process with its imports. Correct solutions take a quarter of one.
 IMPORT_LIMIT = 5.0
@@ -67,7 +66,7 @@ def grade_submission(
     ]
     return {
         "exercises": rows,
-        "checks": [_check(result) for result in (*opened, *closed)],
+        "checks": [result.record(result.check.exercise in hidden_exercises.HINTS) for result in (*opened, *closed)],
         "total": rounded(sum(row["earned"] for row in rows)),
         "possible": rounded(sum(row["points"] for row in rows)),
         "seconds": round(time.monotonic() - began, 3),
@@ -109,7 +108,7 @@ class _Session:
         if self.reason is not None and self.bad & _imported_with(parts):
             return [Result(check, "not run", self.reason, imported=False) for check in checks]
         if self.over():
-            return [Result(check, "not run", Problem("budget", HINTS["budget"])) for check in checks]
+            return [Result(check, "not run", problem("budget")) for check in checks]
         limit = self.limit * (SHORTER if self.hung >= PATIENCE else 1.0)
         results = run_unit(self.folder, parts, checks, seed, limit, self.run_with, self.over)
         self.hung += any(result.problem is not None and result.problem.hint == "time" for result in results)
@@ -123,7 +122,8 @@ class _Session:
             # It costs its limit once: nobody waits for the same import again.
             self.bad |= _imported_with(parts) - self.good or _imported_with(parts)
             about = "An exercise before this one imports the same file, and the import did not come back: not run."
-            self.reason = replace(first.problem, text=f"{about} {first.problem.text}")
+            feedback = first.problem.feedback
+            self.reason = replace(first.problem, feedback={**feedback, "hint": f"{about} {feedback['hint']}"})
 
 
 def _imported_with(parts: Iterable[str]) -> set[str]:
@@ -144,19 +144,4 @@ def _exercise(exercise: Exercise, results: list[Result]) -> ExerciseRecord:
         "passed": passed,
         "hint": hidden_exercises.HINTS[exercise.name] if hidden and not passed else "",
         "seconds": round(sum(r.seconds for r in results), 3),
-    }
-
-
-def _check(result: Result) -> CheckRecord:
-    return {
-        "exercise": result.check.exercise,
-        "check": result.check.name,
-        "points": result.check.points,
-        "earned": result.earned,
-        "status": result.status,
-        "needs": result.needs,
-        "hint": result.problem.hint if result.problem else "",
-        "feedback": "" if result.status == "passed" else "\n".join(feedback(result)),
-        "printed": result.printed,
-        "hidden": result.check.exercise in hidden_exercises.HINTS,
     }

@@ -1,6 +1,6 @@
 """The hidden exercises: random programs on the submission's engine, rules and layers, with other shapes than the open ones.
 
-Nothing of this file lies where submissions run: they get programs as plain data (``autograder/scenarios_program.py``).
+Nothing of this file lies where submissions run: they get programs as plain data (``autograder/worker/scenarios/program.py``).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import numpy as np
 
 from autograder.exercises import Exercise
 from autograder.helpers import Check, Given, normal, one_hot, positive
-from autograder.scenarios_program import FORWARDS, OPERATIONS
 from autograder.staff.marks.expected import expected
 from autograder.test_functional import rule_expected, rule_suspects
+from autograder.worker.scenarios.program import FORWARDS, OPERATIONS
 
 ENGINE, FUNCTIONS, LAYERS = "Hidden Engine", "Hidden Functions", "Hidden Layers"
 
@@ -70,7 +70,7 @@ def _random_graph(rng: np.random.Generator, rows: int) -> Given:
     """A random graph whose gradients are far from zero: sums that cancel would leave nothing but rounding to compare."""
     while True:
         given = _any_graph(rng, rows)
-        sizes = [np.abs(value) for value in expected(given).values()]
+        sizes = [np.abs(value.array) for value in expected(given).values()]
         if all(size.min() > 1e-6 * size.max() for size in sizes):
             return given
 

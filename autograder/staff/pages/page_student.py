@@ -5,15 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from autograder.feedback import CheckRecord, reason
 from autograder.staff.pages.render import render
 
-# The column at which report.feedback starts its texts; what stands before it is the label.
-COLUMN = 15
-LABELS = ("given", "looked at", "expected", "came", "at", "look at", "printed")
-SHOWN = {"at": "where"}
-SHORT = ("todo", "not run")
 MOST_CHECKS, MOST_NOTES = 200, 50
-Check = dict[str, Any]
 Exercise = dict[str, Any]
 
 
@@ -39,17 +34,17 @@ def _moment(text: str) -> str:
     return re.sub(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d)?\+00:00", r"\1 \2 UTC", str(text))
 
 
-def _of(exercise: Exercise, checks: list[Check]) -> list[Check]:
+def _of(exercise: Exercise, checks: list[CheckRecord]) -> list[CheckRecord]:
     return [check for check in checks if check["exercise"] == exercise["name"]]
 
 
-def _marks(exercise: Exercise, checks: list[Check]) -> Exercise:
+def _marks(exercise: Exercise, checks: list[CheckRecord]) -> Exercise:
     """A row of the table of marks. Only an exercise with feedback of its own keeps its anchor."""
     explained = not exercise["hidden"] and any(_own_reason(check) for check in checks)
     return {**exercise, "remark": _remark(exercise, checks), "anchor": exercise["anchor"] if explained else ""}
 
 
-def _remark(exercise: Exercise, checks: list[Check]) -> tuple[str, str]:
+def _remark(exercise: Exercise, checks: list[CheckRecord]) -> tuple[str, str]:
     """How an exercise went: good, bad or neither, and the words."""
     if all(check["status"] == "passed" for check in checks) and (checks or exercise["passed"]):
         return "good", "all passed"
@@ -66,12 +61,12 @@ def _remark(exercise: Exercise, checks: list[Check]) -> tuple[str, str]:
     return "bad", f"{statuses.count('passed')} of {len(statuses)} checks passed"
 
 
-def _own_reason(check: Check) -> bool:
+def _own_reason(check: CheckRecord) -> bool:
     """The check neither passed nor waits for another."""
     return check["status"] not in ("passed", "blocked")
 
 
-def _feedback(exercises: list[Exercise], checks: list[Check]) -> list[dict[str, Any]]:
+def _feedback(exercises: list[Exercise], checks: list[CheckRecord]) -> list[dict[str, Any]]:
     """The parts of the feedback, exercises in the order in which to look at them; what has no marks comes last."""
     found: list[dict[str, Any]] = []
     anchored: set[str] = set()
@@ -83,8 +78,8 @@ def _feedback(exercises: list[Exercise], checks: list[Check]) -> list[dict[str, 
         for exercise in exercises:
             own = [check for check in _of(exercise, checks) if bool(check["points"]) == marked]
             # What is not implemented is said once, with the marks that it costs.
-            stubs = {_body(check) for check in own if check["status"] == "todo"}
-            reasons = [c for c in own if _own_reason(c) and _body(c) not in said][: max(left, 0)]
+            stubs = {reason(check) for check in own if check["status"] == "todo"}
+            reasons = [check for check in own if _own_reason(check) and reason(check) not in said][: max(left, 0)]
             said |= stubs if marked else set()
             needs = [check["needs"] for check in own if check["status"] == "blocked"]
             if needs and not stubs:
@@ -100,17 +95,12 @@ def _feedback(exercises: list[Exercise], checks: list[Check]) -> list[dict[str, 
     return found
 
 
-def _body(check: Check) -> str:
-    return str(check["feedback"]).partition("\n")[2]
-
-
-def _explained(checks: list[Check]) -> list[dict[str, Any]]:
+def _explained(checks: list[CheckRecord]) -> list[dict[str, Any]]:
     """What is said about each check of an exercise that did not pass; the same reason is given once."""
     items: list[dict[str, Any]] = []
     seen: set[tuple[str, ...]] = set()
     for check in checks:
-        parts = parse(check["feedback"])
-        if check["status"] in SHORT:
+        if check["status"] in ("todo", "not run"):
             # A stub takes one line, however many checks it has; what was not run one with the names of the checks.
             words = _short(check)
             alike = [other["check"] for other in checks if other["status"] == "not run" and _short(other) == words]
@@ -119,43 +109,15 @@ def _explained(checks: list[Check]) -> list[dict[str, Any]]:
             seen.add((words,))
             continue
         # The shapes in a message differ from case to case.
-        same = (re.sub(r"\d+", "0", parts.get("came", "")), parts.get("at", ""))
-        if parts.get("at") and same in seen:
-            items.append({"kind": "again", "check": check})
-        else:
-            items.append({"kind": "box", "check": check, "parts": _labelled(check, parts)})
+        place = check["feedback"]["place"]
+        same = re.sub(r"\d+", "0", check["feedback"]["came"]), place
+        items.append({"kind": "again" if place and same in seen else "box", "check": check})
         seen.add(same)
     return items
 
 
-def _labelled(check: Check, parts: dict[str, str]) -> list[tuple[str, str]]:
-    """The parts of a check's feedback, each with its label."""
-    printed = str(check["printed"]).strip()
-    parts = {**parts, "printed": printed} if printed else parts
-    return [(SHOWN.get(label, label), " ".join(text.split()) if label == "look at" else text)
-            for label, text in parts.items()]  # fmt: skip
-
-
-def _short(check: Check) -> str:
-    rows = [row.strip() for row in str(check["feedback"])[:4000].splitlines()[1:] if row.strip()]
-    text = rows[0] if rows else "not implemented yet" if check["status"] == "todo" else "not run"
+def _short(check: CheckRecord) -> str:
+    """The first line of the reason of a check, as a sentence."""
+    text = next(iter(reason(check).splitlines()), "").strip()
     # sub_backward is a name, and stays as it is.
     return text if "_" in text.partition(" ")[0] else f"{text[:1].upper()}{text[1:]}"
-
-
-def parse(feedback: str) -> dict[str, str]:
-    """The labelled parts of what report.feedback wrote. Text that looks otherwise is all of it "came"."""
-    rows = str(feedback)[:40000].splitlines()[1:]
-    parts: dict[str, list[str]] = {}
-    label = ""
-    for row in rows:
-        found = re.match(r"    (\S.{9}) ", row)
-        word = found[1].strip() if found else ""
-        if word in LABELS and word not in parts:
-            label = word
-            parts[label] = [row[COLUMN:]]
-        elif label and (not row.strip() or row.startswith(" " * COLUMN)):
-            parts[label].append(row[COLUMN:])
-        elif row.strip():
-            parts.setdefault("came", []).append(row.strip())
-    return {key: "\n".join(lines).rstrip() for key, lines in parts.items()}

@@ -16,10 +16,10 @@ from autograder.staff.platforms.service.job import LONGEST, MARGIN
 from autograder.staff.platforms.service.wheels import fits
 
 ROOT = Path(__file__).resolve().parents[3]
-# What only students or only staff at home use. Everything else of autograder/ goes along; of staff/, what is named.
+# What only students or only staff at home use. Every other file of autograder/ goes along; of staff/, what is named.
 NOT_NEEDED = ("runner.py", "conftest.py", "debugger.py")
 STAFF = ("__init__.py", "record.py", "files.py", "handins.py", "platforms/__init__.py", "platforms/formats.py")
-STAFF_FOLDERS = ("isolation", "marks", "platforms/service")
+FOLDERS = ("worker", "staff/isolation", "staff/marks", "staff/platforms/service")
 SEED_FILE = "class_seed.txt"
 Files = dict[str, bytes]
 
@@ -95,8 +95,8 @@ def contents(config: dict[str, Any], wheels: Path | None, root: Path = ROOT) -> 
     autograder = root / "autograder"
     paths = [path for path in autograder.glob("*.py") if path.name not in NOT_NEEDED]
     paths += [autograder / "staff" / name for name in STAFF]
-    for folder in STAFF_FOLDERS:
-        paths += [p for p in (autograder / "staff" / folder).rglob("*.py") if "__pycache__" not in p.parts]
+    for folder in FOLDERS:
+        paths += [p for p in (autograder / folder).rglob("*.py") if "__pycache__" not in p.parts]
     files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
     modules = [name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in sorted(files)]
     build = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()[:12]

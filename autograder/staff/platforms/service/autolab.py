@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autograder.archives import shown
+from autograder.feedback import CheckRecord, first_printed, labelled, reason
 from autograder.staff.platforms.formats import one_line
 from autograder.staff.platforms.service.text import decisive, report
 
@@ -48,6 +49,9 @@ def _entry(passed: bool, hint: str) -> dict[str, Any]:
     return {"passed": True} if passed else {"passed": False, "hint": shown(hint, MOST_OF_A_HINT)}
 
 
-def _hint(check: dict[str, Any]) -> str:
-    """The feedback without its heading, in one line."""
-    return ", ".join(" ".join(line.split()) for line in check["feedback"].splitlines()[1:] if line.strip())
+def _hint(check: CheckRecord) -> str:
+    """The feedback in one line."""
+    if short := reason(check):
+        return " ".join(short.split())
+    parts = [*labelled(check["feedback"]), ("printed", first_printed(check))]
+    return ", ".join(f"{label} {' '.join(text.split())}" for label, text in parts if text)

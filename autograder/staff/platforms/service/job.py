@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
 def protect() -> None:
     """On Linux: not to outlive start.py, and not to be read through /proc by a process of the same user."""
     if sys.platform == "linux":
-        from autograder.staff.isolation import linux
+        from autograder.worker import linux
 
         for measure in (linux.die_with_parent, linux.hide_memory):
             with contextlib.suppress(OSError):

@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
 def protect() -> None:
     """On Linux: end with the shell; no process of the same user reads this one's memory; orphans come to this one."""
     if sys.platform == "linux":
-        from autograder.staff.isolation import linux
+        from autograder.worker import linux
 
         for measure in (linux.die_with_parent, linux.hide_memory, linux.adopt_orphans):
             with contextlib.suppress(OSError):

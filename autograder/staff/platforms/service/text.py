@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autograder.archives import shown
+from autograder.feedback import CheckRecord, feedback_lines
 from autograder.report import table_row
 
 # Characters of a line; bytes of an exercise and of all.
@@ -32,7 +33,7 @@ def remark(view: dict[str, Any], exercise: dict[str, Any]) -> str:
     return f"{passed} of {len(found)} checks passed"
 
 
-def decisive(view: dict[str, Any], exercise: dict[str, Any]) -> list[dict[str, Any]]:
+def decisive(view: dict[str, Any], exercise: dict[str, Any]) -> list[CheckRecord]:
     """The checks of an exercise that its marks rest on; of practice, all."""
     found = [check for check in view["checks"] if check["exercise"] == exercise["name"]]
     return [check for check in found if check["points"]] or found
@@ -51,7 +52,7 @@ def feedback(view: dict[str, Any], exercise: dict[str, Any]) -> list[str]:
     for check in decisive(view, exercise):
         if check["status"] == "passed":
             continue
-        name, *rest = [shown(line, MOST_OF_A_LINE) for line in check["feedback"].splitlines()] or [exercise["name"]]
+        name, *rest = [shown(line, MOST_OF_A_LINE) for line in feedback_lines(check)]
         reason = " ".join(line.strip() for line in rest)
         if check["status"] in ("todo", "blocked", "not run"):
             if reason not in said:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+# The folder that the package ``autograder`` lies in.
+TOP = HERE.parent.parent
 
 
 class Bounded(io.TextIOBase):
@@ -40,9 +42,9 @@ def main() -> None:
         os.dup2(null, number)
     # The autograder is found by its own place; the submission comes before it, so that mytorch is the submission's.
     sys.path[:] = [p for p in sys.path if Path(p or ".").resolve() != HERE]
-    sys.path.insert(0, str(HERE.parent))
+    sys.path.insert(0, str(TOP))
     sys.dont_write_bytecode = True
-    from autograder.plain import pack, unpack
+    from autograder.worker.wire import pack, unpack
 
     def send(frame: dict[str, Any]) -> None:
         data = pack(frame)
@@ -57,8 +59,8 @@ def work(job: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
 
     Each frame carries the job's token, and the number of the check where it belongs to one.
     """
-    from autograder.scenarios_net import SCENARIOS
-    from autograder.student import Student
+    from autograder.worker.scenarios import SCENARIOS
+    from autograder.worker.student import Student
 
     student = Student(job["folder"])
     token = job.get("token", "")

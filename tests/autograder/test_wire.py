@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.plain import HEADER_LIMIT, LIMIT, Malformed, pack, unpack
+from autograder.worker.wire import HEADER_LIMIT, LIMIT, Malformed, pack, unpack
 
 
 def test_what_is_packed_comes_back() -> None:

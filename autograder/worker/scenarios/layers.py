@@ -1,4 +1,4 @@
-"""Scenarios of losses, layers and whole networks; importing this file registers them."""
+"""Scenarios of backward functions, activations, losses, linear layers and whole networks."""
 
 from __future__ import annotations
 
@@ -6,11 +6,75 @@ from typing import Any
 
 import numpy as np
 
-from autograder import scenarios_program
-from autograder.scenarios import SCENARIOS, Given, affine, cube, gradient, join, linear_layer, plain, plus, scenario
+from autograder.worker.scenarios.common import (
+    ONE_ARRAY,
+    Given,
+    affine,
+    cube,
+    gradient,
+    join,
+    linear_layer,
+    plain,
+    plus,
+    scenario,
+)
 
-# All scenarios of all files: whoever runs them imports this name from here.
-__all__ = ["SCENARIOS", "scenarios_program"]
+
+@scenario
+def rule(student: Any, given: Given) -> dict[str, Any]:
+    """Call one backward function. The arrays are looked at again afterwards: it has to leave them alone."""
+    function = student.get("functional", given["rule"])
+    inputs = [given[name] for name in ("a", "b") if name in given]
+    grad = given["grad"]
+    settings = {name: given[name] for name in ("axis", "keepdims") if name in given}
+    returned = function(grad, *inputs, **settings)
+    names = ["a", "b"][: len(inputs)]
+    if len(inputs) == 1 and isinstance(returned, (tuple, list)) and len(returned) == 1:
+        returned = returned[0]
+    if len(inputs) == 1:
+        result = {"gradient of a": plain(returned)}
+    elif isinstance(returned, (tuple, list)) and len(returned) == len(inputs):
+        result = {f"gradient of {name}": plain(value) for name, value in zip(names, returned)}
+    else:
+        result = {
+            f"gradient of {name}": f"{plain(returned) if not isinstance(returned, np.ndarray) else ONE_ARRAY}"
+            for name in names
+        }
+    result.update({f"{name} afterwards": plain(value) for name, value in zip((*names, "grad_output"), (*inputs, grad))})
+    return result
+
+
+@scenario
+def activation_forward(student: Any, given: Given) -> dict[str, Any]:
+    """Call an activation with an engine that records nothing."""
+    layer = student.get("activation", given["activation"])(student.silent_engine())
+    x = given["x"]
+    y = layer(x)
+    return {"output": plain(y), "state": plain(layer.state), "x afterwards": plain(x)}
+
+
+@scenario
+def activation_backward(student: Any, given: Given) -> dict[str, Any]:
+    """An activation as the last operation, or between others, once, twice, or over two steps."""
+    engine = student.engine()
+    layer = student.get("activation", given["activation"])(engine)
+    x, where = given["x"], given["where"]
+    if where == "second step":
+        first = cube(engine, layer(affine(engine, given["before"])))
+        engine.backward(np.ones(first.shape))
+        engine.zero_grad()
+    h = affine(engine, x) if where in ("middle", "second step", "used twice") else x
+    y = layer(h)
+    if where in ("middle", "second step"):
+        z = cube(engine, y)
+        engine.backward(given["g"] + 0 * z)
+    elif where == "used twice":
+        z = join(engine, y, h)
+        z = plus(engine, z, cube(engine, y))
+        engine.backward(given["g"] + 0 * z)
+    else:
+        engine.backward(given["g"])
+    return {"gradient of x": gradient(engine, x), "x afterwards": plain(x)}
 
 
 @scenario

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.scenarios import (
+from autograder.worker.scenarios.common import (
     Given,
     affine_rule,
     cube_rule,

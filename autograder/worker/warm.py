@@ -17,11 +17,12 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-RUNTIME = Path(__file__).resolve().parents[3]
+RUNTIME = Path(__file__).resolve().parents[2]
 # Loaded once, because a submission is likely to import them.
 PRELOADED = (
     "abc", "collections", "copy", "dataclasses", "enum", "functools", "inspect", "itertools", "math", "random", "typing",
-    "warnings", "numpy", "numpy.fft", "numpy.linalg", "numpy.random", "autograder.scenarios_net", "autograder.worker",
+    "warnings", "numpy", "numpy.fft", "numpy.linalg", "numpy.random", "autograder.worker.run",
+    "autograder.worker.scenarios",
 )  # fmt: skip
 PATIENCE = 5.0
 
@@ -36,7 +37,7 @@ def main() -> None:
     try:
         for name in PRELOADED:
             importlib.import_module(name)
-        from autograder.staff.isolation.confine import make_plan, readable_places
+        from autograder.worker.confine import make_plan, readable_places
 
         plan = make_plan(readable_places(setup["readable"]), setup["uid"], setup["memory"], setup["without"])
         level = _level(plan, setup)
@@ -49,10 +50,10 @@ def main() -> None:
         line, descriptors = _hear(control)
         if not line:
             # The grader was killed: nobody else will clean up.
-            from autograder.staff.isolation.folders import remove
+            from autograder.worker.folders import remove
 
             _end(keeper, plan)
-            remove(RUNTIME.parent)
+            remove(Path(setup["folder"]))
             return
         request = json.loads(line)
         if request["do"] == "leave":
@@ -92,7 +93,7 @@ def _hear(control: socket.socket) -> tuple[str, list[int]]:
 
 def _level(plan: Any, setup: dict[str, Any]) -> list[str]:
     """The level reached, found out by a process that is confined as a submission's."""
-    from autograder.staff.isolation.confine import probe
+    from autograder.worker.confine import probe
 
     ours, theirs = os.pipe()
     pid = os.fork()
@@ -117,7 +118,7 @@ def _level(plan: Any, setup: dict[str, Any]) -> list[str]:
 
 def _confine(plan: Any, result: int, seconds: float) -> None:
     """Keep only the way out for results, with nothing to read from, and give up all rights."""
-    from autograder.staff.isolation.confine import confine
+    from autograder.worker.confine import confine
 
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
@@ -132,7 +133,7 @@ def _confine(plan: Any, result: int, seconds: float) -> None:
 
 def _enter_pid_namespace() -> None:
     """Go on as the first process of a new pid namespace, whose end is the end of all in it; the caller waits outside."""
-    from autograder.staff.isolation import linux
+    from autograder.worker import linux
 
     linux.unshare("pid")
     pid = os.fork()
@@ -154,14 +155,14 @@ def _keep(plan: Any, request: dict[str, Any], job: int, result: int) -> NoReturn
     try:
         os.setsid()
         if sys.platform == "linux":
-            from autograder.staff.isolation import linux
+            from autograder.worker import linux
 
             linux.die_with_parent()
         if plan.pid_namespace:
             _enter_pid_namespace()
         with os.fdopen(job, "rb") as stream:
             data = stream.read()
-        from autograder.staff.isolation import READY
+        from autograder.worker import READY
 
         _confine(plan, result, float(request["seconds"]))
     except BaseException as error:
@@ -177,8 +178,8 @@ def _keep(plan: Any, request: dict[str, Any], job: int, result: int) -> NoReturn
 
 
 def _work(data: bytes, result: int) -> None:
-    from autograder.plain import pack, unpack
-    from autograder.worker import work
+    from autograder.worker.run import work
+    from autograder.worker.wire import pack, unpack
 
     def send(frame: dict[str, Any]) -> None:
         packed = pack(frame)
@@ -256,7 +257,7 @@ def _kill_all_of(uid: int) -> None:
     pid = os.fork()
     if pid == 0:
         try:
-            from autograder.staff.isolation.confine import become
+            from autograder.worker.confine import become
 
             become(uid)
             os.kill(-1, signal.SIGKILL)

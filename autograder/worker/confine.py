@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 if sys.platform == "linux":
-    from autograder.staff.isolation import linux, syscalls
+    from autograder.worker import linux, syscalls
 
 DESCRIPTORS = 64
 
