@@ -56,6 +56,17 @@ def test_an_error_of_one_line_is_shown_once_whatever_the_shapes_in_it() -> None:
     assert "two (0 of 2 marks): stopped at the same line as above." in words
 
 
+def test_an_end_of_the_process_is_explained_once() -> None:
+    ended = said(came="the process ended (exit code 3)", hint="os._exit, or a crash.")
+    words = of_student(checks=[a_check(check=name, feedback=ended, printed="") for name in ("one", "two")])
+    assert words.count("os._exit") == 1
+    assert "two (0 of 2 marks): ended in the same way as above." in words
+    # Another value of another case is no such end.
+    wrong = said(looked_at="dW", came="None", hint="None came.")
+    words = of_student(checks=[a_check(check=name, feedback=wrong, printed="") for name in ("one", "two")])
+    assert words.count("None came.") == 2
+
+
 def test_version_and_time_are_for_people() -> None:
     words = of_student(version=0, started="2026-01-02T03:04:05+00:00")
     assert "version" not in words

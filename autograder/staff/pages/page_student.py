@@ -108,10 +108,12 @@ def _explained(checks: list[CheckRecord]) -> list[dict[str, Any]]:
                 items.append({"kind": "short", "words": words, "checks": alike})
             seen.add((words,))
             continue
+        parts = check["feedback"]
         # The shapes in a message differ from case to case.
-        place = check["feedback"]["place"]
-        same = re.sub(r"\d+", "0", check["feedback"]["came"]), place
-        items.append({"kind": "again" if place and same in seen else "box", "check": check})
+        same = re.sub(r"\d+", "0", parts["came"]), parts["place"], parts["hint"]
+        # An exception at a known line, or an end of the process: there is nothing else to see.
+        ended = parts["place"] or not (parts["given"] or parts["looked_at"] or parts["expected"])
+        items.append({"kind": "again" if ended and same in seen else "box", "check": check})
         seen.add(same)
     return items
 

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
 MARKS_IN_A_ROW = 4
-# A text of this length fits every column and line.
-WHOLE = 24
+# A text of this length fits every column and heading, also on a narrow screen.
+WHOLE = 16
 
 
 class _Visible(dict[int, str]):
