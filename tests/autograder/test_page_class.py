@@ -103,7 +103,7 @@ def test_misconceptions_count_students_and_not_checks() -> None:
     assert HINTS["zero"] in words
     assert "zero in Linear, MLP" in words
     assert words.index(HINTS["zero"]) < words.index(HINTS["sign"])
-    assert f"{TROUBLE['time']} in Linear" in words
+    assert f"{TROUBLE['time']} in Linear 1 x" in words
     assert "In practice" not in words
 
 
@@ -116,12 +116,19 @@ def test_many_misconceptions_and_practice() -> None:
     assert words.index("In practice") < words.index("of practice in Linear")
 
 
+def test_trouble_names_the_first_students() -> None:
+    late = [summary(a_record(student=f"s{i}", checks=[a_check(hint="time")]), f"s{i}") for i in range(9)]
+    assert "9 s0, s1, s2, s3, s4, s5 and 3 more" in of_class(late)
+    assert "Timeouts, crashes and gaps There were none." in of_class(students(1, checks=[]))
+
+
 def test_marks_per_exercise() -> None:
     some = [summary(a_record(student=s, exercises=[an_exercise(earned=e)]), s) for s, e in zip("abcd", (5, 5, 2, 0))]
     (found,) = Class(some).exercises()
     assert (found["mean"], found["share"], found["full share"]) == (3, 0.6, 0.5)
     page = class_page(some)
     assert "3 / 5 50 %" in read(page).words
+    assert "Hidden Layers hidden mean share of the marks 0 %" in of_class(students(1))
     assert 'width="60.00%"' in page
     assert 'aria-label="mean share of the marks 60 %; students with full marks 50 %"' in page
 
@@ -173,3 +180,4 @@ def test_mixed_exercises_and_isolation_are_named() -> None:
     alike = of_class(students(1, 2))
     assert "process, limits (2 submissions)" in alike
     assert "same isolation" not in alike
+    assert "Grading took 2.5 s" in alike

@@ -12,6 +12,9 @@ def test_a_hidden_exercise_shows_its_status_and_general_hint() -> None:
     assert "Hidden Layers" in words
     assert "not passed" in words
     assert "Think of batches." in words
+    passed = of_student(exercises=[an_exercise(name="H", hidden=True, passed=True, hint="Think.")], checks=[])
+    assert "H 1.5 / 5 passed" in passed
+    assert "Think." not in passed
 
 
 def test_practice_is_told_apart_from_marks() -> None:

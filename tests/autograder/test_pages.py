@@ -251,3 +251,5 @@ def test_long_names_break_at_their_signs() -> None:
     assert pieces("alexander.longname@andrew.example.edu") == ["alexander.", "longname@", "andrew.", "example.", "edu"]
     assert pieces("ada@example.edu") == ["ada@example.edu"]
     assert pieces("--__" * 8) == ["--__" * 8]
+    for page in both(a_record(student="alexander.longname@andrew.example.edu")):
+        assert "alexander.<wbr>longname@<wbr>andrew.<wbr>example.<wbr>edu</bdi>" in page
