@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.staff.pages.page_student import student_page
+from autograder.staff.pages.page_student import MOST_CHECKS, MOST_NOTES, student_page
 from autograder.staff.record import UNREADABLE, student_view
 from tests.autograder.page_tools import FEEDBACK, a_check, a_record, an_exercise, of_student, read, said
 
@@ -30,7 +30,8 @@ def test_practice_is_told_apart_from_marks() -> None:
 def test_a_students_page_says_what_to_do() -> None:
     words = of_student()
     for part in (
-        "1.5 of 60 marks", "python autograder/runner.py --seed 123456", "process, limits", "a wrapper folder",
+        "1.5 of 60 marks", "Linear 1.5 / 5", "MLP practice", "python autograder/runner.py --seed 123456", "process, limits. Time: 0.3 s.",
+        "a wrapper folder",
         "x = [[1.0, 2.0], [3.0, 4.0]]", "All zeros: no gradient arrived here.", "hello world", " first: Linear.",
         "Not implemented yet", "mytorch/nn/modules/linear.py, line 7: y = x", "ada@example.edu_2_handin.tar",
     ):  # fmt: skip
@@ -48,6 +49,24 @@ def test_names_of_functions_keep_their_letters_and_what_was_not_run_is_named() -
     words = of_student(checks=[stub, *lost])
     assert "sub_backward is not implemented yet" in words
     assert "Not run: An earlier one did not. (one row, batches)" in words
+
+
+def test_a_stub_is_said_once_and_nothing_is_said_to_wait_for_it() -> None:
+    stub = said(came="sub_backward is not implemented yet")
+    marked, practice = (a_check(status="todo", points=points, feedback=stub) for points in (1, 0))
+    words = of_student(checks=[marked, practice, a_check(status="blocked", needs="Functional")])
+    assert words.count("sub_backward is not implemented yet") == 1
+    assert "Checks that need" not in words
+    # In practice alone, it is said there.
+    assert "Practice, without marks Linear sub_backward is not" in of_student(checks=[practice])
+
+
+def test_checks_and_notes_are_bounded() -> None:
+    checks = [a_check(check=f"check {i:03}", printed=str(i)) for i in range(MOST_CHECKS + 1)]
+    words = of_student(checks=checks, notes=[f"note {i:03}" for i in range(MOST_NOTES + 1)])
+    for kind, most in (("check", MOST_CHECKS), ("note", MOST_NOTES)):
+        assert f"{kind} {most - 1:03}" in words
+        assert f"{kind} {most:03}" not in words
 
 
 def test_an_error_of_one_line_is_shown_once_whatever_the_shapes_in_it() -> None:
