@@ -4,6 +4,7 @@
 #   make lint    ruff and mypy
 #   make bench   the same training step in other frameworks
 #   make handout build dist/handout.tar.gz and dist/handout.zip for students
+#   make grade   grade a class: make grade ARGS="SUBMISSIONS --out REPORTS"
 # PYTHON=python3.12 chooses the interpreter; ARGS="--epochs 5" goes to the program.
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python; do \
@@ -12,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help train test lint bench handout clean
+.PHONY: help train test lint bench handout grade clean
 
 help:
 	@sed -n 's/^#  *//p' Makefile
@@ -34,6 +35,9 @@ bench: $(VENV)/.base
 handout: $(VENV)/.base
 	@$(BIN)/python -m autograder.staff handout $(ARGS)
 
+grade: $(VENV)/.staff
+	@$(BIN)/python -m autograder.staff grade $(ARGS)
+
 $(VENV)/.base: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python 3.10 or newer was found. Install one, or name it: make PYTHON=/path/to/python3 ..."; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
@@ -42,7 +46,7 @@ $(VENV)/.base: pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.plots $(VENV)/.dev: $(VENV)/.%: $(VENV)/.base
+$(VENV)/.plots $(VENV)/.dev $(VENV)/.staff: $(VENV)/.%: $(VENV)/.base
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@
 
