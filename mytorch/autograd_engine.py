@@ -1,4 +1,4 @@
-"""Operation and Autograd: record what was computed in a list, then walk the list back to the gradients."""
+"""Autograd: record operations in a list on the way forward, then walk the list back to the gradients."""
 
 from __future__ import annotations
 
@@ -9,57 +9,16 @@ from typing import Any
 import numpy as np
 
 from mytorch import checks
-from mytorch.debug import Watch
-from mytorch.report import describe_rule, operations_as_table
-from mytorch.utils import GradientBuffer, Location
-from mytorch.walk import settings_for, starting_gradients, walk_back
+from mytorch.debug import observe
+from mytorch.operation import Operation
+from mytorch.report import operations_as_table
+from mytorch.utils import GradientBuffer, Location, gradient_dtype
 
-ndarray = np.ndarray
-Arrays = tuple[np.ndarray, ...]
-
-
-class Operation:
-    """One line of the list: what went in, what came out, and how a gradient gets back across it."""
-
-    __slots__ = ("backward_operation", "gradients_to_update", "inputs", "output", "settings")
-
-    def __init__(
-        self,
-        inputs: Sequence[Any],
-        output: np.ndarray | Arrays,
-        gradients_to_update: Sequence[np.ndarray | None],
-        backward_operation: Callable[..., Any],
-    ) -> None:
-        """
-        inputs: the arrays that the operation read. A Python number or an index may stand among them as a constant.
-        output: the array that it made, or a tuple of arrays.
-        gradients_to_update: one entry per input, a layer's gradient array (``dW``) or None.
-        backward_operation: ``f(grad_output, *inputs)``, which returns the gradient of each input.
-        """
-        self.inputs = inputs
-        self.output = output
-        self.gradients_to_update = gradients_to_update
-        self.backward_operation = backward_operation
-        # Keyword arguments for a rule that is marked to take them; see ``mytorch.walk.settings_for``.
-        self.settings: dict[str, Any] | None = None
-
-    @property
-    def name(self) -> str:
-        """The operation's name for people: ``matmul`` for ``matmul_backward``."""
-        return describe_rule(self.backward_operation)
-
-    @property
-    def outputs(self) -> Arrays:
-        """The outputs as a tuple, also when there is only one."""
-        return self.output if isinstance(self.output, tuple) else (self.output,)
-
-    def __repr__(self) -> str:
-        shapes = ", ".join(str(getattr(array, "shape", array)) for array in self.inputs)
-        return f"Operation({self.name}: {shapes} -> {', '.join(str(array.shape) for array in self.outputs)})"
+__all__ = ["Autograd", "Operation"]
 
 
 class Autograd:
-    """Records operations on the way forward and walks them in reverse on the way back.
+    """The engine: records operations on the way forward and walks them in reverse on the way back.
 
     ``Autograd(debug=True)`` also looks for what makes gradients silently wrong: see ``mytorch.debug``.
     """
@@ -68,49 +27,38 @@ class Autograd:
         self.operation_list: list[Operation] = []
         self.gradient_buffer = GradientBuffer()
         self.recording = True
-        self._data: dict[Location, np.ndarray] = {}
-        self._watch = Watch(self.operation_list) if debug else None
+        self._data: set[Location] = set()
+        self._last_scalar: np.generic | None = None
+        if debug:
+            observe(self)
 
     def add_operation(
         self,
         inputs: Sequence[Any],
-        output: np.ndarray | Arrays,
+        output: np.ndarray | tuple[np.ndarray, ...],
         gradients_to_update: Sequence[np.ndarray | None],
         backward_operation: Callable[..., Any],
     ) -> None:
         """Append an operation to the list and give each of its inputs a spot in the buffer.
 
-        The arguments are those of ``Operation``. Raises TypeError or ValueError, before anything is recorded, for what
-        would lose a gradient without a word (see ``mytorch.checks``). While recording is paused, nothing is recorded.
+        The arguments are those of ``Operation``. A NumPy scalar as output, such as ``np.sum(x)`` returns, is kept as an
+        array of shape (); nothing can be recorded after it. Raises TypeError or ValueError, before anything is recorded,
+        for what would lose a gradient silently (see ``mytorch.checks``). While recording is paused, nothing is recorded.
         """
         if not self.recording:
             return
-        if not isinstance(inputs, (list, tuple)) or not isinstance(gradients_to_update, (list, tuple)):
-            raise TypeError(
-                f"{describe_rule(backward_operation)}: inputs and gradients_to_update are lists with one entry per input, as "
-                f"in [x, W] and [None, dW]; a {type(inputs).__name__} and a {type(gradients_to_update).__name__} were given."
-            )
-        inputs, gradients_to_update = list(inputs), list(gradients_to_update)
-        operation = Operation(inputs, output, gradients_to_update, backward_operation)
-        buffer = self.gradient_buffer
-        spots_before = len(buffer.memory)
-        seen = checks.glance(operation, buffer, self._data)
-        try:
-            if seen == checks.UNUSUAL:
-                buffer.keep_first(spots_before)
-                checks.refuse_what_loses_gradients(operation, self.operation_list, buffer.memory)
-                data = self._data
-                buffer.add_spots(
-                    a for a in inputs if not isinstance(a, ndarray) or buffer.get_memory_loc(a) not in data
-                )
-            if seen != checks.PLAIN:
-                operation.settings = settings_for(operation, self._data)
-            if self._watch is not None:
-                self._watch.before_recording(operation)
-        except Exception:
-            buffer.keep_first(spots_before)
-            raise
+        scalar = output if isinstance(output, np.generic) else None
+        made = output if scalar is None else np.asarray(scalar)
+        operation = Operation(inputs, made, gradients_to_update, backward_operation)
+        checks.check_operation(operation, self.operation_list, self.gradient_buffer.held, self._last_scalar is not None)
+        operation.inputs, operation.gradients_to_update = list(inputs), list(gradients_to_update)
+        for array in operation.inputs:
+            if isinstance(array, np.ndarray) and not self.is_data(array):
+                self.gradient_buffer.add_spot(array)
+        for array in operation.output if isinstance(operation.output, tuple) else (operation.output,):
+            self.gradient_buffer.hold(array)
         self.operation_list.append(operation)
+        self._last_scalar = scalar
 
     def backward(self, divergence: Any) -> None:
         """Walk the list once, in reverse, and leave the gradients in the layers' arrays and in the buffer.
@@ -122,27 +70,55 @@ class Autograd:
         Gradients in ``gradients_to_update`` are added to, in place, once the whole walk has succeeded; the buffer holds
         the gradients of this walk alone. If a backward function fails, no gradient has been touched.
         """
-        if self._watch is not None:
-            self._watch.before_walk(divergence)
-        arrived = starting_gradients(divergence, self.operation_list)
-        written: list[ndarray] = []
-        try:
-            updates, gradients = walk_back(self.operation_list, arrived, written, self._watch)
-        except BaseException:
-            for slot in written:
-                slot.fill(0)
-            raise
+        if divergence is self._last_scalar and divergence is not None:
+            divergence = self.operation_list[-1].output
+        pending = checks.starting_gradients(divergence, self.operation_list)
+        complete: dict[Location, Any] = {}
+        updates: list[tuple[np.ndarray, np.ndarray]] = []
+        locate = self.gradient_buffer.get_memory_loc
+
+        for number in reversed(range(len(self.operation_list))):
+            operation = self.operation_list[number]
+            if isinstance(operation.output, tuple):
+                grad_output = _take_several(operation.output, pending, complete)
+            else:
+                # Taken out, not only read: where an operation wrote over its own input, what arrives next under this
+                # location belongs to the values from before.
+                location = locate(operation.output)
+                grad_output = pending.pop(location, None)
+                if grad_output is not None:
+                    complete[location] = grad_output
+            if grad_output is None:
+                continue
+            gradients = _call_rule(operation, number, grad_output)
+            for array, slot, gradient in zip(operation.inputs, operation.gradients_to_update, gradients):
+                if gradient is None:
+                    continue
+                if slot is not None:
+                    updates.append((slot, gradient))
+                    continue
+                location = locate(array)
+                if location in pending:
+                    # Where NumPy adds 0-d arrays, it returns a scalar.
+                    pending[location] = np.asarray(pending[location] + gradient)
+                elif location not in self._data:
+                    pending[location] = gradient
+
         for slot, gradient in updates:
             slot += gradient
-        self.gradient_buffer.replace(gradients)
+        complete.update(pending)
+        for location in self.gradient_buffer.memory:
+            self.gradient_buffer.memory[location] = complete.get(location)
+
+    # Other generations of the homework know the buffer by this name.
+    memory_buffer = property(lambda self: self.gradient_buffer)
 
     def zero_grad(self) -> None:
         """Empty the list and the buffer and let go of every array. The layers' own gradients are theirs to zero."""
         self.operation_list.clear()
         self.gradient_buffer.clear()
         self._data.clear()
-        if self._watch is not None:
-            self._watch.forget()
+        self._last_scalar = None
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -154,21 +130,62 @@ class Autograd:
             self.recording = before
 
     def data(self, array: np.ndarray) -> np.ndarray:
-        """Declare that nobody will read this array's gradient, so that operations recorded from now on compute none.
+        """Declare that nobody will read this array's gradient, so that operations recorded from now on leave it out.
 
-        Returns the same array, which then has no spot in the buffer unless it had one before. It holds until zero_grad(),
-        and saves the first layer of a network a matrix product.
+        Returns the same array, which then has no spot in the buffer. An array that was recorded before keeps its spot and
+        its gradient. The declaration holds until zero_grad(), and saves the first layer of a network a matrix product.
         """
-        if not isinstance(array, ndarray):
+        if not isinstance(array, np.ndarray):
             raise TypeError(f"Only an array can be declared to be data; a {type(array).__name__} was given.")
         if any(array is output for operation in self.operation_list for output in operation.outputs):
             raise ValueError(
                 "This array was produced by a recorded operation. Declared to be data, it would stop every gradient on its "
                 "way to what it was computed from; declare the inputs of the network."
             )
-        if self.recording:
-            self._data[self.gradient_buffer.get_memory_loc(array)] = array
+        if self.recording and not self.gradient_buffer.is_in_memory(array):
+            self._data.add(self.gradient_buffer.get_memory_loc(array))
+            self.gradient_buffer.hold(array)
         return array
+
+    def is_data(self, array: np.ndarray) -> bool:
+        """True if an array was declared to be data."""
+        return bool(self._data) and self.gradient_buffer.get_memory_loc(array) in self._data
 
     def __str__(self) -> str:
         return operations_as_table(self.operation_list, self.gradient_buffer.get_memory_loc)
+
+
+def _call_rule(operation: Operation, number: int, grad_output: Any) -> Sequence[np.ndarray | None]:
+    """Call an operation's backward function: one gradient per input, None where nothing flows."""
+    inputs = operation.inputs
+    try:
+        result = operation.backward_operation(grad_output, *inputs)
+    except Exception as error:
+        if hasattr(error, "add_note"):
+            error.add_note(f"This happened in the walk back, in operation {number} ({operation.name}).")
+        raise
+    gradients = result if isinstance(result, tuple) else (result,)
+    if len(gradients) == len(inputs):
+        for gradient, array in zip(gradients, inputs):
+            if gradient is not None and not (
+                type(gradient) is type(array) is np.ndarray
+                and gradient.dtype is array.dtype
+                and gradient.shape == array.shape
+                and gradient.dtype.kind == "f"
+            ):
+                break
+        else:
+            return gradients
+    return checks.one_gradient_per_input(result, operation, number)
+
+
+def _take_several(outputs: tuple[Any, ...], pending: dict[Location, Any], complete: dict[Location, Any]) -> Any:
+    """Take out the gradients of several outputs, zeros for those that received nothing; None if none of them did."""
+    locations = [GradientBuffer.get_memory_loc(output) for output in outputs]
+    taken = [pending.pop(location, None) for location in locations]
+    if all(gradient is None for gradient in taken):
+        return None
+    zeros = (np.zeros(output.shape, gradient_dtype(output)) for output in outputs)
+    gradients = tuple(zero if gradient is None else gradient for zero, gradient in zip(zeros, taken))
+    complete.update(zip(locations, gradients))
+    return gradients

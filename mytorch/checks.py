@@ -1,123 +1,88 @@
-"""What the engine refuses: records that would lose a gradient, and gradients that do not fit their inputs."""
+"""Refusals: records by which a gradient would be lost, and gradients that do not fit their inputs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Container, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 
+from mytorch.operation import Operation
 from mytorch.utils import GradientBuffer, Location, gradient_dtype, owner
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
-
-    from mytorch.autograd_engine import Operation
 
 ndarray = np.ndarray
 locate = GradientBuffer.get_memory_loc
 
 
-# What a glance at an operation has shown: nothing to think about; something that its rule can be told (data, a large
-# gradient); something that only the checks in full can judge.
-PLAIN, SPECIAL, UNUSUAL = range(3)
-
-# From this size on, writing a gradient where it belongs beats adding it there, if that place holds only zeros.
-LARGE = 1 << 14
-
-
-def glance(operation: Operation, buffer: GradientBuffer, data: Container[Location]) -> int:
-    """Look at an operation and give its inputs their spots, in one pass, as this runs for every operation of every step.
-
-    Where something is UNUSUAL it stops, and some inputs have no spot yet.
-    """
-    inputs, slots, output = operation.inputs, operation.gradients_to_update, operation.output
-    memory, held = buffer.memory, buffer.held
-    if (
-        type(output) is not ndarray
-        or output.base is not None
-        or id(output) in memory
-        or len(inputs) != len(slots)
-        or not callable(operation.backward_operation)
-    ):
-        return UNUSUAL
-    seen = PLAIN
-    for array, slot in zip(inputs, slots):
-        if type(array) is not ndarray or array is output:
-            return UNUSUAL
-        if array.base is None:
-            location: Location = id(array)
-        elif array.base is output:
-            return UNUSUAL
-        else:
-            location = locate(array)
-        if slot is None:
-            if location in data:
-                seen = SPECIAL
-                continue
-        elif (
-            type(slot) is not ndarray
-            or slot.base is not None
-            or slot is array
-            or slot.shape != array.shape
-            or slot.dtype is not array.dtype
-            or slot.dtype.kind != "f"
-            or not slot.flags.writeable
-        ):
-            return UNUSUAL
-        elif slot.size >= LARGE:
-            seen = SPECIAL
-        if location not in memory:
-            memory[location] = None
-            held[location] = array
-    return seen
-
-
-def refuse_what_loses_gradients(operation: Operation, earlier: Sequence[Operation], spots: Container[Location]) -> None:
+def check_operation(operation: Operation, earlier: Sequence[Operation], held: Container[int], ended: bool) -> None:
     """Raise TypeError or ValueError for a record by which a gradient would be lost, counted twice or wrong.
 
-    earlier: the operations recorded so far. spots: where the arrays lie that they read.
+    earlier: the operations recorded so far. held: the ids of the objects that own their arrays' memory. ended: the last
+    of them has a NumPy scalar as its output, so no operation can follow.
     """
-    name, inputs, slots = operation.name, operation.inputs, operation.gradients_to_update
+    inputs, slots, output = operation.inputs, operation.gradients_to_update, operation.output
+    if not isinstance(inputs, (list, tuple)) or not isinstance(slots, (list, tuple)):
+        raise TypeError(
+            f"{operation.name}: inputs and gradients_to_update are lists with one entry per input, as in [x, W] and "
+            f"[None, dW]; a {type(inputs).__name__} and a {type(slots).__name__} were given."
+        )
     if len(inputs) != len(slots):
         raise ValueError(
-            f"{name}: {len(inputs)} inputs but {len(slots)} gradients_to_update were given. Give one entry per input, None "
-            "where there is no gradient to update."
+            f"{operation.name}: {len(inputs)} inputs but {len(slots)} gradients_to_update were given. Give one entry per "
+            "input, None where there is no gradient to update."
         )
     if not callable(operation.backward_operation):
         raise TypeError(
             f"The backward_operation is a {type(operation.backward_operation).__name__}. Give the function that returns the "
             "gradients of the inputs, such as matmul_backward."
         )
-    for output in operation.outputs:
-        if not isinstance(output, ndarray):
-            raise TypeError(
-                f"{name}: the output is a {type(output).__name__}, not an array, so it has no lasting address by which its "
-                "gradient could be found. Keep it an array, for example with keepdims=True or np.asarray(result), and pass "
-                "that same array on."
-            )
+    if ended:
+        raise ValueError(
+            f"{operation.name}: the last output, of {earlier[-1].name}, is a NumPy scalar, so no gradient can get from here to "
+            "it. Keep it an array there (keepdims=True or np.asarray) and pass it on, or call zero_grad() first."
+        )
+    read = []
     for index, (array, slot) in enumerate(zip(inputs, slots)):
-        _refuse_input(f"{name}: input {index}", array, slot)
-    if len({locate(output) for output in operation.outputs}) < len(operation.outputs):
-        raise ValueError(f"{name}: one array stands twice among the outputs. Give each output an array of its own.")
-    _refuse_overwriting(operation, earlier, spots)
+        if isinstance(array, ndarray):
+            read.append(id(array if array.base is None else owner(array)))
+        # Nearly every slot passes this one look, which takes a fraction of the time of all its checks.
+        usual = slot is None or (
+            type(array) is type(slot) is ndarray and slot.base is None and slot is not array and slot is not array.base
+            and slot.shape == array.shape and slot.dtype is array.dtype and slot.dtype.kind == "f" and slot.flags.writeable
+        )  # fmt: skip
+        if not usual or isinstance(array, np.generic):
+            _check_slot(f"{operation.name}: input {index}", array, slot)
+    outputs: tuple[Any, ...] = output if isinstance(output, tuple) else (output,)
+    for one in outputs:
+        if not isinstance(one, ndarray):
+            raise TypeError(
+                f"{operation.name}: the output is a {type(one).__name__}, not an array, so it has no lasting address by "
+                "which its gradient could be found. Keep it an array, for example with keepdims=True or "
+                "np.asarray(result), and pass that same array on."
+            )
+    if len(outputs) > 1 and len(set(map(locate, outputs))) < len(outputs):
+        raise ValueError(f"{operation.name}: one array stands twice among the outputs. Give each its own array.")
+    for one in outputs:
+        memory = id(one if one.base is None else owner(one))
+        if memory in read or memory in held:
+            _refuse_overwriting(operation, one, earlier)
 
 
-def _refuse_input(where: str, array: Any, slot: Any) -> None:
-    """Refuse an input whose gradient would be lost. Python numbers, indices and the like are constants."""
+def _check_slot(where: str, array: Any, slot: Any) -> None:
+    """Refuse an input without a lasting address, and a gradient to update that cannot be its gradient."""
     if isinstance(array, np.generic):
         raise TypeError(
             f"{where} is a NumPy scalar ({type(array).__name__}), which has no lasting address, so its gradient would be "
             "lost. Keep it an array (np.asarray(value)), or pass float(value) if it is a constant."
         )
-    if slot is None:
-        return
     if not isinstance(array, ndarray):
         raise TypeError(f"{where} is a {type(array).__name__} with a gradient to update. Only an array has a gradient.")
     if not isinstance(slot, ndarray):
         raise TypeError(
             f"{where}: its gradient to update is a {type(slot).__name__}. Give an array that can be added to."
         )
-    if np.may_share_memory(slot, array):
+    if slot is array or _overlap(slot, array):
         raise ValueError(
             f"{where} was given as its own gradient to update. Give the gradient's array, such as dW for W."
         )
@@ -134,109 +99,129 @@ def _refuse_input(where: str, array: Any, slot: Any) -> None:
         raise ValueError(f"{where}: its gradient to update is read-only. Give an array that can be added to.")
 
 
-def _refuse_overwriting(operation: Operation, earlier: Sequence[Operation], spots: Container[Location]) -> None:
-    """Refuse an output written over values that a backward function will still read.
+def _refuse_overwriting(operation: Operation, output: ndarray, earlier: Sequence[Operation]) -> None:
+    """Refuse an output written over values that a backward function still reads.
 
-    A rule says that itself, by the mark ``reads_inputs``; one without marks is tried out. Operations whose rule needs
-    shapes alone may work in place, and views overwrite nothing.
+    A rule is taken to read its inputs. The marks of ``mytorch.nn.rules`` say otherwise: ``makes_view`` (the output is a
+    view and overwrites nothing), ``shapes_only`` (no values are read), ``same_from_output`` (the first input is read, and
+    gives the same gradient from what was written over it). An output takes the place of a whole variable or of none: where
+    a part of an array is overwritten, or an array of which there is a view, the rest would count for the old values.
     """
-    if _marked(operation, "makes_view"):
+    if marked(operation, "makes_view"):
         return
-    for output in operation.outputs:
-        is_view = False
-        for index, array in enumerate(operation.inputs):
-            if not _overlap(output, array):
-                continue
-            if _marked(operation, "reads_inputs") or _depends_on_values(operation, index):
-                raise ValueError(
-                    f"{operation.name}: the output was written over input {index}, whose values the backward pass needs. "
-                    "Write the result into a new array."
-                )
-            is_view = is_view or locate(output) != locate(array)
-        if is_view or (locate(output) not in spots and id(owner(output)) not in spots):
+    for index, array in enumerate(operation.inputs):
+        if not _overlap(output, array):
             continue
-        for number, other in enumerate(earlier):
-            for index, read in enumerate(other.inputs):
-                if _overlap(output, read) and (locate(output) != locate(read) or _reads(other, index)):
-                    raise ValueError(
-                        f"{operation.name}: the output was written over an array that operation {number} ({other.name}) "
-                        "needs as it was for the backward pass. Write the result into a new array."
-                    )
+        keeps_what_it_reads = marked(operation, "shapes_only") or (index == 0 and marked(operation, "same_from_output"))
+        if not keeps_what_it_reads or locate(output) != locate(array):
+            raise ValueError(
+                f"{operation.name}: the output was written over input {index}, whose values the backward pass needs. Write "
+                "the result into a new array; if it is only a view, mark the rule with mytorch.nn.rules.makes_view."
+            )
+    for number, other in enumerate(earlier):
+        reads = not (marked(other, "makes_view") or marked(other, "shapes_only"))
+        for array, is_read in [(a, reads) for a in other.inputs] + [(a, False) for a in other.outputs]:
+            if _overlap(output, array) and (is_read or locate(output) != locate(array)):
+                raise ValueError(
+                    f"{operation.name}: the output was written over an array that operation {number} ({other.name}) "
+                    "needs as it was for the backward pass. Write the result into a new array."
+                )
 
 
-def _reads(operation: Operation, index: int) -> bool:
-    """Whether an operation's rule will look at the values of one of its inputs."""
-    if _marked(operation, "makes_view"):
-        return False
-    marked = _marked(operation, "reads_inputs") or _marked(operation, "may_overwrite")
-    return marked or _depends_on_values(operation, index)
-
-
-def _depends_on_values(operation: Operation, index: int) -> bool:
-    """Whether a rule gives another gradient for other values of one input, or cannot be tried out."""
-    if _marked(operation, "may_overwrite"):
-        return False
-    grads = [np.ones(output.shape, gradient_dtype(output)) for output in operation.outputs]
-    grad_output = tuple(grads) if isinstance(operation.output, tuple) else grads[0]
-    tries = []
-    for value in (-0.75, 0.25, 0.75):
-        inputs = list(operation.inputs)
-        inputs[index] = np.full(inputs[index].shape, value, gradient_dtype(inputs[index]))
-        try:
-            result = operation.backward_operation(grad_output, *inputs)
-        except Exception:
-            return True
-        tries.append(result if isinstance(result, (tuple, list)) else (result,))
-    return any(len(tries[0]) != len(other) or not all(map(np.array_equal, tries[0], other)) for other in tries[1:])
-
-
-def _marked(operation: Operation, mark: str) -> bool:
+def marked(operation: Operation, mark: str) -> bool:
+    """The mark of an operation's rule, given to the function itself or to a ``functools.partial`` of it."""
     rule = operation.backward_operation
-    return getattr(getattr(rule, "func", rule), mark, False)
+    while not getattr(rule, mark, False) and isinstance(rule, partial):
+        rule = rule.func
+    return bool(getattr(rule, mark, False))
 
 
-def _overlap(one: Any, other: Any) -> bool:
-    if not isinstance(one, ndarray) or not isinstance(other, ndarray) or owner(one) is not owner(other):
-        return False
-    return np.shares_memory(one, other)
+def _overlap(one: ndarray, other: Any) -> bool:
+    return isinstance(other, ndarray) and owner(one) is owner(other) and np.shares_memory(one, other)
 
 
-def fitting_gradient(gradient: Any, array: Any, number: int, operation: Operation) -> np.ndarray | None:
-    """A gradient in its input's shape and dtype; None for a constant.
+def starting_gradients(divergence: Any, operations: Sequence[Operation]) -> dict[Location, ndarray]:
+    """The gradients that the backward pass begins with, by location.
 
-    One that is wider than its input (float64 for float32) is narrowed. Raises ValueError or TypeError for what cannot be
-    the gradient of that array.
+    divergence: an array that an operation produced (ones), or a gradient that broadcasts to the last output's shape, or a
+    tuple of them where the last operation has several outputs. Raises RuntimeError for an empty list, ValueError and
+    TypeError for what cannot be a gradient of the last output.
     """
-    if not isinstance(array, ndarray):
-        return None
-    where = f"Operation {number} ({operation.name})"
-    index = next(i for i, other in enumerate(operation.inputs) if other is array)
+    if not operations:
+        raise RuntimeError(
+            "There is nothing to walk back: no operation was recorded. Run the forward pass first, outside of paused(), "
+            "and call zero_grad() after backward, not before."
+        )
+    if isinstance(divergence, ndarray):
+        location = locate(divergence)
+        for operation in reversed(operations):
+            made: tuple[Any, ...] = operation.output if isinstance(operation.output, tuple) else (operation.output,)
+            for output in made:
+                if locate(output) == location:
+                    ones = np.empty(output.shape, gradient_dtype(output))
+                    ones.fill(1)
+                    return {location: ones}
+    outputs = operations[-1].outputs
+    starts = divergence if isinstance(divergence, (tuple, list)) and len(outputs) > 1 else (divergence,)
+    if len(starts) != len(outputs):
+        raise ValueError(
+            f"The last operation has {len(outputs)} outputs and got {len(starts)} gradients to start from. Pass a tuple with "
+            "one gradient for each, or the output to differentiate."
+        )
+    return {locate(output): _starting_gradient(start, output) for start, output in zip(starts, outputs)}
+
+
+def _starting_gradient(start: Any, output: ndarray) -> ndarray:
+    value, dtype = np.asarray(start), gradient_dtype(output)
+    if value.dtype.kind not in "fciub":
+        raise TypeError(
+            f"The walk back was given a {type(start).__name__}. Pass the array to differentiate, or a number or array as the "
+            "gradient to start from."
+        )
+    if value.dtype.kind == "c" and dtype.kind == "f":
+        raise TypeError("The walk back was given a complex gradient, but the last operation's output is real.")
+    try:
+        return np.array(np.broadcast_to(value, output.shape), dtype=dtype)
+    except ValueError:
+        raise ValueError(
+            f"The walk back was given a gradient of shape {value.shape}, but the last operation's output has shape "
+            f"{output.shape}. Pass the output itself, a scalar, or an array that broadcasts to that shape."
+        ) from None
+
+
+def one_gradient_per_input(result: Any, operation: Operation, number: int) -> list[ndarray | None]:
+    """The result of a backward function as one gradient per input, in its shape and dtype; None where nothing flows.
+
+    A constant gets None and needs no entry. A gradient wider than its input (float64 for float32) is narrowed. Raises
+    ValueError or TypeError for a result that cannot be the gradients of these inputs.
+    """
+    inputs, where = operation.inputs, f"Operation {number} ({operation.name}) returned"
+    several = isinstance(result, (tuple, list))
+    is_array = [isinstance(array, ndarray) for array in inputs]
+    gradients = list(result) if several else [result if one else None for one in is_array]
+    if len(gradients) != len(inputs) or (not several and sum(is_array) != 1):
+        raise ValueError(
+            f"{where} {f'{len(result)} gradients' if several else f'one {type(result).__name__}'} for {len(inputs)} inputs. "
+            "Return a tuple with one gradient per input, in the order of the inputs, and None where nothing flows."
+        )
+    return [
+        _fitted(gradient, inputs[index], where, index) if gradient is not None and is_array[index] else None
+        for index, gradient in enumerate(gradients)
+    ]
+
+
+def _fitted(gradient: Any, array: ndarray, returned: str, index: int) -> ndarray:
     gradient, dtype = np.asarray(gradient), gradient_dtype(array)
     if gradient.dtype.kind not in "fciub":
-        raise TypeError(f"{where} returned a gradient of dtype {gradient.dtype} for input {index}. Return numbers.")
+        raise TypeError(f"{returned} a gradient of dtype {gradient.dtype} for input {index}. Return numbers.")
     if gradient.shape != array.shape:
         raise ValueError(
-            f"{where} returned a gradient of shape {gradient.shape} for input {index}, which has shape {array.shape}. A "
-            "gradient has the shape of its input: sum over what was broadcast, and mind which factor is transposed."
+            f"{returned} a gradient of shape {gradient.shape} for input {index}, which has shape {array.shape}. A gradient "
+            "has the shape of its input: sum over what was broadcast, and mind which factor is transposed."
         )
     if gradient.dtype.kind == "c" and dtype.kind == "f":
         raise TypeError(
-            f"{where} returned a complex gradient for input {index}, which is real. Return its real part, where that is "
-            "what the formula means."
+            f"{returned} a complex gradient for input {index}, which is real. Return its real part, where that is what the "
+            "formula means."
         )
     return gradient.astype(dtype, copy=False)
-
-
-def one_per_input(result: Any, number: int, operation: Operation) -> list[Any]:
-    """What a backward function returned as a list with one entry per input. A constant needs no entry."""
-    inputs, where = operation.inputs, f"Operation {number} ({operation.name})"
-    if isinstance(result, (tuple, list)) and len(result) == len(inputs):
-        return list(result)
-    is_array = [isinstance(array, ndarray) for array in inputs]
-    if not isinstance(result, (tuple, list)) and sum(is_array) == 1:
-        return [result if one else None for one in is_array]
-    what = f"{len(result)} gradients" if isinstance(result, (tuple, list)) else f"one {type(result).__name__}"
-    raise ValueError(
-        f"{where} returned {what} for {len(inputs)} inputs. Return a tuple with one gradient per input, in the order of the "
-        "inputs, and None where nothing flows."
-    )

@@ -1,18 +1,19 @@
-"""Watch: what ``Autograd(debug=True)`` looks for, each finding named by the operation's number and name."""
+"""Debug mode: looks for what makes gradients silently wrong, and names the operation's number and name."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import warnings
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from mytorch.autograd_engine import Operation
-
+from mytorch.operation import Operation, unwrapped
 from mytorch.utils import GradientBuffer
+
+locate = GradientBuffer.get_memory_loc
 
 
 class DebugError(RuntimeError):
@@ -23,13 +24,53 @@ class DebugWarning(UserWarning):
     """A gradient is probably lost: an input is a copy of an earlier output, or an output was not used."""
 
 
-class Watch:
+def observe(engine: Any) -> None:
+    """Let an Observer look at all that this engine records and walks.
+
+    The engine may be any class with ``operation_list``, ``recording``, ``add_operation``, ``backward`` and ``zero_grad``:
+    the reference's and a student's are observed in the same way. The observer stands around these methods and around the
+    backward functions, so the engine itself knows nothing of it.
+    """
+    observer = Observer(engine.operation_list)
+    plain = type(engine)
+
+    class Observed(plain):  # type: ignore[misc,valid-type]
+        def add_operation(self, inputs: Any, output: Any, gradients_to_update: Any, backward_operation: Any) -> None:
+            before = len(self.operation_list)
+            super().add_operation(inputs, output, gradients_to_update, backward_operation)
+            if len(self.operation_list) > before:
+                try:
+                    observer.recorded(before, self.operation_list[before], output)
+                except DebugError:
+                    del self.operation_list[before:]
+                    raise
+
+        def backward(self, divergence: Any) -> None:
+            observer.before_backward(divergence)
+            rules = [operation.backward_operation for operation in self.operation_list]
+            try:
+                for number, operation in enumerate(self.operation_list):
+                    operation.backward_operation = observer.watched(number, operation)
+                super().backward(divergence)
+            finally:
+                for operation, rule in zip(self.operation_list, rules):
+                    operation.backward_operation = rule
+
+        def zero_grad(self) -> None:
+            super().zero_grad()
+            observer.forget()
+
+    Observed.__name__ = plain.__name__
+    engine.__class__ = Observed
+
+
+class Observer:
     """Remembers a fingerprint of every recorded array, and compares.
 
-    Raises DebugError for an array that was changed after it was recorded (found when the walk back begins) and for NaN
-    or infinity in an output or in a gradient. Warns with DebugWarning of an input that has the values of an earlier
-    output but is another array, and of an output that nothing used. It reads every array once more, so it is for
-    looking for a mistake, not for training.
+    Raises DebugError for an array that was changed after it was recorded (found when the backward pass begins) and for NaN
+    or infinity in an output or in a gradient. Warns with DebugWarning of an input that has the values of an earlier output
+    but is another array, and of an output that nothing used. It reads every array once more, so it is for looking for a
+    mistake, not for training.
     """
 
     def __init__(self, operation_list: list[Operation]) -> None:
@@ -42,85 +83,74 @@ class Watch:
         self._output_of: dict[Any, int] = {}
         self._output_values: dict[bytes, tuple[int, np.ndarray]] = {}
         self._used: set[Any] = set()
-        self._given: list[tuple[np.ndarray, bytes]] = []
+        self._last_output: Any = None
 
-    def before_recording(self, operation: Operation) -> None:
-        """Look at an operation that is about to be appended."""
-        number = len(self._operations)
-        locate = GradientBuffer.get_memory_loc
+    def recorded(self, number: int, operation: Operation, output: Any) -> None:
+        """Look at an operation that was just appended. output: as it was given, before a scalar became an array."""
+        _refuse_not_finite(f"Operation {number} ({operation.name})", operation)
         seen: list[tuple[str, np.ndarray, bytes]] = []
         for index, array in enumerate(operation.inputs):
-            if not isinstance(array, np.ndarray):
-                continue
-            print_of = _fingerprint(array)
-            seen.append((f"input {index}", array, print_of))
-            # An array that was there before the output is no copy of it: a skip connection, for instance.
-            known = locate(array) in self._used or locate(array) in self._output_of
-            self._used.add(locate(array))
-            origin, original = self._output_values.get(_values_fingerprint(array), (None, None))
-            if origin is not None and not known and not _is_plain(array) and original is not array:
-                warnings.warn(
-                    f"Operation {number} ({operation.name}): input {index} has the values of the output of operation "
-                    f"{origin} ({self._operations[origin].name}) but is another array, so no gradient passes from one to "
-                    "the other. Record the very array that the operation returned.",
-                    DebugWarning,
-                    stacklevel=4,
-                )
-        for position, output in enumerate(operation.outputs):
-            bad = _first_not_finite(output)
-            if bad is not None:
-                came_with = [i for i, a in enumerate(operation.inputs) if _first_not_finite(a) is not None]
-                origin_text = (
-                    f"It came in with input {came_with[0]}."
-                    if came_with
-                    else "Its inputs are all finite, so it arises here."
-                )
-                raise DebugError(
-                    f"Operation {number} ({operation.name}): output {position} is {output[bad]} at index {bad}. {origin_text}"
-                )
-        for position, output in enumerate(operation.outputs):
-            self._output_of[locate(output)] = number
-            self._output_values[_values_fingerprint(output)] = (number, output)
-            seen.append((f"output {position}", output, _fingerprint(output)))
+            if isinstance(array, np.ndarray):
+                self._warn_of_copy(number, operation.name, index, array)
+                self._used.add(locate(array))
+                seen.append((f"input {index}", array, _fingerprint(array)))
+        for position, array in enumerate(operation.outputs):
+            self._output_of[locate(array)] = number
+            self._output_values[_values_fingerprint(array)] = (number, array)
+            seen.append((f"output {position}", array, _fingerprint(array)))
         self._fingerprints.append(seen)
+        self._last_output = output
 
-    def before_walk(self, divergence: Any) -> None:
-        """Look at the whole list before it is walked back."""
+    def _warn_of_copy(self, number: int, name: str, index: int, array: np.ndarray) -> None:
+        # An array that was there before the output is no copy of it: a skip connection, for instance.
+        known = locate(array) in self._used or locate(array) in self._output_of
+        origin, original = self._output_values.get(_values_fingerprint(array), (None, None))
+        if origin is not None and not known and not _is_common(array) and original is not array:
+            warnings.warn(
+                f"Operation {number} ({name}): input {index} has the values of the output of operation {origin} "
+                f"({self._operations[origin].name}) but is another array, so no gradient passes from one to the other. "
+                "Record the very array that the operation returned.",
+                DebugWarning,
+                stacklevel=5,
+            )
+
+    def before_backward(self, divergence: Any) -> None:
+        """Look at the whole list before the backward pass."""
         if not self._operations:
             return
-        locate = GradientBuffer.get_memory_loc
-        is_output = isinstance(divergence, np.ndarray) and locate(divergence) in self._output_of
-        target = locate(divergence) if is_output else None
-        self._refuse_changed_arrays({target} if is_output else {locate(o) for o in self._operations[-1].outputs})
-        if not is_output and self._operations:
-            self._used.update(locate(output) for output in self._operations[-1].outputs)
-            last = self._operations[-1].outputs[-1]
-            if (
-                np.size(divergence) == last.size
-                and np.array_equal(np.ravel(divergence), last.ravel())
-                and not _is_plain(last)
-            ):
-                warnings.warn(
-                    f"backward was given the values of the output of operation {len(self._operations) - 1} "
-                    f"({self._operations[-1].name}) but not that array, so they are taken for the gradient to start from. "
-                    "Pass the very array that was recorded, or 1.",
-                    DebugWarning,
-                    stacklevel=3,
-                )
-        if target is not None:
-            self._used.add(target)
+        last = self._operations[-1].outputs
+        if divergence is self._last_output:
+            divergence = last[-1]
+        if isinstance(divergence, np.ndarray) and locate(divergence) in self._output_of:
+            targets = {locate(divergence)}
+        else:
+            targets = {locate(output) for output in last}
+            self._warn_of_values(divergence, last[-1])
+        self._refuse_changed_arrays(set(targets))
+        self._used.update(targets)
         for location, number in self._output_of.items():
             if location not in self._used:
                 warnings.warn(
                     f"Operation {number} ({self._operations[number].name}): nothing used its output, so no gradient passes "
                     "through it. Was another array passed on?",
                     DebugWarning,
-                    stacklevel=3,
+                    stacklevel=4,
                 )
 
+    def _warn_of_values(self, divergence: Any, last: np.ndarray) -> None:
+        if np.size(divergence) == last.size and np.array_equal(np.ravel(divergence), last.ravel()):
+            if _is_common(last):
+                return
+            warnings.warn(
+                f"backward was given the values of the output of operation {len(self._operations) - 1} "
+                f"({self._operations[-1].name}) but not that array, so they are taken for the gradient to start from. Pass "
+                "the very array that was recorded, or 1.",
+                DebugWarning,
+                stacklevel=5,
+            )
+
     def _refuse_changed_arrays(self, targets: set[Any]) -> None:
-        """Compare what the walk will read with its fingerprints; what the walk skips may have been overwritten."""
-        locate = GradientBuffer.get_memory_loc
+        """Compare the arrays that the backward pass will read with their fingerprints; the others may have changed."""
         overwritten_by = {locate(o): n for n, op in enumerate(self._operations) for o in op.outputs}
         reached: list[int] = []
         for number in range(len(self._operations) - 1, -1, -1):
@@ -140,31 +170,48 @@ class Watch:
                     "into another array."
                 )
 
-    def before_rule(self, grad_output: Any) -> None:
-        """Remember what a backward function is about to be given."""
-        given = grad_output if isinstance(grad_output, tuple) else (grad_output,)
-        self._given = [(gradient, _fingerprint(gradient)) for gradient in given]
+    def watched(self, number: int, operation: Operation) -> Callable[..., Any]:
+        """The operation's backward function, looked at while it runs: what it returns, and what it may have changed."""
+        rule, where = operation.backward_operation, f"Operation {number} ({operation.name}), walking back"
 
-    def after_rule(self, number: int, operation: Operation, gradients: Sequence[Any]) -> None:
-        """Look at what a backward function returned, and at what it may have changed."""
-        for index, gradient in enumerate(gradients):
-            bad = None if gradient is None else _first_not_finite(gradient)
-            if gradient is not None and bad is not None:
+        @functools.wraps(unwrapped(rule))
+        def watched_rule(grad_output: Any, *inputs: Any) -> Any:
+            given = [(gradient, _fingerprint(gradient)) for gradient in _as_sequence(grad_output)]
+            result = rule(grad_output, *inputs)
+            for index, gradient in enumerate(_as_sequence(result)):
+                bad = _first_not_finite(gradient)
+                if bad is not None:
+                    raise DebugError(f"{where}: the gradient of input {index} is {gradient[bad]} at index {bad}.")
+            if any(_fingerprint(gradient) != print_of for gradient, print_of in given):
                 raise DebugError(
-                    f"Operation {number} ({operation.name}), walking back: the gradient of input {index} is {gradient[bad]} "
-                    f"at index {bad}."
+                    f"{where}: its backward function changed grad_output, which other operations may have been given too. A "
+                    "backward function returns new arrays."
                 )
-        if any(_fingerprint(gradient) != print_of for gradient, print_of in self._given):
-            raise DebugError(
-                f"Operation {number} ({operation.name}), walking back: its backward function changed grad_output, which other "
-                "operations may have been given too. A backward function returns new arrays."
-            )
-        for what, array, print_of in self._fingerprints[number]:
-            if what.startswith("input") and _fingerprint(array) != print_of:
-                raise DebugError(
-                    f"Operation {number} ({operation.name}), walking back: its backward function changed {what}. A backward "
-                    "function reads its inputs and returns new arrays."
-                )
+            for what, array, print_of in self._fingerprints[number]:
+                if what.startswith("input") and _fingerprint(array) != print_of:
+                    raise DebugError(
+                        f"{where}: its backward function changed {what}. A backward function reads its inputs and returns "
+                        "new arrays."
+                    )
+            return result
+
+        return watched_rule
+
+
+def _refuse_not_finite(where: str, operation: Operation) -> None:
+    for position, output in enumerate(operation.outputs):
+        bad = _first_not_finite(output)
+        if bad is None:
+            continue
+        came_with = [i for i, array in enumerate(operation.inputs) if _first_not_finite(array) is not None]
+        origin = (
+            f"It came in with input {came_with[0]}." if came_with else "Its inputs are all finite, so it arises here."
+        )
+        raise DebugError(f"{where}: output {position} is {output[bad]} at index {bad}. {origin}")
+
+
+def _as_sequence(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, (tuple, list)) else (value,)
 
 
 def _fingerprint(array: np.ndarray) -> bytes:
@@ -176,8 +223,8 @@ def _values_fingerprint(array: np.ndarray) -> bytes:
     return _fingerprint(array.astype(np.float64) if array.dtype.kind == "f" else array)
 
 
-def _is_plain(array: np.ndarray) -> bool:
-    """All zeros or all ones: too common for equal values to mean a copy."""
+def _is_common(array: np.ndarray) -> bool:
+    """True for all zeros or all ones, too common for equal values to mean a copy."""
     return array.size == 0 or bool((array == 0).all()) or bool((array == 1).all())
 
 
@@ -187,6 +234,4 @@ def _first_not_finite(value: Any) -> tuple[int, ...] | None:
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fc":
         return None
     finite = np.isfinite(value)
-    if finite.all():
-        return None
-    return tuple(int(i) for i in np.argwhere(~finite)[0])
+    return None if finite.all() else tuple(int(i) for i in np.argwhere(~finite)[0])

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.autograd_engine import Autograd, Operation
+from mytorch.autograd_engine import Autograd
+from mytorch.operation import Operation
 from mytorch.utils import GradientBuffer
 
 
@@ -62,7 +63,7 @@ class _Check:
         base = self._value()
         if base != self._value():
             raise ValueError("forward gives another result each time. Use eval(), or seed its generator anew inside.")
-        variables = _Variables(operations)
+        variables = _Variables(operations, engine.is_data)
         gradients = self._recorded_gradients(output, operations, variables)
         compared = 0
         wrong: list[tuple[int, tuple[int, ...], float, float]] = []
@@ -106,7 +107,7 @@ class _Check:
         direction = self.direction
         self.engine.add_operation([output], total, [None], lambda g, y: g[0] * direction)
         self.engine.backward(total)
-        again = _Variables(self.engine.operation_list[:-1])
+        again = _Variables(self.engine.operation_list[:-1], self.engine.is_data)
         locate = GradientBuffer.get_memory_loc
         gradients: dict[int, np.ndarray] = {}
         for variable, (array, producer) in enumerate(again.arrays):
@@ -181,7 +182,7 @@ class _Check:
 class _Variables:
     """The distinct arrays of a list, in the order in which they appear, with who made and who used each."""
 
-    def __init__(self, operations: list[Operation]) -> None:
+    def __init__(self, operations: list[Operation], is_data: Callable[[np.ndarray], bool]) -> None:
         self.operations = operations
         self.arrays: list[tuple[np.ndarray, tuple[int, int] | None]] = []
         self.slots: dict[int, list[np.ndarray]] = {}
@@ -198,13 +199,12 @@ class _Variables:
             return known[location]
 
         for number, operation in enumerate(operations):
-            needs = (operation.settings or {}).get("needs")
             for index, (array, slot) in enumerate(zip(operation.inputs, operation.gradients_to_update)):
                 if not isinstance(array, np.ndarray):
                     continue
                 variable = number_of(array, None)
-                if needs is not None and not needs[index]:
-                    continue  # declared to be data, so it gets no gradient
+                if slot is None and is_data(array):
+                    continue
                 self.consumers.setdefault(variable, []).append((number, index))
                 self.uses.setdefault(variable, []).append(slot)
                 slots = self.slots.setdefault(variable, [])

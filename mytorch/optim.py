@@ -16,7 +16,7 @@ BLOCK = 1 << 17
 
 
 class Optimizer:
-    """What the optimisers share: their parameters, their state and how it is saved.
+    """Base class of optimisers: their parameters, their state and how it is saved.
 
     A subclass names its state arrays (one per parameter, of its shape) and updates one slice in ``_update``.
     """
@@ -55,7 +55,7 @@ class Optimizer:
             getattr(parameter.owner, parameter.gradient_name).fill(0)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a run needs to go on exactly where it stopped: plain numbers and copies of the state arrays."""
+        """The state to resume a run bit for bit: plain numbers and copies of the state arrays."""
         saved: dict[str, Any] = {"lr": self.lr, "steps": self.steps}
         for index in range(len(self.parameters)):
             saved.update({f"{name}.{index}": a.copy() for name, a in zip(self.state_names, self._state_of(index))})
@@ -212,8 +212,8 @@ class AdamW(Adam):
         return gradient
 
 
-class Schedule:
-    """Sets an optimiser's lr after each of its own steps, usually one per epoch, from the lr that it began with."""
+class LRScheduler:
+    """Learning-rate schedule: sets the optimiser's lr. Call step() once per epoch."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
@@ -239,7 +239,7 @@ class Schedule:
         self.optimizer.lr = self.lr_at(self.steps)
 
 
-class StepLR(Schedule):
+class StepLR(LRScheduler):
     """lr times gamma after every step_size steps."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
@@ -252,7 +252,7 @@ class StepLR(Schedule):
         return self.initial_lr * self.gamma ** (steps // self.step_size)
 
 
-class CosineLR(Schedule):
+class CosineLR(LRScheduler):
     """Half a cosine from lr down to min_lr in total_steps (Loshchilov and Hutter, 2017), where it stays."""
 
     def __init__(self, optimizer: Optimizer, total_steps: int, min_lr: float = 0.0) -> None:

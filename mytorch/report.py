@@ -1,25 +1,15 @@
-"""How a list of operations is shown to people."""
+"""Report: the operation list as a table for people."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from mytorch.autograd_engine import Operation
+from mytorch.operation import Operation
 
 LONGEST = 40
-
-
-def describe_rule(rule: Callable[..., Any]) -> str:
-    """``matmul`` for ``matmul_backward``; the class's or function's own name for anything else."""
-    while isinstance(rule, partial):
-        rule = rule.func
-    name = getattr(rule, "__name__", type(rule).__name__)
-    return name.removesuffix("_backward")
 
 
 def operations_as_table(operations: Sequence[Operation], locate: Callable[[np.ndarray], Any]) -> str:

@@ -166,3 +166,9 @@ def assert_close(got: Any, expected: Any, rtol: float) -> None:
     scale = float(np.max(np.abs(expected), initial=0))
     np.testing.assert_allclose(got, expected, rtol=rtol, atol=rtol * min(scale, 10.0))
     assert np.shape(got) == expected.shape
+
+
+def record(engine: Any, rule: Any, output: Any, *inputs: Any, slots: Any = None) -> Any:
+    """Record an operation and return its output."""
+    engine.add_operation(list(inputs), output, slots or [None] * len(inputs), rule)
+    return output

@@ -1,11 +1,15 @@
 """GradientBuffer: from an array to its gradient."""
 
+import gc
 import weakref
+from functools import partial
 
 import numpy as np
 import pytest
 
+from mytorch.nn import functional as F
 from mytorch.utils import GradientBuffer
+from tests.numerics import record
 
 W = np.arange(9.0).reshape(3, 3).copy()
 
@@ -105,3 +109,63 @@ def test_integers_have_float_gradients():
     buffer, n = GradientBuffer(), np.arange(3)
     buffer.add_spot(n)
     assert buffer.get_param(n).dtype == np.float64
+
+
+VIEWS = {
+    "transposed": (lambda W: W.T, F.transpose_backward),
+    "flat": (lambda W: W.reshape(-1), F.reshape_backward),
+    "beginning": (lambda W: W[:2], partial(F.getitem_backward, index=slice(0, 2))),
+    "every second": (lambda W: W[::2], partial(F.getitem_backward, index=slice(None, None, 2))),
+    "first column": (lambda W: W[:, 0], partial(F.getitem_backward, index=(slice(None), 0))),
+    "one more axis": (lambda W: W[None], F.reshape_backward),
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_is_a_variable_of_its_own(view, engine, rng):
+    look, rule = VIEWS[view]
+    W = rng.standard_normal((3, 3))
+    seen = record(engine, rule, look(W), W)
+    squared = record(engine, F.mul_backward, seen * seen, seen, seen)
+    record(engine, F.mul_backward, squared * 3, squared, 3.0)
+    engine.backward(1.0)
+    expected = np.zeros_like(W)
+    look(expected)[...] = 6 * look(W)
+    np.testing.assert_allclose(engine.gradient_buffer.get_param(seen), 6 * seen, rtol=1e-14)
+    np.testing.assert_allclose(engine.gradient_buffer.get_param(W), expected, rtol=1e-14)
+
+
+def test_a_new_view_of_the_same_entries_is_the_same_variable(engine):
+    W = np.arange(6.0).reshape(2, 3).copy()
+    record(engine, F.sum_backward, np.asarray(W.T.sum()), W.T)
+    engine.backward(2.0)
+    np.testing.assert_array_equal(engine.gradient_buffer.get_param(W.T), np.full((3, 2), 2.0))
+    assert not engine.gradient_buffer.is_in_memory(W)
+
+
+def test_a_dead_arrays_gradient_is_never_inherited(engine):
+    buffer = engine.gradient_buffer
+    for step in range(300):
+        x = np.full(64, float(step))
+        y = record(engine, F.mul_backward, x * 2, x, 2.0)
+        engine.backward(y)
+        np.testing.assert_array_equal(buffer.get_param(x), np.full(64, 2.0))
+        del x, y
+        engine.zero_grad()
+        stranger = np.ones(64)
+        assert not buffer.is_in_memory(stranger)
+
+
+def test_no_address_is_used_again_while_the_list_stands(engine):
+    for step in range(300):
+        x = np.full(64, float(step))
+        record(engine, F.mul_backward, x * x, x, x)
+        view = np.arange(64.0)[::-1]
+        record(engine, F.neg_backward, -view, view)
+        del x, view
+    gc.collect()
+    outputs = {id(operation.output) for operation in engine.operation_list}
+    assert len(engine.gradient_buffer.memory) == 600
+    assert len(outputs) == 600
+    fresh = [np.empty(64) for _ in range(300)]
+    assert not any(engine.gradient_buffer.is_in_memory(array) for array in fresh)

@@ -5,21 +5,18 @@ import warnings
 import numpy as np
 import pytest
 
-from mytorch import Autograd, nn
+from mytorch import Autograd, nn, optim
 from mytorch.debug import DebugError, DebugWarning
+from mytorch.nn import Linear, ReLU, Sequential
 from mytorch.nn import functional as F
 from mytorch.optim import SGD
+from tests.numerics import record
 
 
 @pytest.fixture
 def engine():
     """An engine that looks for mistakes."""
     return Autograd(debug=True)
-
-
-def record(engine, rule, output, *inputs):
-    engine.add_operation(list(inputs), output, [None] * len(inputs), rule)
-    return output
 
 
 def start(engine):
@@ -183,3 +180,36 @@ def test_a_rule_that_changes_what_it_was_given(engine):
     record(engine, F.add_backward, y + h, y, h)
     with pytest.raises(DebugError, match=r"Operation 1 \(masks_in_place\).*changed grad_output"):
         engine.backward(1.0)
+
+
+def test_debug_gives_the_same_gradients_and_finds_a_change(rng):
+    x = rng.standard_normal((4, 3))
+    slots = []
+    for debug in (False, True):
+        engine = Autograd(debug=debug)
+        net = Sequential(Linear(3, 5, engine, rng=0), ReLU(engine), Linear(5, 2, engine, rng=1))
+        engine.backward(net(x))
+        slots.append([parameter.gradient for parameter in net.parameters()])
+    for plain, watched in zip(*slots):
+        np.testing.assert_array_equal(plain, watched)
+    net.layers[0].W += 1
+    with pytest.raises(DebugError, match=r"Operation 0 \(linear\)"):
+        engine.backward(1.0)
+
+
+def test_debug_mode_lets_earlier_steps_be():
+    engine = Autograd(debug=True)
+    layer = nn.Linear(3, 2, engine, rng=0)
+    loss, optimizer = nn.MSELoss(engine), optim.SGD(layer.parameters(), lr=0.1)
+    for _ in range(3):
+        loss(np.zeros((4, 2)), layer(np.ones((4, 3))))
+        loss.backward()
+        optimizer.step()
+
+
+def test_debug_mode_sees_infinity_in_a_single_number():
+    engine = Autograd(debug=True)
+    x = np.array(0.0)
+    engine.add_operation([x], np.asarray(np.sqrt(x)), [None], F.sqrt_backward)
+    with np.errstate(divide="ignore"), pytest.raises(RuntimeError, match="inf"):
+        engine.backward(1)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from mytorch import Autograd
+from mytorch import Autograd, nn, optim
 from mytorch.nn import LayerNorm, Linear, Module, Sequential
 from mytorch.optim import BLOCK, SGD, Adam, AdamW, CosineLR, StepLR, clip_grad_norm
 
@@ -274,3 +274,16 @@ def test_clipping_refuses_what_it_would_spread(bad):
 def test_clipping_nothing():
     assert clip_grad_norm([], 1.0) == 0.0
     assert clip_grad_norm(Linear(2, 2, Autograd(), rng=0).parameters(), 1.0) == 0.0
+
+
+def test_tied_weights_are_stepped_and_clipped_once(engine):
+    a, b = nn.Linear(2, 2, engine, rng=0), nn.Linear(2, 2, engine, rng=1)
+    b.W, b.dW, b.momentum_W = a.W, a.dW, a.momentum_W
+    net = nn.Sequential(a, b)
+    a.dW[...] = 3.0
+    before = a.W.copy()
+    optim.SGD(net.parameters(), lr=0.1).step()
+    np.testing.assert_allclose(before - a.W, 0.3, rtol=1e-12)
+    assert [p.name for p in net.parameters()] == ["W", "b", "b"]
+    optim.clip_grad_norm(net.parameters(), 1.0)
+    np.testing.assert_allclose(np.linalg.norm(a.dW), 1.0, rtol=1e-12)

@@ -6,7 +6,8 @@ import numpy as np
 
 from mytorch.nn import Linear, ReLU
 from mytorch.nn import functional as F
-from mytorch.report import LONGEST, describe_rule
+from mytorch.operation import describe_rule
+from mytorch.report import LONGEST
 
 
 def test_an_empty_list_says_so(engine):

@@ -4,7 +4,7 @@ from mytorch.autodiff import rules as _rules
 from mytorch.autodiff.checking import check_grads
 from mytorch.autodiff.core import jvp, vjp
 from mytorch.autodiff.kinds import composite, constant, elementwise, explicit, linear
-from mytorch.autodiff.tracer import TABLE as _TABLE
+from mytorch.autodiff.traced import TABLE as _TABLE
 from mytorch.autodiff.transforms import (
     checkpoint,
     elementwise_grad,

@@ -9,7 +9,7 @@ import numpy as np
 
 from mytorch.autodiff.core import jvp, vjp
 from mytorch.autodiff.kinds import zeros_like
-from mytorch.autodiff.tracer import plain
+from mytorch.autodiff.traced import plain
 from mytorch.autodiff.tree import flatten, tree_map
 
 

@@ -1,4 +1,4 @@
-"""vjp and jvp, on which every other transformation rests: run a function traced, and take the gradients out."""
+"""vjp and jvp, on which every other transformation rests: call a function with traced arguments, and take the gradients out."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from mytorch.autodiff.aliases import Array, Function
 from mytorch.autodiff.errors import stored_in_plain_array
 from mytorch.autodiff.kinds import zeros_like
-from mytorch.autodiff.tracer import LARGE, Forward, Reverse, Traced, plain, walk_back
+from mytorch.autodiff.traced import Traced, plain
+from mytorch.autodiff.tracing import LARGE, Dual, ForwardTrace, ReverseTrace, Variable, backward_pass
 from mytorch.autodiff.tree import flatten, tree_map
 from mytorch.nn.rules import fit
 
-Function = Callable[..., Any]
+Trace = ForwardTrace | ReverseTrace
 
 
 def vjp(fun: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
@@ -40,33 +42,33 @@ def vjp(fun: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
 
 
 def record(fun: Function, leaves: Sequence[Any], has_aux: bool = False) -> tuple[Any, Function, Any]:
-    """Run ``fun(*leaves)`` in reverse mode: its value, a function from cotangents to gradients (both lists), its aux.
+    """Call ``fun(*leaves)`` in reverse mode: its value, a function from cotangents to gradients (both lists), its aux.
 
-    That function may be given gradients of the leaves to add to; it then adds in the order of one single walk back. With
+    That function may be given gradients of the leaves to add to; it then adds in the order of one single backward pass. With
     once=True it can be called once only, and takes the list apart as it goes.
     """
     values = [as_leaf(leaf) for leaf in leaves]
-    run = Reverse()
-    variables = [run.variable(value) for value in values]
-    out, aux = _run(run, fun, variables, has_aux)
+    trace = ReverseTrace()
+    variables = [trace.variable(value) for value in values]
+    out, aux = _call_traced(trace, fun, variables, has_aux)
     traced, build = flatten(out)
     _check_outputs(traced)
-    numbers = [v.mark if type(v) is Traced and v.run is run else None for v in traced]
+    nodes = [v.node if isinstance(v, Variable) and v.owner is trace else None for v in traced]
 
     def pull(cotangents: Sequence[Any], so_far: Sequence[Any] | None = None, once: bool = False) -> list[Any]:
-        start = {} if so_far is None else {v.mark: g for v, g in zip(variables, so_far) if g is not None}
-        for number, g in zip(numbers, cotangents):
-            if number is not None and g is not None:
-                start[number] = start[number] + g if number in start else g
+        start = {} if so_far is None else {v.node: g for v, g in zip(variables, so_far) if g is not None}
+        for node, g in zip(nodes, cotangents):
+            if node is not None and g is not None:
+                start[node] = start[node] + g if node in start else g
         # Among large arrays the list is taken apart on the way; among small ones that only takes time.
         large = any(getattr(value, "nbytes", 0) >= LARGE for value in values)
-        gradients = walk_back(run, start, once and large)
+        gradients = backward_pass(trace, start, once and large)
         if so_far is not None:
-            return [gradients.get(variable.mark) for variable in variables]
+            return [gradients.get(variable.node) for variable in variables]
         seen = {id(g) for g in cotangents}
-        return [_own(gradients.get(variable.mark), variable.value, seen) for variable in variables]
+        return [_own(gradients.get(variable.node), variable.value, seen) for variable in variables]
 
-    return build(iter([_outside(v, run) for v in traced])), pull, aux
+    return build(iter([_outside(v, trace) for v in traced])), pull, aux
 
 
 def jvp(fun: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> tuple[Any, ...]:
@@ -92,20 +94,20 @@ def jvp(fun: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux:
 
 
 def push(fun: Function, leaves: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> tuple[Any, Any, Any]:
-    """Run ``fun(*leaves)`` in forward mode: its value, its tangent, its aux. A tangent may be None for zero."""
+    """Call ``fun(*leaves)`` in forward mode: its value, its tangent, its aux. A tangent may be None for zero."""
     values = [as_leaf(leaf) for leaf in leaves]
-    run = Forward()
-    duals = [v if t is None else Traced(v, run, _cotangent(t, v, "tangent")) for v, t in zip(values, tangents)]
-    out, aux = _run(run, fun, duals, has_aux)
+    trace = ForwardTrace()
+    duals = [v if t is None else Dual(v, trace, _cotangent(t, v, "tangent")) for v, t in zip(values, tangents)]
+    out, aux = _call_traced(trace, fun, duals, has_aux)
     traced, build = flatten(out)
     _check_outputs(traced)
-    tangent = [v.mark if type(v) is Traced and v.run is run else zeros_like(v)[()] for v in traced]
-    return build(iter([_outside(v, run) for v in traced])), build(iter(tangent)), aux
+    tangent = [v.tangent if isinstance(v, Dual) and v.owner is trace else zeros_like(v)[()] for v in traced]
+    return build(iter([_outside(v, trace) for v in traced])), build(iter(tangent)), aux
 
 
-def as_leaf(leaf: Any) -> Any:
+def as_leaf(leaf: Any) -> Array:
     """An argument to differentiate with respect to, as an array or NumPy scalar. Refuses what is no float."""
-    if type(leaf) is Traced:
+    if isinstance(leaf, Traced):
         return leaf
     array = leaf if isinstance(leaf, np.ndarray) else np.asarray(leaf)
     kind = array.dtype.kind
@@ -124,19 +126,19 @@ def as_leaf(leaf: Any) -> Any:
     return array if type(array) is np.ndarray else np.asarray(array)
 
 
-def _run(run: Any, fun: Function, arguments: Sequence[Any], has_aux: bool) -> tuple[Any, Any]:
-    out = run_and_close(run, lambda: fun(*arguments))
+def _call_traced(trace: Trace, fun: Function, arguments: Sequence[Any], has_aux: bool) -> tuple[Any, Any]:
+    out = call_and_close(trace, lambda: fun(*arguments))
     if not has_aux:
         return out, None
     if not isinstance(out, tuple) or len(out) != 2:
         raise TypeError(
             f"With has_aux=True the function returns a pair (value, aux); it returned a {type(out).__name__}."
         )
-    return out[0], tree_map(lambda leaf: _outside(leaf, run), out[1])
+    return out[0], tree_map(lambda leaf: _outside(leaf, trace), out[1])
 
 
-def run_and_close(run: Any, call: Callable[[], Any]) -> Any:
-    """Call a traced function, and end the run whatever happens."""
+def call_and_close(trace: Trace, call: Callable[[], Any]) -> Any:
+    """Call a traced function, and end the trace whatever happens."""
     try:
         return call()
     except ValueError as error:
@@ -145,12 +147,12 @@ def run_and_close(run: Any, call: Callable[[], Any]) -> Any:
             raise
         raise ours.with_traceback(error.__traceback__) from None
     finally:
-        run.close()
+        trace.close()
 
 
-def _outside(value: Any, run: Any) -> Any:
-    """A value as it is outside of a run. NumPy returns scalars, not 0-d arrays, and so do we."""
-    value = value.value if type(value) is Traced and value.run is run else value
+def _outside(value: Any, trace: Trace) -> Any:
+    """A value as it is outside of a trace. As in NumPy, it is a scalar and not a 0-d array."""
+    value = value.value if isinstance(value, Traced) and value.owner is trace else value
     return value[()] if type(value) is np.ndarray and value.ndim == 0 else value
 
 
@@ -163,7 +165,7 @@ def _check_outputs(leaves: Sequence[Any]) -> None:
 
 def _cotangent(g: Any, value: Any, what: str = "gradient") -> Any:
     """A given gradient or tangent, checked against its value and in its dtype."""
-    if type(g) is not Traced:
+    if not isinstance(g, Traced):
         g = np.asarray(g)
     shape = np.shape(value)
     if g.shape != shape:
@@ -176,7 +178,7 @@ def _cotangent(g: Any, value: Any, what: str = "gradient") -> Any:
     return (g.real if g.dtype.kind == "c" and dtype.kind != "c" else g).astype(dtype)
 
 
-def _own(gradient: Any, value: Any, seen: set[int]) -> Any:
+def _own(gradient: Array | None, value: Array, seen: set[int]) -> Any:
     """A gradient that belongs to the caller: no view, not shared with another result, zeros where none arrived."""
     if gradient is None:
         return zeros_like(value)[()]

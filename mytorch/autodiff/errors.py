@@ -1,4 +1,4 @@
-"""What a traced function must not do, and what to write instead."""
+"""Errors for what a traced function must not do. Each message says what to write instead."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ def in_place(what: str, instead: str) -> TypeError:
         f"{what} writes into an array that is being differentiated, and the list of operations needs the values from "
         f"before. Make a new array instead: {instead}"
     )
+
+
+def refuse_out(out: Any) -> None:
+    """Raise if a function of a traced array was given an array to write into."""
+    if out is not None:
+        raise in_place("out=", WRITES["out="])
 
 
 WRITES = {

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from mytorch.autodiff.tracer import TABLE, Outline, Reverse, Traced, bind, is_float, plain, walk_back
-from mytorch.nn.rules import fit
-
-Function = Callable[..., Any]
+from mytorch.autodiff.aliases import Array, Function, Rules, Settings
+from mytorch.autodiff.traced import TABLE, Traced, plain
+from mytorch.autodiff.tracing import Outline, ReverseTrace, Variable, backward_pass, bind
+from mytorch.utils import fit, gradient_dtype
 
 
 class Rule:
@@ -18,15 +18,16 @@ class Rule:
 
     ``pull(g, y, args, kwargs, wanted)``: the gradient of each wanted argument, given the output's (reverse mode).
     ``push(tangents, y, args, kwargs)``: the output's tangent, given those of the arguments or None (forward mode).
-    ``reads``: whether the derivative depends on the arguments, which therefore must not be changed in between.
-    ``several``: whether there may be several outputs, a tuple.
-    ``forgets``: whether ``kept(args, wanted, y)`` tells which of them, and of y, the walk back needs.
+    ``reads``: the derivative depends on the arguments, which therefore must not be changed in between.
+    ``multiple_results``: there may be several outputs, a tuple.
+    ``selects_residuals``: ``residuals(args, wanted, y)`` tells which of them, and of y, the backward pass needs.
+    ``pulls_onto``: ``pull_onto(g, args, so_far)`` adds to gradients instead of returning new ones.
     """
 
     reads = True
+    multiple_results = True
+    selects_residuals = False
     pulls_onto = False
-    forgets = False
-    several = True
 
     def __init__(self, fun: Function, name: str) -> None:
         self.fun = fun
@@ -35,98 +36,88 @@ class Rule:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return bind(self, args, kwargs)
 
-    def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: dict, wanted: Sequence[Any]) -> Sequence[Any]:
+    def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: Settings, wanted: Sequence[Any]) -> Sequence[Any]:
         raise NotImplementedError
 
-    def push(self, tangents: Sequence[Any], y: Any, args: Sequence[Any], kwargs: dict) -> Any:
+    def push(self, tangents: Sequence[Any], y: Any, args: Sequence[Any], kwargs: Settings) -> Any:
         raise NotImplementedError
 
 
 class Elementwise(Rule):
-    """y[i] depends on the i-th entries alone: one partial derivative ``d(y, *args)`` per argument, None for zero."""
+    """y[i] depends on the i-th entries alone: one partial derivative ``d(y, *args)`` per argument, None for zero.
 
-    several = False
-
-    def __init__(self, fun: Function, name: str, partials: Sequence[Function | None], of: str = "xy") -> None:
-        super().__init__(fun, name)
-        self.partials, self.of = partials, of
-        self.forgets = of != "xy"
-
-    def kept(self, args: list, wanted: Sequence[Any], y: Any) -> tuple[list, Any]:
-        return ([Outline(args[0])], y) if self.of == "y" else (args, None)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if len(args) == 1 and not kwargs and type(args[0]) is Traced:  # the common case, quicker
-            x = args[0]
-            return x.run.record(self, self.fun(x.value), [x.value], [x.mark], kwargs)
-        return bind(self, args, kwargs)
-
-    def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: dict, wanted: Sequence[Any]) -> Sequence[Any]:
-        if len(args) == 1:
-            return (fit(g * self.partials[0](y, args[0]), args[0]),)  # type: ignore[misc]
-        return [
-            fit(g * partial(y, *args), x) if number and partial else None
-            for partial, x, number in zip(self.partials, args, wanted)
-        ]
-
-    def push(self, tangents: Sequence[Any], y: Any, args: Sequence[Any], kwargs: dict) -> Any:
-        return _total(t * d(y, *args) for d, t in zip(self.partials, tangents) if d is not None and t is not None)
-
-
-class Homework(Rule):
-    """An elementwise function by the homework's ``f_backward(grad_output, *inputs)``, which serves both modes.
-
-    Its Jacobian is diagonal, hence its own transpose: the backward function applied to a tangent pushes it forward.
+    A partial derivative may be a number; it then reads nothing. ``of`` names what each of the others reads.
     """
 
-    forgets = True
-    several = False
+    multiple_results = False
 
-    def __init__(self, fun: Function, name: str, backward: Function, factors: Sequence[Sequence[int]]) -> None:
+    def __init__(
+        self, fun: Function, name: str, partials: Sequence[Function | float | None], of: str | Sequence[str] | None
+    ) -> None:
         super().__init__(fun, name)
-        self.factors = factors  # per gradient, the arguments that it reads
-        self.backward = backward
-        self.selective = getattr(backward, "selective", False)
-        self.reads = getattr(backward, "reads_inputs", False)
+        self.partials = partials
+        self.letters = "x" if len(partials) == 1 else "abcdefgh"[: len(partials)]
+        everything = "y" + self.letters
+        given = [everything if of is None else of] * len(partials) if of is None or isinstance(of, str) else of
+        self.of = [letters if callable(d) else "" for letters, d in zip(given, partials)]
+        self.reads = any(letter in letters for letters in self.of for letter in self.letters)
+        self.selects_residuals = any(set(letters) < set(everything) for letters in self.of)
 
-    def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: dict, wanted: Sequence[Any]) -> Sequence[Any]:
-        gradients = self.backward(g, *args, needs=wanted) if self.selective else self.backward(g, *args)
-        return gradients if len(args) > 1 else (gradients,)
+    def residuals(self, args: list, wanted: Sequence[Any], y: Array) -> tuple[list, Any]:
+        read = "".join(letters for letters, node in zip(self.of, wanted) if node)
+        kept = [
+            x if letter in read or not hasattr(x, "dtype") else Outline(x.shape, x.dtype)
+            for letter, x in zip(self.letters, args)
+        ]
+        return kept + args[len(kept) :], y if "y" in read else None
 
-    def kept(self, args: list, wanted: Sequence[Any], y: Any) -> tuple[list, Any]:
-        read = [i for number, factors in zip(wanted, self.factors) if number for i in factors]
-        return [x if i in read or not hasattr(x, "dtype") else Outline(x) for i, x in enumerate(args)], None
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and not kwargs and isinstance(args[0], Traced):  # the common case, quicker
+            return args[0].owner.record(self, args, kwargs)
+        return bind(self, args, kwargs)
 
-    def push(self, tangents: Sequence[Any], y: Any, args: Sequence[Any], kwargs: dict) -> Any:
-        # Everything in the output's shape and dtype first, so that nothing is summed or rounded on the way.
-        wide = [_widen(x, y) for x in args]
-        marks = [[i == j for j in range(len(args))] for i in range(len(args))]
-        return _total(
-            self.pull(_widen(t, y), y, wide, kwargs, marks[i])[i] for i, t in enumerate(tangents) if t is not None
-        )
+    def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: Settings, wanted: Sequence[Any]) -> Sequence[Any]:
+        if len(args) == 1 and callable(self.partials[0]):  # the common case, quicker
+            return (fit(g * self.partials[0](y, args[0]), args[0]),)
+        gradients: list[Any] = []
+        for d, x, node in zip(self.partials, args, wanted):
+            if node and d is not None:
+                gradients.append(fit(g * d(y, *args) if callable(d) else _scaled(g, d), x))
+            else:
+                gradients.append(None)
+        return gradients
+
+    def push(self, tangents: Sequence[Any], y: Any, args: Sequence[Any], kwargs: Settings) -> Any:
+        pairs = zip(self.partials, tangents)
+        parts = [t * d(y, *args) if callable(d) else _scaled(t, d) for d, t in pairs if d is not None and t is not None]
+        return _total(parts)
+
+
+def _scaled(g: Array, factor: float) -> Array:
+    return g if factor == 1 else -g if factor == -1 else g * factor
 
 
 class Explicit(Rule):
     """Derivatives by argument: ``vjps[i](g, y, *args, **kwargs)`` and ``jvps[i](t, y, *args, **kwargs)``, None for zero.
 
     One function instead of a list serves every argument and gets its number first. Without vjps they are found by
-    transposing the jvps: a jvp is linear in t, so it is recorded at t = 0 and walked back.
+    transposing the jvps: a jvp is linear in t, so it is recorded at t = 0 and gets a backward pass.
     """
 
-    def __init__(self, fun: Function, name: str, vjps: Any, jvps: Any, reads: bool = True) -> None:
+    def __init__(self, fun: Function, name: str, vjps: Rules, jvps: Rules, reads: bool = True) -> None:
         super().__init__(fun, name)
         self.vjps, self.jvps, self.reads = vjps, jvps, reads
 
-    def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: dict, wanted: Sequence[Any]) -> Sequence[Any]:
+    def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: Settings, wanted: Sequence[Any]) -> Sequence[Any]:
         if self.vjps is None:
             return self._transposed(g, y, args, kwargs, wanted)
         gradients: list[Any] = []
-        for i, (x, number) in enumerate(zip(args, wanted)):
-            vjp = self._for(self.vjps, i, "vjp") if number else None
+        for i, (x, node) in enumerate(zip(args, wanted)):
+            vjp = self._for(self.vjps, i, "vjp") if node else None
             gradients.append(None if vjp is None else fit(vjp(g, y, *args, **kwargs), x))
         return gradients
 
-    def push(self, tangents: Sequence[Any], y: Any, args: Sequence[Any], kwargs: dict) -> Any:
+    def push(self, tangents: Sequence[Any], y: Any, args: Sequence[Any], kwargs: Settings) -> Any:
         if self.jvps is None:
             raise NotImplementedError(
                 f"{self.name} has a vjp rule but no jvp rule, so forward mode cannot pass it. Give explicit() its jvps "
@@ -138,7 +129,7 @@ class Explicit(Rule):
             return [_total(part for part in column if part is not None) for column in zip(*parts)]
         return _total(parts)
 
-    def _for(self, rules: Any, i: int, what: str) -> Function | None:
+    def _for(self, rules: Rules, i: int, what: str) -> Function | None:
         if callable(rules):
             return lambda *args, **kwargs: rules(i, *args, **kwargs)
         if i >= len(rules):
@@ -148,47 +139,42 @@ class Explicit(Rule):
             )
         return rules[i]
 
-    def _transposed(self, g: Any, y: Any, args: Sequence[Any], kwargs: dict, wanted: Sequence[Any]) -> Sequence[Any]:
-        run = Reverse(watching=False)
-        tangents = [run.variable(zeros_like(x)) if number else None for x, number in zip(args, wanted)]
+    def _transposed(
+        self, g: Any, y: Any, args: Sequence[Any], kwargs: Settings, wanted: Sequence[Any]
+    ) -> Sequence[Any]:
+        trace = ReverseTrace(watching=False)
+        tangents = [trace.variable(zeros_like(x)) if node else None for x, node in zip(args, wanted)]
         outputs = self.push(tangents, y, args, kwargs)
-        run.close()
+        trace.close()
         pairs = zip(outputs, g) if isinstance(y, tuple) else [(outputs, g)]
         values = y if isinstance(y, tuple) else (y,)
         start: dict[int, Any] = {}
         for (output, part), value in zip(pairs, values):
-            if type(output) is Traced and output.run is run and part is not None:
+            if isinstance(output, Variable) and output.owner is trace and part is not None:
                 part = fit(np.broadcast_to(part, value.shape), output)
-                start[output.mark] = start[output.mark] + part if output.mark in start else part
-        gradients = walk_back(run, start, once=True)
-        return [None if t is None else gradients.get(t.mark) for t in tangents]
+                start[output.node] = start[output.node] + part if output.node in start else part
+        gradients = backward_pass(trace, start, once=True)
+        return [None if t is None else gradients.get(t.node) for t in tangents]
 
 
 def elementwise(
     fun: Function,
-    *partials: Function | None,
+    *partials: Function | float | None,
     name: str | None = None,
     call: Function | None = None,
-    of: str = "xy",
+    of: str | Sequence[str] | None = None,
 ) -> Rule:
     """Register an elementwise function by its partial derivatives: ``elementwise(np.sin, lambda y, x: np.cos(x))``.
 
-    partials: one ``d(y, *args)`` per argument in the arguments' shapes, y being the function's value; None for zero.
-    of: "x" or "y" where the one partial derivative reads nothing else, so that the other array need not be kept.
+    partials: one ``d(y, *args)`` per argument in the arguments' shapes, y being the function's value; or a number; None
+    for zero. of: what the partial derivatives read, so that other arrays need not be kept: letters among "y" (the value)
+    and "x" (the argument), or "a" and "b" (of two arguments); one string for all of them, or one for each.
     Returns the rule, which can be called as the function.
     """
     return _register(fun, Elementwise(call or fun, name or _name(fun), partials, of))
 
 
-def homework(fun: Function, backward: Function, *factors: Sequence[int]) -> Rule:
-    """Register an elementwise function by a backward function of ``mytorch.nn.functional``.
-
-    factors: for each argument, the numbers of those that its gradient reads.
-    """
-    return _register(fun, Homework(fun, _name(fun), backward, factors))
-
-
-def linear(fun: Function, *transposes: Any, name: str | None = None, call: Function | None = None) -> Any:
+def linear(fun: Function, *transposes: Function | None, name: str | None = None, call: Function | None = None) -> Any:
     """Register a function that is linear in each of its first arguments: ``linear(np.flip, lambda g, y, x, axis=None: ...)``.
 
     transposes: per argument ``transpose(g, y, *args, **kwargs)``, the gradient of that argument; None where the function
@@ -200,7 +186,7 @@ def linear(fun: Function, *transposes: Any, name: str | None = None, call: Funct
 
 
 def explicit(
-    fun: Function, vjps: Any = None, jvps: Any = None, name: str | None = None, call: Function | None = None
+    fun: Function, vjps: Rules = None, jvps: Rules = None, name: str | None = None, call: Function | None = None
 ) -> Any:
     """Register a function by an explicit pair of derivatives; see ``Explicit``.
 
@@ -226,10 +212,10 @@ def constant(*funs: Function) -> None:
         TABLE[fun] = _without_trace(fun)
 
 
-def zeros_like(x: Any) -> Any:
+def zeros_like(x: Array) -> np.ndarray:
     """Zeros for the tangent or gradient of a value: of its dtype, or float64 for what is no float."""
-    x = plain(x)
-    return np.zeros(np.shape(x), x.dtype if is_float(x) else np.float64)
+    x = np.asarray(plain(x))
+    return np.zeros(x.shape, gradient_dtype(x))
 
 
 def _without_trace(fun: Function) -> Function:
@@ -251,23 +237,16 @@ def _in_place_of(rule: Rule, i: int) -> Function:
     return jvp
 
 
-def _total(parts: Any) -> Any:
+def _total(parts: Iterable[Any]) -> Any:
     total = None
     for part in parts:
         total = part if total is None else total + part
     return total
 
 
-def _widen(x: Any, y: Any) -> Any:
-    if getattr(x, "shape", None) is None:
-        return x
-    x = x if x.dtype == y.dtype else x.astype(y.dtype)
-    return x if x.shape == y.shape else np.broadcast_to(x, y.shape)
-
-
-def _name(fun: Any) -> str:
+def _name(fun: Function) -> str:
     name = getattr(fun, "__name__", type(fun).__name__)
     return f"linalg.{name}" if getattr(fun, "__module__", "") == "numpy.linalg" else name
 
 
-__all__ = ["Rule", "composite", "constant", "elementwise", "explicit", "homework", "linear", "zeros_like"]
+__all__ = ["Rule", "composite", "constant", "elementwise", "explicit", "linear", "zeros_like"]

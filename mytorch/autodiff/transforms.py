@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.autodiff.core import Function, as_leaf, jvp, push, record, run_and_close
+from mytorch.autodiff.aliases import Function, Settings
+from mytorch.autodiff.core import as_leaf, call_and_close, jvp, push, record
+from mytorch.autodiff.errors import no_rule
 from mytorch.autodiff.kinds import Rule, zeros_like
-from mytorch.autodiff.tracer import TABLE, Reverse, Traced, bind, innermost, plain
+from mytorch.autodiff.traced import TABLE, Traced, plain
+from mytorch.autodiff.tracing import ReverseTrace, Step, bind, innermost
 from mytorch.autodiff.tree import flatten
 from mytorch.autograd_engine import Autograd
 
@@ -74,7 +77,7 @@ def value_and_grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, h
 
 
 def elementwise_grad(fun: Function, argnums: Argnums = 0) -> Function:
-    """For a function that works entry by entry: its derivative at every entry, in the argument's shape.
+    """The derivative at every entry of a function that works entry by entry, in the argument's shape.
 
     It is the gradient of the sum of the outputs, so for any other function it is the sum of the Jacobian's rows.
     """
@@ -89,7 +92,7 @@ def elementwise_grad(fun: Function, argnums: Argnums = 0) -> Function:
 
 
 def jacobian(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> Function:
-    """The Jacobian in reverse mode: one walk back per entry of the output, so best where the output is the smaller side.
+    """The Jacobian in reverse mode: one backward pass per entry of the output, so best where the output is the smaller side.
 
     Returns, for each array that fun returns and each that it is differentiated by, an array of shape
     ``output.shape + input.shape`` in the input's dtype (trees of outputs hold trees of inputs). Raises TypeError for
@@ -118,7 +121,7 @@ def jacobian(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> 
 
 
 def jacobian_forward(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> Function:
-    """The Jacobian in forward mode: one run of the function per entry of the input. Returns what jacobian returns.
+    """The Jacobian in forward mode: one call of the function per entry of the input. Returns what jacobian returns.
 
     Raises TypeError for complex inputs unless holomorphic=True.
     """
@@ -172,7 +175,7 @@ def hvp(fun: Function, argnums: int = 0) -> Function:
 
 
 def checkpoint(fun: Function) -> Function:
-    """The same function, but its intermediate results are not kept: the walk back runs it once more.
+    """The same function, but its intermediate results are not kept: the backward pass calls it once more.
 
     Inside a chain of n calls, memory falls from all operations to those of one call, plus one value per call. Arguments
     are trees; what is traced has to be an argument: a traced value from an enclosing scope raises ValueError. The function
@@ -182,10 +185,10 @@ def checkpoint(fun: Function) -> Function:
     @_named(fun, "checkpoint")
     def recomputed(*args: Any, **kwargs: Any) -> Any:
         leaves, build = flatten((args, kwargs))
-        run = innermost(leaves)
-        if run is None:
+        trace = innermost(leaves)
+        if trace is None:
             return fun(*args, **kwargs)
-        traced = list({id(leaf): leaf for leaf in leaves if type(leaf) is Traced}.values())  # each variable once
+        traced = list({id(leaf): leaf for leaf in leaves if isinstance(leaf, Traced)}.values())  # each variable once
         places = [[i for i, leaf in enumerate(leaves) if leaf is variable] for variable in traced]
         built: list[Any] = []
 
@@ -199,8 +202,8 @@ def checkpoint(fun: Function) -> Function:
             built[:] = [rebuild]
             return tuple(parts)
 
-        leaves_without_trace = [None if type(leaf) is Traced else leaf for leaf in leaves]
-        rule = _Recomputed(call, f"checkpoint({getattr(fun, '__name__', 'function')})", run.level)
+        leaves_without_trace = [None if isinstance(leaf, Traced) else leaf for leaf in leaves]
+        rule = _Recomputed(call, f"checkpoint({getattr(fun, '__name__', 'function')})", trace.level)
         outputs = bind(rule, traced, {})
         return built[0](iter(outputs))
 
@@ -222,17 +225,17 @@ class _Recomputed(Rule):
         if outer is not None and outer.level >= self.level:
             raise ValueError(
                 f"{self.name} reads a traced value from an enclosing scope, whose gradient would be lost when the function "
-                "is run again. Pass that value as an argument."
+                "is called again. Pass that value as an argument."
             )
         return tuple(v if hasattr(v, "dtype") else np.asarray(v) for v in outputs)
 
-    def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: dict, wanted: Sequence[Any]) -> Sequence[Any]:
+    def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: Settings, wanted: Sequence[Any]) -> Sequence[Any]:
         return self.pull_onto(g, args, [None] * len(args))
 
     def pull_onto(self, g: Any, args: Sequence[Any], so_far: Sequence[Any]) -> Sequence[Any]:
         return record(self.again, args)[1](g, so_far, once=True)
 
-    def push(self, tangents: Sequence[Any], y: Any, args: Sequence[Any], kwargs: dict) -> Any:
+    def push(self, tangents: Sequence[Any], y: Any, args: Sequence[Any], kwargs: Settings) -> Any:
         return push(self.again, args, tangents)[1]
 
 
@@ -240,44 +243,44 @@ def trace(fun: Function) -> Function:
     """``trace(fun)(*args)``: an Autograd engine that holds the operations of fun on args, in the order they were done.
 
     Every argument that is a float or complex array, or a tree of them, is a variable. print(engine) shows the table;
-    ``engine.backward(engine.operation_list[-1].output)`` walks it back as in the homework, and
+    ``engine.backward(engine.operation_list[-1].output)`` is the homework's backward pass, and
     ``engine.gradient_buffer.get_param(x)`` reads the gradient of an argument array. Numbers become arrays of shape ().
     """
 
     @_named(fun, "trace")
     def traced(*args: Any, **kwargs: Any) -> Autograd:
         leaves, build = flatten(args)
-        run = Reverse(whole=True)
+        trace = ReverseTrace(whole=True)
         known: dict[int, Any] = {}
         arguments = []
         for leaf in leaves:
             kind = np.asarray(plain(leaf)).dtype.kind
             value = np.asarray(plain(leaf)) if kind in "fc" else leaf
-            arguments.append(run.variable(value) if kind in "fc" else leaf)
+            arguments.append(trace.variable(value) if kind in "fc" else leaf)
             if kind in "fc":
-                known[run.count] = value
-        run_and_close(run, lambda: fun(*build(iter(arguments)), **kwargs))
+                known[trace.count] = value
+        call_and_close(trace, lambda: fun(*build(iter(arguments)), **kwargs))
         engine = Autograd()
-        for step in run.operation_list:
+        for step in trace.operation_list:
             # The engine knows an array by where it lies, so a result that shares its argument's memory is copied.
-            several = isinstance(step.output, tuple)
-            outputs = [np.array(part) for part in (step.output if several else (step.output,))]
-            inputs = [known[number] if number else value for value, number in zip(step.inputs, step.reads)]
+            multiple = isinstance(step.output, tuple)
+            outputs = [np.array(part) for part in (step.output if multiple else (step.output,))]
+            inputs = [known[node] if node else value for value, node in zip(step.inputs, step.parents)]
             inputs = [np.asarray(x) if isinstance(x, np.generic) else x for x in inputs]
-            known.update(zip(step.makes if several else (step.makes,), outputs))
-            output = tuple(outputs) if several else outputs[0]
+            known.update(zip(step.node if multiple else (step.node,), outputs))
+            output = tuple(outputs) if multiple else outputs[0]
             engine.add_operation(inputs, output, [None] * len(inputs), _backward_of(step, output))
         return engine
 
     return traced
 
 
-def _backward_of(step: Any, output: Any) -> Function:
+def _backward_of(step: Step, output: Any) -> Function:
     """A step's rule in the homework's form, ``f(grad_output, *inputs)``."""
 
     def backward(grad_output: Any, *inputs: Any) -> Any:
-        gradients = step.rule.pull(grad_output, output, inputs, step.kwargs, step.reads)
-        return tuple(g if number else None for g, number in zip(gradients, step.reads))
+        gradients = step.rule.pull(grad_output, output, inputs, step.kwargs, step.parents)
+        return tuple(g if node else None for g, node in zip(gradients, step.parents))
 
     backward.__name__ = f"{step.rule.name}_backward"
     return backward
@@ -295,8 +298,6 @@ def primitive(fun: Function) -> Function:
             return fun(*args, **kwargs)
         rule = TABLE.get(call)
         if rule is None:
-            from mytorch.autodiff.errors import no_rule
-
             raise no_rule(call)
         return rule(*args, **kwargs)
 
@@ -312,8 +313,8 @@ def _named(fun: Function, what: str) -> Callable[[Function], Function]:
     return name
 
 
-def _split_arguments(fun: Function, argnums: Argnums, args: tuple, kwargs: dict) -> tuple[Function, list, Function]:
-    """fun as a function of the leaves at argnums, those leaves, and what builds the result's structure from leaves."""
+def _split_arguments(fun: Function, argnums: Argnums, args: tuple, kwargs: Settings) -> tuple[Function, list, Function]:
+    """fun as a function of the leaves at argnums, those leaves, and a function that builds the result from its leaves."""
     single = isinstance(argnums, (int, np.integer))
     numbers: Any = [argnums] if single else list(argnums)  # type: ignore[arg-type]
     for number in numbers:

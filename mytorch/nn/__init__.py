@@ -5,9 +5,8 @@ from mytorch.nn.modules.dropout import Dropout
 from mytorch.nn.modules.embedding import Embedding
 from mytorch.nn.modules.linear import Linear
 from mytorch.nn.modules.loss import MSELoss, SoftmaxCrossEntropy
-from mytorch.nn.modules.module import Module, Parameter
+from mytorch.nn.modules.module import Module, Parameter, Sequential
 from mytorch.nn.modules.normalization import BatchNorm1d, LayerNorm
-from mytorch.nn.modules.sequential import Sequential
 
 __all__ = [
     "BatchNorm1d",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff import check_grads, jvp, vjp
-from mytorch.autodiff.tracer import TABLE, plain
+from mytorch.autodiff.traced import TABLE, plain
 
 
 def floats(result: Any) -> tuple:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mytorch.autodiff import grad, jvp, primitives, vjp
-from mytorch.autodiff.tracer import TABLE
+from mytorch.autodiff.traced import TABLE
 from tests.autodiff.cases import CASES
 from tests.autodiff.helper import differentiable, floats, numpys, random_like, watched_calls
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -12,11 +13,18 @@ from mytorch.autodiff import vjp
 from tests.autodiff.cases import CASES
 from tests.autodiff.helper import check, check_empty, differentiable, empty_variants, floats, watched_calls
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional vectors:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),  # NumPy's of means of nothing, which are wanted here
+]
+
 # Cases of functions that NumPy 1.26 does not have.
 RECENT = {
     "matrix_transpose", "permute_dims", "unstack", "vecdot", "vecdot complex", "matvec", "vecmat", "vecmat complex",
     "cumulative_sum", "svdvals", "vector_norm", "vector_norm 3", "matrix_norm", "cholesky upper",
 }  # fmt: skip
+# Cases that NumPy refuses from 2.5 on: a cross product of vectors in the plane.
+BYGONE = {"cross planes", "cross mixed"}
 
 
 def case(name: str) -> tuple[Any, tuple]:
@@ -26,6 +34,12 @@ def case(name: str) -> tuple[Any, tuple]:
         f(np, *args)
     except (AttributeError, TypeError):
         assert name in RECENT or name.startswith("linalg ")
+        pytest.skip(f"this NumPy ({np.__version__}) has no {name}")
+    except ValueError as error:
+        if name not in BYGONE:
+            raise
+        with pytest.raises(ValueError, match=re.escape(str(error)[:20])):  # traced arrays are refused as well
+            vjp(lambda *x: f(np, *x), *args)
         pytest.skip(f"this NumPy ({np.__version__}) has no {name}")
     return lambda *x: floats(f(np, *x)), args
 
@@ -52,8 +66,7 @@ def test_primitive_of_nothing(name: str) -> None:
     for variant in variants:
         with suppress(np.linalg.LinAlgError):  # a @ a.T of an empty a is zero: all eigenvalues are equal
             check_empty(f, variant)
-    if not variants:
-        pytest.skip(f"NumPy refuses: {refusals[0]}")
+    assert variants or refusals  # where NumPy refuses, there is nothing to compare
 
 
 def test_every_function_is_tried_empty(capsys: pytest.CaptureFixture) -> None:

@@ -28,7 +28,7 @@ from mytorch.autodiff import (
     vjp,
 )  # fmt: skip
 from mytorch.autodiff.rules.statistics import STEEPNESS
-from mytorch.autodiff.tracer import TABLE
+from mytorch.autodiff.traced import TABLE
 
 X = np.array([0.5, -1.2, 2.0])
 A = np.array([[2.0, 1.0, 0.5], [0.3, 1.5, -1.0], [0.1, 0.2, 3.0]])

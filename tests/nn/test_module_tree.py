@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from mytorch import Autograd, nn
 from mytorch.nn import BatchNorm1d, Dropout, Embedding, Linear, Module, ReLU, Sequential
 from mytorch.optim import SGD, Adam
 
@@ -164,3 +165,10 @@ def test_a_module_alone_has_a_state(make, engine):
 def test_a_module_without_forward_says_so(engine):
     with pytest.raises(NotImplementedError, match="Module defines no forward"):
         Module(engine)(np.ones(1))
+
+
+def test_one_engine_for_all_layers(engine):
+    with pytest.raises(ValueError, match="another engine"):
+        nn.Sequential(nn.Linear(3, 2, engine), nn.ReLU(Autograd()))
+    with pytest.raises(TypeError, match="ReLU"):
+        nn.Sequential(nn.Linear(3, 2, engine), nn.ReLU)

@@ -10,33 +10,31 @@ linear algebra functions" (2010) for QR.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from mytorch.autodiff.kinds import Explicit, composite, explicit
-from mytorch.autodiff.tracer import plain
+from mytorch.autodiff.traced import plain
 
 la = np.linalg
 
 
-def turned(a: Any) -> Any:
+def turned(a):
     return np.swapaxes(a, -1, -2)
 
 
-def adjoint(a: Any) -> Any:
+def adjoint(a):
     return np.conj(turned(a)) if plain(a).dtype.kind == "c" else turned(a)
 
 
-def diagonals(a: Any) -> Any:
+def diagonals(a):
     return np.diagonal(a, axis1=-2, axis2=-1)
 
 
-def _symmetric(a: Any) -> Any:
+def _symmetric(a):
     return (a + adjoint(a)) / 2
 
 
-def eye(a: Any) -> Any:
+def eye(a):
     return np.eye(plain(a).shape[-1], dtype=plain(a).dtype)
 
 
@@ -47,11 +45,11 @@ class _Decomposition(Explicit):
     gradient that arrives there is refused.
     """
 
-    def __init__(self, fun: Any, name: str, jvp: Any, added: Any) -> None:
+    def __init__(self, fun, name: str, jvp, added) -> None:
         super().__init__(fun, name, None, [jvp])
         self.added = added
 
-    def pull(self, g: Any, y: Any, args: Any, kwargs: Any, wanted: Any) -> Any:
+    def pull(self, g, y, args, kwargs, wanted):
         if any(part is not None and np.any(plain(part) != 0) for part in self.added(g, args[0])):
             raise NotImplementedError(
                 f"The result depends on columns that {self.name} adds to a matrix of shape {args[0].shape[-2:]} to make a "
@@ -61,14 +59,14 @@ class _Decomposition(Explicit):
         return super().pull(g, y, args, kwargs, wanted)
 
 
-def _with_unknown(part: Any, whole: Any, axis: int) -> Any:
+def _with_unknown(part, whole, axis: int):
     """The tangent of some columns (axis -1) or rows (-2), and NaN for the others."""
     shape = list(part.shape)
     shape[axis] = plain(whole).shape[axis] - shape[axis]
     return np.concatenate([part, np.full(shape, np.nan, part.dtype)], axis=axis) if shape[axis] else part
 
 
-def _cholesky_jvp(t: Any, y: Any, a: Any, upper: bool = False) -> Any:
+def _cholesky_jvp(t, y, a, upper: bool = False):
     """dL = L Phi(L^-1 dA L^-H), where Phi keeps the lower triangle and half of the diagonal."""
     inner = adjoint(la.solve(y, adjoint(la.solve(y, _symmetric(t)))))
     return y @ (np.tril(inner) - inner * (eye(y) / 2))
@@ -78,7 +76,7 @@ _cholesky = explicit(la.cholesky, jvps=[_cholesky_jvp])
 composite(la.cholesky, lambda a, *, upper=False: adjoint(_cholesky(adjoint(a))) if upper else _cholesky(a))
 
 
-def _qr_jvp(t: Any, y: Any, a: Any, mode: str = "reduced") -> Any:
+def _qr_jvp(t, y, a, mode: str = "reduced"):
     """With dA R^-1 split by Q: the skew part turns Q, the upper triangle changes R."""
     k = plain(a).shape[-1]
     q, r = y[0][..., :k], y[1][..., :k, :]
@@ -103,7 +101,7 @@ _qr = _Decomposition(
 QR = type(la.qr(np.ones((1, 1)))) if hasattr(la.qr(np.ones((1, 1))), "_fields") else None
 
 
-def qr(a: Any, mode: str = "reduced") -> Any:
+def qr(a, mode: str = "reduced"):
     """np.linalg.qr; of a wide matrix the square part is decomposed and the rest follows from Q."""
     rows, columns = np.shape(a)[-2:]
     if mode not in ("reduced", "r", "complete"):
@@ -119,7 +117,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 composite(la.qr, qr)
 
 
-def _gaps(values: Any, what: str) -> Any:
+def _gaps(values, what: str):
     """1 / (values[j] - values[i]) and 0 on the diagonal; refuses values that coincide."""
     difference = values[..., np.newaxis, :] - values[..., :, np.newaxis]
     own = np.eye(values.shape[-1], dtype=bool)
@@ -133,18 +131,18 @@ def _gaps(values: Any, what: str) -> Any:
     return np.where(own, 0, 1 / np.where(own, 1, difference))
 
 
-def _eigh_jvp(t: Any, y: Any, a: Any) -> Any:
+def _eigh_jvp(t, y, a):
     w, v = y
     inner = adjoint(v) @ _symmetric(t) @ v
     return np.real(diagonals(inner)), v @ (_gaps(w, "eigenvalues") * inner)
 
 
-def _eigvalsh_jvp(t: Any, y: Any, a: Any) -> Any:
+def _eigvalsh_jvp(t, y, a):
     _, v = la.eigh(a)
     return np.real(diagonals(adjoint(v) @ _symmetric(t) @ v))
 
 
-def _lower(a: Any, uplo: str) -> Any:
+def _lower(a, uplo: str):
     return adjoint(a) if uplo.upper() == "U" else a
 
 
@@ -154,7 +152,7 @@ composite(la.eigh, lambda a, UPLO="L": _eigh(_lower(a, UPLO)))
 composite(la.eigvalsh, lambda a, UPLO="L": _eigvalsh(_lower(a, UPLO)))
 
 
-def _eig_jvp(t: Any, y: Any, a: Any) -> Any:
+def _eig_jvp(t, y, a):
     """V^-1 dA V: its diagonal moves the eigenvalues, the rest turns the vectors. LAPACK's vectors have length 1 and their
     largest entry real, which fixes the multiple of itself that each one gets."""
     w, v = y
@@ -167,7 +165,7 @@ def _eig_jvp(t: Any, y: Any, a: Any) -> Any:
     return diagonals(inner), dv
 
 
-def _eigvals_jvp(t: Any, y: Any, a: Any) -> Any:
+def _eigvals_jvp(t, y, a):
     _, v = la.eig(a)
     return diagonals(la.solve(v, t @ v))
 
@@ -176,8 +174,8 @@ explicit(la.eig, jvps=[_eig_jvp])
 explicit(la.eigvals, jvps=[_eigvals_jvp])
 
 
-def _svd_jvp(t: Any, y: Any, a: Any, full_matrices: bool = False) -> Any:
-    """Townsend's formulas, with what lies outside of the columns of U and V added for matrices that are not square."""
+def _svd_jvp(t, y, a, full_matrices: bool = False):
+    """Townsend's formulas. Of a matrix that is not square, the part outside of the columns of U and V is added."""
     s = y[1]
     u, vh = y[0][..., : s.shape[-1]], y[2][..., : s.shape[-1], :]
     v = adjoint(vh)
@@ -196,12 +194,12 @@ def _svd_jvp(t: Any, y: Any, a: Any, full_matrices: bool = False) -> Any:
     return _with_unknown(du, y[0], -1), np.real(diagonals(inner)), _with_unknown(adjoint(dv), y[2], -2)
 
 
-def _svdvals_jvp(t: Any, y: Any, a: Any) -> Any:
+def _svdvals_jvp(t, y, a):
     u, _, vh = la.svd(a, full_matrices=False)
     return np.real(diagonals(adjoint(u) @ t @ adjoint(vh)))
 
 
-def _svd_added(y: Any, a: Any) -> Any:
+def _svd_added(y, a):
     k = min(a.shape[-2:])
     return [None if y[0] is None else y[0][..., k:], None if y[2] is None else y[2][..., k:, :]]
 
@@ -213,8 +211,8 @@ svdvals = explicit(lambda a: la.svd(a, compute_uv=False), jvps=[_svdvals_jvp], n
 SVD = type(la.svd(np.ones((1, 1)))) if hasattr(la.svd(np.ones((1, 1))), "_fields") else None
 
 
-def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
-    """np.linalg.svd; what full_matrices adds to u and vh may be looked at, but not differentiated."""
+def svd(a, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False):
+    """np.linalg.svd. The columns that full_matrices adds to u and vh may be read, but not differentiated."""
     if not compute_uv:
         return svdvals(a)
     parts = _svd(a, full_matrices=full_matrices)

@@ -1,4 +1,4 @@
-"""Elementwise functions: arithmetic, powers, exponentials, trigonometry, roundings, choices; and what has no derivative.
+"""Elementwise functions: arithmetic, powers, exponentials, trigonometry, roundings, choices; and functions of zero derivative.
 
 A line states dy/dx given y and x; the rules are NumPy code that is itself recorded. Formulas: Abramowitz and Stegun,
 "Handbook of Mathematical Functions" (1964), chapter 4.
@@ -8,28 +8,25 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
 
 import numpy as np
 
-from mytorch.autodiff.kinds import composite, constant, elementwise, explicit, homework
-from mytorch.autodiff.tracer import Traced, plain
-from mytorch.nn import functional as f
+from mytorch.autodiff.kinds import composite, constant, elementwise, explicit
+from mytorch.autodiff.traced import Traced, plain
 
 LOG2, LOG10 = math.log(2), math.log(10)
 DEGREE = math.pi / 180
 
-# Arithmetic, by the homework's own backward functions
-homework(np.add, f.add_backward)
-homework(np.subtract, f.sub_backward)
-homework(np.multiply, f.mul_backward, (1,), (0,))
-homework(np.true_divide, f.div_backward, (1,), (0, 1))
-homework(np.negative, f.neg_backward)
-homework(np.positive, f.identity_backward)
-homework(np.log, f.log_backward, (0,))
+# Arithmetic
+elementwise(np.add, 1, 1)
+elementwise(np.subtract, 1, -1)
+elementwise(np.multiply, lambda y, a, b: b, lambda y, a, b: a, of=("b", "a"))
+elementwise(np.true_divide, lambda y, a, b: 1 / b, lambda y, a, b: -y / b, of=("b", "yb"))
+elementwise(np.negative, -1)
+elementwise(np.positive, 1)
 
 
-def _power_by_base(y: Any, a: Any, b: Any) -> Any:
+def _power_by_base(y, a, b):
     """b a**(b-1), and 0 where b is 0 even at a = 0. A power with a plain exponent stays one: NumPy is quick at a**2."""
     if isinstance(b, (int, float)):
         return b * a ** (b - 1) if b != 0 else 0 * a
@@ -46,10 +43,11 @@ elementwise(np.square, lambda y, x: 2 * x, of="x")
 elementwise(np.reciprocal, lambda y, x: -y * y, of="y")
 elementwise(np.cbrt, lambda y, x: 1 / (3 * y * y), of="y")
 
-# Exponentials, logarithms. The value at hand is the derivative, so the homework's exp_backward has nothing to recompute.
+# Exponentials, logarithms
 elementwise(np.exp, lambda y, x: y, of="y")
 elementwise(np.exp2, lambda y, x: LOG2 * y, of="y")
 elementwise(np.expm1, lambda y, x: y + 1, of="y")
+elementwise(np.log, lambda y, x: 1 / x, of="x")
 elementwise(np.log2, lambda y, x: 1 / (LOG2 * x), of="x")
 elementwise(np.log10, lambda y, x: 1 / (LOG10 * x), of="x")
 elementwise(np.log1p, lambda y, x: 1 / (1 + x), of="x")
@@ -72,13 +70,13 @@ elementwise(np.arctanh, lambda y, x: 1 / (1 - x * x), of="x")
 elementwise(np.arctan2, lambda y, a, b: b / (a * a + b * b), lambda y, a, b: -a / (a * a + b * b))
 elementwise(np.hypot, lambda y, a, b: a / y, lambda y, a, b: b / y)
 for to_radians in (np.deg2rad, np.radians):
-    elementwise(to_radians, lambda y, x: DEGREE)
+    elementwise(to_radians, DEGREE)
 for to_degrees in (np.rad2deg, np.degrees):
-    elementwise(to_degrees, lambda y, x: 1 / DEGREE)
+    elementwise(to_degrees, 1 / DEGREE)
 composite(np.unwrap, lambda p, *args, **kwargs: p + (np.unwrap(plain(p), *args, **kwargs) - plain(p)))
 
 
-def _sinc(x: Any) -> Any:
+def _sinc(x):
     """sin(pi x) / (pi x); near 0 by its series, so that no order of derivative divides by 0 (terms up to x**12)."""
     near = abs(plain(x)) < 0.1
     u = np.square(math.pi * np.where(near, x, 0))
@@ -93,7 +91,7 @@ composite(np.sinc, _sinc)
 # df/dx - i df/dy, and a cotangent passes a linear function by its transpose, not its adjoint.
 
 
-def _direction(y: Any, x: Any) -> Any:
+def _direction(y, x):
     """conj(x) / |x|, with 0 at 0; for real x its sign."""
     return np.conj(x) / np.where(y == 0, 1, y) if x.dtype.kind == "c" else np.sign(x)
 
@@ -119,18 +117,18 @@ composite(np.divmod, lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)))
 composite(np.modf, lambda x: (x - np.trunc(x), np.trunc(x)))
 composite(np.frexp, lambda x: (np.ldexp(x, -np.frexp(plain(x))[1]), np.frexp(plain(x))[1]))
 elementwise(np.ldexp, lambda y, x, n: np.ldexp(np.ones((), y.dtype), plain(n)), None)
-elementwise(np.nextafter, lambda y, a, b: 1, None)
+elementwise(np.nextafter, 1, None)
 
 
 # Choices. At a tie both sides get half, as in JAX.
-def _share(a: Any, b: Any, y: Any) -> Any:
+def _share(a, b, y):
     """1 where a > b, 1/2 where they are equal, in y's dtype; also 1 where only b is NaN, which fmax and fmin pass over."""
     a, b = plain(a), plain(b)
     wins = (a > b) | (np.isnan(b) & ~np.isnan(a))
     return np.add(wins, wins | (a == b), dtype=y.dtype) / 2
 
 
-def _larger(a: Any, b: Any, y: Any) -> Any:
+def _larger(a, b, y):
     a, b = plain(a), plain(b)
     return np.add(a > b, a >= b, dtype=y.dtype) / 2
 
@@ -141,11 +139,11 @@ elementwise(np.fmax, lambda y, a, b: _share(a, b, y), lambda y, a, b: _share(b, 
 elementwise(np.fmin, lambda y, a, b: _share(-plain(a), -plain(b), y), lambda y, a, b: _share(-plain(b), -plain(a), y))
 
 
-def _where_vjp(i: int, g: Any, y: Any, condition: Any, *args: Any) -> Any:
+def _where_vjp(i: int, g, y, condition, *args):
     return None if i == 0 else np.where(condition, g, 0) if i == 1 else np.where(condition, 0, g)
 
 
-def _where_jvp(i: int, t: Any, y: Any, condition: Any, *args: Any) -> Any:
+def _where_jvp(i: int, t, y, condition, *args):
     return None if i == 0 else np.where(condition, t, 0) if i == 1 else np.where(condition, 0, t)
 
 
@@ -154,9 +152,7 @@ where.reads = True
 composite(np.where, lambda condition, *args: where(plain(condition), *args) if args else np.where(plain(condition)))
 
 
-def _clip(
-    a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None, **_: Any
-) -> Any:
+def _clip(a, a_min=None, a_max=None, out=None, *, min=None, max=None, **_):
     low, high = a_min if a_min is not None else min, a_max if a_max is not None else max
     a = a if low is None else np.maximum(a, low)
     return a if high is None else np.minimum(a, high)
@@ -165,7 +161,7 @@ def _clip(
 composite(np.clip, _clip)
 
 
-def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+def _select(condlist, choicelist, default=0):
     result = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist)):
         result = np.where(condition, choice, result)
@@ -176,21 +172,21 @@ composite(np.select, _select)
 composite(np.piecewise, lambda x, condlist, funclist: _piecewise(x, condlist, funclist))
 
 
-def _piecewise(x: Any, condlist: Any, funclist: Any) -> Any:
+def _piecewise(x, condlist, funclist):
     values = [choice(x) if callable(choice) else choice for choice in funclist]
     return _select(condlist, values[: len(condlist)], values[len(condlist)] if len(values) > len(condlist) else 0)
 
 
-def _at_least_double(x: Any) -> Any:
-    x = x if type(x) is Traced else np.asarray(x)
+def _at_least_double(x):
+    x = x if isinstance(x, Traced) else np.asarray(x)
     return x if x.dtype.kind == "c" else x.astype(np.float64)
 
 
-def _angle(z: Any) -> Any:
+def _angle(z):
     return np.arctan2(np.imag(z), np.real(z))
 
 
-def _below(a: Any, y: Any) -> Any:
+def _below(a, y):
     """a - y for a <= y, with 0 where both are the same infinity."""
     return np.where(a == y, 0, a - np.where(a == y, 0, y))
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from mytorch.autodiff.kinds import composite, linear
 from mytorch.autodiff.rules.shapes import scatter
-from mytorch.autodiff.tracer import plain
+from mytorch.autodiff.traced import plain
 
 
-def _transform_vjp(transform: Any) -> Any:
-    """The same transform of g, cut or padded to the length that went in: what NumPy cut off had no influence."""
+def _transform_vjp(transform):
+    """The same transform of g, cut or padded to the length of x: entries that NumPy cut off had no influence."""
 
-    def vjp(g: Any, y: Any, x: Any, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
+    def vjp(g, y, x, n=None, axis: int = -1, norm=None):
         return _fit_length(transform(g, axis=axis, norm=norm), x.shape[axis], axis)
 
     return vjp
 
 
-def _fit_length(x: Any, n: int, axis: int) -> Any:
+def _fit_length(x, n: int, axis: int):
     have, before = x.shape[axis], (slice(None),) * (axis % x.ndim)
     if have > n:
         return x[before + (slice(0, n),)]
@@ -32,12 +30,12 @@ linear(np.fft.fft, _transform_vjp(np.fft.fft), name="fft")
 linear(np.fft.ifft, _transform_vjp(np.fft.ifft), name="ifft")
 
 
-def _rfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Any:
+def _rfft(a, n=None, axis: int = -1, norm=None, out=None):
     n = np.shape(a)[axis] if n is None else n
     return np.fft.fft(a, n, axis, norm)[(slice(None),) * (axis % np.ndim(a)) + (slice(0, n // 2 + 1),)]
 
 
-def _irfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Any:
+def _irfft(a, n=None, axis: int = -1, norm=None, out=None):
     """The other half of the spectrum is the conjugate of the first; of entries 0 and n/2 only the real part counts."""
     axis %= np.ndim(a)
     n = 2 * (np.shape(a)[axis] - 1) if n is None else n
@@ -53,10 +51,10 @@ def _irfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = N
     return np.moveaxis(np.real(np.fft.ifft(whole, norm=norm)), -1, axis)
 
 
-def _over_axes(one: Any, last: Any = None) -> Any:
+def _over_axes(one, last=None):
     """A transform over several axes: one after the other, real transforms (``last``) over the last axis first."""
 
-    def transform(a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None) -> Any:
+    def transform(a, s=None, axes=None, norm=None, out=None):
         axes = list(range(np.ndim(a)) if s is None else range(-len(s), 0)) if axes is None else list(axes)
         lengths = [None] * len(axes) if s is None else list(s)
         steps = list(zip(axes, lengths))
@@ -89,6 +87,6 @@ composite(np.fft.fftshift, lambda x, axes=None: _shift(x, axes, 1))
 composite(np.fft.ifftshift, lambda x, axes=None: _shift(x, axes, -1))
 
 
-def _shift(x: Any, axes: Any, sign: int) -> Any:
+def _shift(x, axes, sign: int):
     axes = tuple(range(np.ndim(x))) if axes is None else (axes,) if isinstance(axes, int) else tuple(axes)
     return np.roll(x, [sign * (np.shape(x)[axis] // 2) for axis in axes], axes)

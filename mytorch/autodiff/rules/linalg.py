@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import operator
 from functools import reduce
-from typing import Any
 
 import numpy as np
 
+from mytorch.autodiff.aliases import Function, Settings
 from mytorch.autodiff.kinds import Explicit, composite, constant, explicit
 from mytorch.autodiff.rules.decompositions import adjoint, diagonals, eye, svdvals, turned
-from mytorch.autodiff.rules.reductions import in_dtype, others
-from mytorch.autodiff.tracer import Traced, plain
+from mytorch.autodiff.rules.reductions import in_dtype, others, squares
+from mytorch.autodiff.traced import Traced, plain
 from mytorch.nn.rules import fit
 
 la = np.linalg
@@ -29,7 +29,7 @@ explicit(la.inv, [lambda g, y, a: -(turned(y) @ g @ turned(y))], [lambda t, y, a
 class _Solve(Explicit):
     """A X = B: A dX = dB - dA X. Back: A^T W = G gives dL/dB = W and dL/dA = -W X^T. One solve each way, never an inverse."""
 
-    def pull(self, g: Any, y: Any, args: Any, kwargs: Any, wanted: Any) -> Any:
+    def pull(self, g, y, args, kwargs, wanted):
         a, b = args
         w = la.solve(turned(a), g)
         return (fit(-(w @ turned(y)), a) if wanted[0] else None), (fit(w, b) if wanted[1] else None)
@@ -40,7 +40,7 @@ solve_columns = _Solve(
 )
 
 
-def solve(a: Any, b: Any) -> Any:
+def solve(a, b):
     """np.linalg.solve: b is one column if it is 1-d, otherwise a stack of matrices (1.x: also a stack of columns)."""
     is_column = np.ndim(b) == 1 or (np.lib.NumpyVersion(np.__version__) < "2.0.0" and np.ndim(b) == np.ndim(a) - 1)
     return solve_columns(a, b[..., np.newaxis])[..., 0] if is_column else solve_columns(a, b)
@@ -51,7 +51,7 @@ composite(la.solve, solve)
 
 # d det A = tr(adj(A) dA). The adjugate is det(A) A^-1, and exists for singular matrices too: with A = U S V^H it is
 # det(U V^H) V diag(products of all the other singular values) U^H.
-def _ill_conditioned(a: Any) -> bool:
+def _ill_conditioned(a) -> bool:
     try:
         size = np.abs(a).sum(axis=-1).max(axis=-1) * np.abs(la.inv(a)).sum(axis=-1).max(axis=-1)
     except (la.LinAlgError, ValueError):
@@ -59,8 +59,8 @@ def _ill_conditioned(a: Any) -> bool:
     return not bool(np.all(size * np.finfo(a.dtype).eps < 1e-8))
 
 
-def _adjugate_of(a: Any) -> Any:
-    if type(a) is Traced:
+def _adjugate_of(a):
+    if isinstance(a, Traced):
         return adjugate(a)
     if not _ill_conditioned(a):
         return la.det(a)[..., np.newaxis, np.newaxis] * la.inv(a)
@@ -72,7 +72,7 @@ def _adjugate_of(a: Any) -> Any:
     )
 
 
-def _adjugate_jvp(t: Any, y: Any, a: Any) -> Any:
+def _adjugate_jvp(t, y, a):
     """tr(adj(A) T) A^-1 - adj(A) T A^-1; where A is singular the same by the products of all but two singular values."""
     known = plain(a)
     if not _ill_conditioned(known):
@@ -99,7 +99,7 @@ explicit(
 )
 
 
-def _slogdet_jvp(t: Any, y: Any, a: Any) -> Any:
+def _slogdet_jvp(t, y, a):
     """d log det = tr(A^-1 dA); the sign of a complex determinant turns by its imaginary part."""
     change = np.trace(la.solve(a, t), axis1=-2, axis2=-1)
     return (y[0] * np.imag(change) * 1j, np.real(change)) if plain(a).dtype.kind == "c" else (None, change)
@@ -109,7 +109,7 @@ explicit(la.slogdet, jvps=[_slogdet_jvp])
 
 
 # Least squares. With P = pinv(A): dP = -P dA P + P P^H dA^H (1 - A P) + (1 - P A) dA^H P^H P, for constant rank.
-def _pinv_jvp(t: Any, y: Any, a: Any, *_: Any, **__: Any) -> Any:
+def _pinv_jvp(t, y, a, *_, **__):
     yh, th = adjoint(y), adjoint(t)
     return -(y @ t @ y) + y @ yh @ (th - th @ a @ y) + (th - y @ (a @ th)) @ yh @ y
 
@@ -117,7 +117,7 @@ def _pinv_jvp(t: Any, y: Any, a: Any, *_: Any, **__: Any) -> Any:
 explicit(la.pinv, jvps=[_pinv_jvp])
 
 
-def _lstsq_a(t: Any, x: Any, a: Any, b: Any, rcond: Any) -> Any:
+def _lstsq_a(t, x, a, b, rcond):
     p = la.pinv(a)
     th, residual = adjoint(t), b - a @ x
     return (
@@ -134,7 +134,7 @@ _lstsq = explicit(
 )
 
 
-def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+def lstsq(a, b, rcond=None):
     """np.linalg.lstsq: the solution, the residuals and the singular values are differentiated, the rank is a number."""
     rcond = None if rcond == "warn" else rcond
     _, residuals, rank, _ = la.lstsq(plain(a), plain(b), rcond=rcond)
@@ -148,7 +148,7 @@ composite(la.lstsq, lstsq)
 
 
 # Norms, powers, chains
-def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+def _norm(x, ord=None, axis=None, keepdims: bool = False):
     if not np.size(plain(x)):  # a constant, or nothing at all
         return la.norm(plain(x), ord, axis, keepdims)
     if axis is None:
@@ -156,9 +156,9 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
         axes = tuple(range(np.ndim(x)))
     else:
         axes = (axis,) if isinstance(axis, int) else tuple(axis)
-    settings: dict[str, Any] = {"axis": axes, "keepdims": keepdims}
+    settings: Settings = {"axis": axes, "keepdims": keepdims}
     if ord is None or (ord in ("fro", "f") and len(axes) == 2) or (ord == 2 and len(axes) == 1):
-        return np.sqrt(np.sum(_squares(x), **settings))
+        return np.sqrt(np.sum(squares(x), **settings))
     if len(axes) == 1:
         return _vector_norm(x, ord, settings)
     if ord in (2, -2, "nuc"):
@@ -176,12 +176,12 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
     )
 
 
-def _squeeze_extreme(x: Any, summed: int, over: int, extreme: Any) -> Any:
+def _squeeze_extreme(x, summed: int, over: int, extreme):
     summed, over = summed % np.ndim(x), over % np.ndim(x)
     return extreme(np.sum(np.abs(x), axis=summed), axis=over - (over > summed))
 
 
-def _vector_norm(x: Any, ord: Any, settings: Any) -> Any:
+def _vector_norm(x, ord, settings):
     if isinstance(ord, str):
         raise ValueError(f"Invalid norm order {ord!r} for vectors.")
     if ord == 0:
@@ -190,10 +190,6 @@ def _vector_norm(x: Any, ord: Any, settings: Any) -> Any:
     if np.isinf(ord):
         return np.max(size, **settings) if ord > 0 else np.min(size, **settings)
     return np.sum(size, **settings) if ord == 1 else in_dtype(np.sum(size**ord, **settings) ** (1 / ord), size.dtype)
-
-
-def _squares(x: Any) -> Any:
-    return np.square(np.real(x)) + np.square(np.imag(x)) if plain(x).dtype.kind == "c" else np.square(x)
 
 
 composite(la.norm, _norm)
@@ -210,7 +206,7 @@ if hasattr(la, "vector_norm"):
     composite(la.matrix_norm, lambda x, /, *, keepdims=False, ord="fro": _norm(x, ord, (-2, -1), keepdims))
 
 
-def _matrix_power(a: Any, n: int) -> Any:
+def _matrix_power(a, n: int):
     n = operator.index(n)
     base, power, result = (la.inv(a) if n < 0 else a), abs(n), None
     while power:
@@ -221,7 +217,7 @@ def _matrix_power(a: Any, n: int) -> Any:
     return np.broadcast_to(eye(a), np.shape(a)) + 0 * a if result is None else result
 
 
-def _multi_dot(arrays: Any, out: Any = None) -> Any:
+def _multi_dot(arrays, out=None):
     """Multiplied in the order that costs least, found as in Cormen et al., "Introduction to Algorithms", section 15.2."""
     arrays = list(arrays)
     n = len(arrays)
@@ -241,7 +237,7 @@ def _multi_dot(arrays: Any, out: Any = None) -> Any:
             )
             best[i, j] = min(costs)
 
-    def product(i: int, j: int) -> Any:
+    def product(i: int, j: int):
         return arrays[i] if i == j else np.matmul(product(i, best[i, j][1]), product(best[i, j][1] + 1, j))
 
     return product(0, n - 1)
@@ -258,7 +254,7 @@ composite(
     ),
 )
 # NumPy 2 has some functions a second time under linalg, over the last two axes.
-_TWINS: dict[str, Any] = {
+_TWINS: dict[str, Function] = {
     "matmul": np.matmul,
     "outer": np.outer,
     "tensordot": np.tensordot,

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from mytorch.autodiff.aliases import Function
 from mytorch.autodiff.kinds import composite
 from mytorch.autodiff.rules.reductions import in_dtype
-from mytorch.autodiff.tracer import Traced, plain
+from mytorch.autodiff.traced import Traced, plain
 
-STATISTICS: dict[str, Any] = {"mean": np.mean, "median": np.median, "maximum": np.max, "minimum": np.min}
+STATISTICS: dict[str, Function] = {"mean": np.mean, "median": np.median, "maximum": np.max, "minimum": np.min}
 COPIES = ("reflect", "symmetric", "wrap")
 
 
-def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
+def pad(array, pad_width, mode="constant", **kwargs):
     """np.pad in all of its modes but 'empty' and functions. constant_values and end_values may be traced beside the array."""
     shape = np.shape(array)
     if isinstance(pad_width, dict):  # by axis, which may be counted from the end
-        by_axis: dict[int, Any] = {axis % len(shape): width for axis, width in pad_width.items()}
+        np.pad(np.ones((1,) * len(shape)), pad_width)  # raises what NumPy raises: older ones take no dict
+        by_axis = {axis % len(shape): width for axis, width in pad_width.items()}
         pad_width = [np.broadcast_to(by_axis.get(i, 0), 2) for i in range(len(shape))]
     if callable(mode) or mode == "empty":
         raise NotImplementedError(
@@ -37,14 +37,12 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> An
     return array
 
 
-def _flanks(
-    x: Any, axis: int, widths: Any, mode: str, constant_values: Any = 0, end_values: Any = 0, stat_length: Any = None
-) -> Any:
-    """What comes before and after the entries of an axis."""
+def _flanks(x, axis: int, widths, mode: str, constant_values=0, end_values=0, stat_length=None):
+    """The entries added before and after an axis."""
     n, ndim = x.shape[axis], x.ndim
     for side, width in enumerate(widths):
         shape = (*x.shape[:axis], width, *x.shape[axis + 1 :])
-        here: Any = (slice(None),) * axis
+        here = (slice(None),) * axis
         if mode == "constant":
             value = _pairs(constant_values, ndim)[axis, side]
         elif mode == "linear_ramp":
@@ -60,17 +58,17 @@ def _flanks(
         yield in_dtype(np.broadcast_to(value, shape), x.dtype)
 
 
-def _matrix(x: Any, axis: int, matrix: Any) -> Any:
-    """Each line along the axis times a matrix: what a padding does that mirrors about its ends."""
+def _matrix(x, axis: int, matrix):
+    """Each line along the axis times a matrix: a padding that mirrors about its ends is linear."""
     return np.moveaxis(np.tensordot(matrix.astype(x.dtype), x, (1, axis)), 0, axis)
 
 
-def _pairs(value: Any, ndim: int) -> Any:
+def _pairs(value, ndim: int):
     """A setting for the two sides of every axis."""
     return np.broadcast_to(_joined(value), (ndim, 2))
 
 
-def _joined(value: Any) -> Any:
+def _joined(value):
     if isinstance(value, (tuple, list)):
         return np.stack(np.broadcast_arrays(*[_joined(part) for part in value]))
     return value if isinstance(value, Traced) else np.asarray(value)

@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import math
 import operator
+from functools import partial
 from itertools import count
 from typing import Any
 
 import numpy as np
 
+from mytorch.autodiff.errors import refuse_out
 from mytorch.autodiff.kinds import Explicit, composite, linear
-from mytorch.autodiff.tracer import TABLE, Traced, plain
-from mytorch.nn import functional as f
+from mytorch.autodiff.rules.shapes import scatter
+from mytorch.autodiff.traced import Traced, plain
 
 
-class _Matmul(Explicit):
-    """Both gradients by the homework's backward function, in one call."""
+def _matmul_vjp(i, g, y, a, b):
+    """g @ b.T and a.T @ g. A 1-d factor counts as a row on the left and as a column on the right."""
+    rows = a[np.newaxis, :] if a.ndim == 1 else a
+    columns = b[:, np.newaxis] if b.ndim == 1 else b
+    g = g[..., np.newaxis] if b.ndim == 1 else g
+    g = g[..., np.newaxis, :] if a.ndim == 1 else g
+    if i == 0:
+        return g @ np.swapaxes(columns, -1, -2)
+    if columns.ndim == 2 and rows.ndim > 2:
+        # One matrix for the whole batch: one large product instead of a product per matrix and a sum.
+        samples = math.prod(rows.shape[:-1])  # not -1, which an empty last axis leaves undecided
+        rows, g = np.reshape(rows, (samples, rows.shape[-1])), np.reshape(g, (samples, g.shape[-1]))
+    product = np.swapaxes(rows, -1, -2) @ g
+    return product[..., 0] if b.ndim == 1 else product
 
-    def pull(self, g: Any, y: Any, args: Any, kwargs: dict, wanted: Any) -> Any:
-        a, b = args
-        return f.matmul_backward(g, a, b, needs=wanted)
+
+matmul = linear(np.matmul, *[partial(_matmul_vjp, i) for i in (0, 1)], call=operator.matmul)
 
 
-TABLE[np.matmul] = matmul = _Matmul(operator.matmul, "matmul", (None, None), None)
-matmul.jvps = [lambda t, y, a, b: t @ b, lambda t, y, a, b: a @ t]
-
-
-def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+def _tensordot(a, b, axes=2):
     """The summed axes last in a and first in b, then one matrix product."""
     na, nb = np.ndim(a), np.ndim(b)
     if isinstance(axes, (int, np.integer)):
@@ -45,24 +54,21 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     return np.reshape(rows @ columns, shape_a + shape_b)
 
 
-def _dot(a: Any, b: Any, out: Any = None) -> Any:
-    if out is not None:
-        from mytorch.autodiff.errors import WRITES, in_place
-
-        raise in_place("out=", WRITES["out="])
+def _dot(a, b, out=None):
+    refuse_out(out)
     na, nb = np.ndim(plain(a)), np.ndim(plain(b))
     if na == 0 or nb == 0:
         return np.multiply(a, b)
     return matmul(a, b) if nb <= 2 else _tensordot(a, b, (na - 1, nb - 2))
 
 
-def _inner(a: Any, b: Any) -> Any:
+def _inner(a, b):
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return np.multiply(a, b)
     return _tensordot(a, b, (np.ndim(a) - 1, np.ndim(b) - 1))
 
 
-def _kron(a: Any, b: Any) -> Any:
+def _kron(a, b):
     """Each entry of a times the whole of b: an outer product whose axes are interleaved."""
     ndim = max(np.ndim(a), np.ndim(b))
     shape_a, shape_b = [(1,) * (ndim - np.ndim(x)) + np.shape(x) for x in (a, b)]
@@ -71,9 +77,10 @@ def _kron(a: Any, b: Any) -> Any:
     return np.reshape(a * b, [n * m for n, m in zip(shape_a, shape_b)])
 
 
-def _cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None) -> Any:
+def _cross(a, b, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis=None):
     axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis,) * 3
     a, b = np.moveaxis(a, axisa, 0), np.moveaxis(b, axisb, 0)
+    np.cross(np.ones(len(a)), np.ones(len(b)))  # raises what NumPy raises
     plane = a[0] * b[1] - a[1] * b[0]
     if len(a) == 2 and len(b) == 2:
         return plane
@@ -101,12 +108,12 @@ if hasattr(np, "matvec"):
 
 # einsum. Axes are numbered, the dots spelled out, and the gradient of an operand is the einsum that puts the output in its
 # place. An index that it has twice asks for a diagonal: an identity matrix joins the product.
-def _einsum(*arrays: Any, axes: tuple[tuple[int, ...], ...], optimize: Any = False) -> Any:
+def _einsum(*arrays, axes: tuple[tuple[int, ...], ...], optimize=False):
     operands = [part for array, letters in zip(arrays, axes) for part in (array, list(letters))]
     return np.einsum(*operands, list(axes[-1]), optimize=optimize)
 
 
-def _einsum_vjp(i: int, g: Any, y: Any, *arrays: Any, axes: tuple[tuple[int, ...], ...], optimize: Any = False) -> Any:
+def _einsum_vjp(i: int, g, y, *arrays, axes: tuple[tuple[int, ...], ...], optimize=False):
     fresh = count(max((n for letters in axes for n in letters), default=0) + 1)
     others = [(array, letters) for j, (array, letters) in enumerate(zip(arrays, axes)) if j != i]
     others.append((g, axes[-1]))
@@ -128,14 +135,14 @@ def _einsum_vjp(i: int, g: Any, y: Any, *arrays: Any, axes: tuple[tuple[int, ...
     return einsum(*[a for a, _ in others], axes=(*[letters for _, letters in others], tuple(result)), optimize=optimize)
 
 
-def _einsum_jvp(i: int, t: Any, y: Any, *arrays: Any, **kwargs: Any) -> Any:
+def _einsum_jvp(i: int, t, y, *arrays, **kwargs):
     return einsum(*arrays[:i], t, *arrays[i + 1 :], **kwargs)
 
 
 einsum = Explicit(_einsum, "einsum", _einsum_vjp, _einsum_jvp)
 
 
-def _einsum_of(*operands: Any, optimize: Any = False, out: Any = None, **kwargs: Any) -> Any:
+def _einsum_of(*operands, optimize=False, out=None, **kwargs):
     """np.einsum in both its spellings: "ij,jk->ik" and operands with lists of axes."""
     if isinstance(operands[0], str):
         arrays = operands[1:]
@@ -174,16 +181,16 @@ composite(np.einsum, _einsum_of)
 
 
 # Convolution: with the full result in hand, each factor's gradient is a convolution with the other one reversed.
-def _full_convolution_vjp(i: int, g: Any, y: Any, a: Any, v: Any) -> Any:
+def _full_convolution_vjp(i: int, g, y, a, v):
     other, length = (v, np.size(plain(a))) if i == 0 else (a, np.size(plain(v)))
     begin = np.size(plain(other)) - 1
     return _convolve_full(g, np.flip(other))[begin : begin + length]
 
 
-_convolve_full = linear(np.convolve, *[lambda g, y, a, v, i=i: _full_convolution_vjp(i, g, y, a, v) for i in (0, 1)])
+_convolve_full = linear(np.convolve, *[partial(_full_convolution_vjp, i) for i in (0, 1)])
 
 
-def _convolve(a: Any, v: Any, mode: str = "full") -> Any:
+def _convolve(a, v, mode: str = "full"):
     n, m = np.size(plain(a)), np.size(plain(v))
     full = _convolve_full(a, v)
     if mode == "full":
@@ -197,7 +204,7 @@ composite(np.convolve, _convolve)
 composite(np.correlate, lambda a, v, mode="valid": _correlate(a, v, mode))
 
 
-def _correlate(a: Any, v: Any, mode: str) -> Any:
+def _correlate(a, v, mode: str):
     """a convolved with v reversed; NumPy swaps the two if v is longer, which matters for mode="same"."""
     if np.size(plain(v)) > np.size(plain(a)) and mode != "full":
         return np.flip(np.conj(_correlate(v, a, mode)))
@@ -205,7 +212,7 @@ def _correlate(a: Any, v: Any, mode: str) -> Any:
 
 
 # Interpolation, grids, counting
-def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
+def _interp(x, xp, fp, left=None, right=None, period=None):
     xp, fp = (part if isinstance(part, Traced) else np.asarray(part) for part in (xp, fp))
     if period is not None:
         x, xp = np.remainder(x, period), np.remainder(xp, period)
@@ -221,9 +228,7 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
     return np.where(low, fp[0] if left is None else left, np.where(high, fp[-1] if right is None else right, inside))
 
 
-def _linspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
-) -> Any:
+def _linspace(start, stop, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype=None, axis: int = 0):
     dtype = np.linspace(plain(start), plain(stop), 0, dtype=dtype).dtype
     start, stop = np.broadcast_arrays(start, stop)
     share = np.linspace(0, 1, num, endpoint=endpoint).astype(dtype).reshape((-1,) + (1,) * np.ndim(start))
@@ -231,16 +236,12 @@ def _linspace(
     return (line, (stop - start) / max(num - bool(endpoint), 1)) if retstep else line
 
 
-def _logspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
-) -> Any:
+def _logspace(start, stop, num: int = 50, endpoint: bool = True, base=10.0, dtype=None, axis: int = 0):
     dtype = np.logspace(plain(start), plain(stop), 0, base=plain(base), dtype=dtype).dtype
     return (base ** _linspace(start, stop, num, endpoint, axis=axis)).astype(dtype)
 
 
-def _bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
-    from mytorch.autodiff.rules.shapes import scatter
-
+def _bincount(x, /, weights=None, minlength: int = 0):
     x = np.asarray(plain(x))
     if weights is None or not x.size:  # of nothing NumPy counts in integers, whatever the weights
         return np.bincount(x, None, minlength)
@@ -258,12 +259,12 @@ composite(np.vander, lambda x, N=None, increasing=False: _vander(x, N, increasin
 composite(np.polyval, lambda p, x: _polyval(p, x))
 
 
-def _vander(x: Any, N: Any, increasing: bool) -> Any:
+def _vander(x, N, increasing: bool):
     powers = np.arange(np.size(plain(x)) if N is None else N)
     return x[:, np.newaxis] ** (powers if increasing else powers[::-1])
 
 
-def _polyval(p: Any, x: Any) -> Any:
+def _polyval(p, x):
     p, x = (part if isinstance(part, Traced) else np.asarray(part) for part in (p, x))
     y = 0 * x
     for coefficient in p:  # Horner's scheme

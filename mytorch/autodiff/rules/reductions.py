@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
+from mytorch.autodiff.aliases import Settings
+from mytorch.autodiff.errors import refuse_out
 from mytorch.autodiff.kinds import composite, explicit, linear
-from mytorch.autodiff.tracer import plain
-from mytorch.nn import functional as f
+from mytorch.autodiff.traced import plain
 
 
 # Sums and means
-def _sum_vjp(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
-    """The homework's sum_backward as a view: along a chain, the array of equal entries need not be made."""
+def _sum_vjp(g, y, x, axis=None, keepdims: bool = False, **_):
+    """g again for every entry that was summed: a view, so that along a chain no array of equal entries is made."""
     return np.broadcast_to(g if axis is None or keepdims else np.expand_dims(g, axis), x.shape)
 
 
@@ -25,51 +25,51 @@ _sum = linear(
 )
 _mean = linear(
     np.mean,
-    lambda g, y, x, axis=None, keepdims=False, **_: f.mean_backward(g, x, axis, keepdims),
+    lambda g, y, x, **settings: _sum_vjp(in_dtype(g / np.float64(x.size / max(y.size, 1)), g.dtype), y, x, **settings),
     call=lambda x, axis=None, keepdims=False, dtype=None: x.mean(axis=axis, keepdims=keepdims, dtype=dtype),
 )
 
 
-def no_value(value: Any) -> bool:
+def no_value(value) -> bool:
     return value is None or value is np._NoValue
 
 
-def settings_of(axis: Any, keepdims: Any, dtype: Any = None, out: Any = None) -> dict[str, Any]:
+def settings_of(axis, keepdims, dtype=None, out=None) -> Settings:
     """axis, keepdims and, if it was given, dtype, as the rules take them."""
-    if out is not None:
-        from mytorch.autodiff.errors import WRITES, in_place
-
-        raise in_place("out=", WRITES["out="])
+    refuse_out(out)
     axis = tuple(axis) if isinstance(axis, list) else axis
     settings = {"axis": axis, "keepdims": False if no_value(keepdims) else bool(keepdims)}
     return settings if dtype is None else {**settings, "dtype": dtype}
 
 
-def masked(x: Any, where: Any, neutral: Any) -> Any:
+def masked(x, where, neutral):
     return x if no_value(where) or where is True else np.where(where, x, neutral)
 
 
-def in_dtype(x: Any, dtype: Any) -> Any:
+def in_dtype(x, dtype):
     """x in a dtype. NumPy 1.x makes a double of a scalar in single precision and a Python number; the rules do not."""
     return x if x.dtype == dtype else x.astype(dtype)
 
 
-def _reduction(fun: Any, rule: Any, neutral: float, join: Any) -> None:
-    """Register np.sum or np.prod: what where= leaves out becomes neutral, and initial= joins at the end."""
+def squares(x):
+    """|x|**2, without the root that the absolute value of a complex number takes."""
+    return np.square(np.real(x)) + np.square(np.imag(x)) if plain(x).dtype.kind == "c" else np.square(x)
+
+
+def _reduction(fun, rule, neutral: float, join) -> None:
+    """Register np.sum or np.prod: entries outside of where= become neutral, and initial= joins at the end."""
 
     def reduction(
-        a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None,
-        where: Any = None,
-    ) -> Any:  # fmt: skip
+        a, axis=None, dtype=None, out=None, keepdims=False, initial=None,
+        where=None,
+    ):  # fmt: skip
         result = rule(masked(a, where, neutral), **settings_of(axis, keepdims, dtype, out))
         return result if no_value(initial) else in_dtype(join(result, initial), result.dtype)
 
     composite(fun, reduction)
 
 
-def mean(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = None
-) -> Any:
+def mean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=None):
     """np.mean."""
     settings = settings_of(axis, keepdims, dtype, out)
     if no_value(where):
@@ -83,7 +83,7 @@ composite(np.mean, mean)
 
 
 # Products. A product along an axis is computed from its factors alone, nowhere by a division, so zeros are no exception.
-def _scan(x: Any, axis: int) -> Any:
+def _scan(x, axis: int):
     """All products of the first entries, by doubling: after step k each entry holds a product of 2**k (Hillis, Steele 1986)."""
     y, shift = np.moveaxis(x, axis, 0), 1
     while shift < y.shape[0]:
@@ -92,7 +92,7 @@ def _scan(x: Any, axis: int) -> Any:
     return np.moveaxis(y, 0, axis)
 
 
-def others(x: Any) -> Any:
+def others(x):
     """Along the last axis, the product of all the other entries: of those before times those after."""
     if x.shape[-1] == 0:
         return x
@@ -110,12 +110,12 @@ _prod = explicit(
 )
 
 
-def _product(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+def _product(x, axis=None, keepdims: bool = False, dtype=None):
     product = _prod(axes_last(x if dtype is None else x.astype(dtype), axis))
     return keep(product, x, axis, keepdims)
 
 
-def axes_last(a: Any, axis: Any) -> Any:
+def axes_last(a, axis):
     """The axes of a reduction as one axis, the last."""
     if axis is None:
         return np.ravel(a)
@@ -129,7 +129,7 @@ def axes_last(a: Any, axis: Any) -> Any:
     )
 
 
-def keep(result: Any, a: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
+def keep(result, a, axis=None, keepdims: bool = False, **_):
     if not keepdims:
         return result
     axes = (
@@ -138,8 +138,8 @@ def keep(result: Any, a: Any, axis: Any = None, keepdims: bool = False, **_: Any
     return np.reshape(result, [1 if i in axes else n for i, n in enumerate(np.shape(a))])
 
 
-def _cumulative(fun: Any, step: Any) -> Any:
-    def cumulative(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+def _cumulative(fun, step):
+    def cumulative(a, axis=None, dtype=None, out=None):
         settings_of(axis, False, dtype, out)
         a = a if dtype is None else a.astype(dtype)
         return step(np.ravel(a), 0) if axis is None else step(a, axis)
@@ -154,26 +154,24 @@ _reduction(np.prod, _product, 1, np.multiply)
 
 
 # Extremes. Entries that tie for the maximum share its gradient equally, as in JAX.
-def _weights(y: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+def _weights(y, x, axis, keepdims: bool):
     x, y = plain(x), plain(y)
     chosen = x == (y if keepdims or axis is None else np.expand_dims(y, axis))
     return chosen / np.maximum(chosen.sum(axis=axis, keepdims=True), 1).astype(x.dtype)
 
 
-def _extreme_vjp(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def _extreme_vjp(g, y, x, axis=None, keepdims: bool = False):
     return (g if keepdims or axis is None else np.expand_dims(g, axis)) * _weights(y, x, axis, keepdims)
 
 
-def _extreme_jvp(t: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def _extreme_jvp(t, y, x, axis=None, keepdims: bool = False):
     return np.sum(t * _weights(y, x, axis, keepdims), axis=axis, keepdims=keepdims)
 
 
-def _extreme(fun: Any, neutral: float, pair: Any) -> Any:
+def _extreme(fun, neutral: float, pair):
     rule = explicit(fun, [_extreme_vjp], [_extreme_jvp])
 
-    def extreme(
-        a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = None, where: Any = None
-    ) -> Any:
+    def extreme(a, axis=None, out=None, keepdims=False, initial=None, where=None):
         settings = settings_of(axis, keepdims, out=out)
         if not np.size(plain(a)) and not no_value(initial):  # the largest of nothing but initial
             return in_dtype(np.broadcast_to(initial, fun(plain(a), initial=0, **settings).shape), a.dtype)
@@ -192,17 +190,15 @@ for old, new in ((np.amax, np.max), (np.amin, np.min)):
         composite(old, lambda *args, new=new, **kwargs: new(*args, **kwargs))
 for name in ("cumulative_sum", "cumulative_prod"):
     if hasattr(np, name):
-        plain_name = {"cumulative_sum": np.cumsum, "cumulative_prod": np.cumprod}[name]
+        older = {"cumulative_sum": np.cumsum, "cumulative_prod": np.cumprod}[name]
         composite(
             getattr(np, name),
-            lambda x, /, *, axis=None, dtype=None, plain_one=plain_name, **_: plain_one(
-                x, 0 if axis is None else axis, dtype
-            ),
+            lambda x, /, *, axis=None, dtype=None, older=older, **_: older(x, 0 if axis is None else axis, dtype),
         )
 
 
 # NaN aside: reductions over the other entries
-def _nan_as(fun: Any, neutral: float) -> Any:
+def _nan_as(fun, neutral: float):
     return lambda a, *args, **kwargs: fun(np.where(np.isnan(plain(a)), neutral, a), *args, **kwargs)
 
 
@@ -215,7 +211,7 @@ composite(np.nancumprod, _nan_as(np.cumprod, 1))
 
 
 # Differences
-def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+def _diff(a, n: int = 1, axis: int = -1, prepend=None, append=None):
     ends = []
     for end in (prepend, append):
         shape = [1 if i == axis % np.ndim(a) else k for i, k in enumerate(np.shape(a))]
@@ -232,12 +228,12 @@ composite(np.diff, _diff)
 composite(np.ediff1d, lambda ary, to_end=None, to_begin=None: _ediff1d(np.diff(np.ravel(ary)), to_end, to_begin))
 
 
-def _ediff1d(difference: Any, to_end: Any, to_begin: Any) -> Any:
+def _ediff1d(difference, to_end, to_begin):
     ends = [[] if end is None else [np.ravel(end).astype(difference.dtype)] for end in (to_begin, to_end)]
     return np.concatenate([*ends[0], difference, *ends[1]])
 
 
-def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+def _trapezoid(y, x=None, dx=1.0, axis: int = -1):
     width = dx if x is None else np.diff(x) if np.ndim(x) == 1 else np.moveaxis(np.diff(x, axis=axis), axis, -1)
     y = np.moveaxis(y, axis, -1)
     return np.sum(width * (y[..., 1:] + y[..., :-1]) / 2, axis=-1)

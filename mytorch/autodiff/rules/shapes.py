@@ -1,61 +1,52 @@
-"""What moves entries around: indexing, reshaping, joining, cutting, repeating, sorting. All of it is linear."""
+"""Rearranging entries: indexing, reshaping, joining, cutting, repeating, sorting. All of it is linear."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from mytorch.autodiff.errors import refuse_out
 from mytorch.autodiff.kinds import Rule, composite, constant, explicit, linear
-from mytorch.autodiff.tracer import Traced, is_float, plain
-from mytorch.nn import functional as f
+from mytorch.autodiff.traced import Traced, is_float, plain
+from mytorch.autodiff.tracing import Outline
+from mytorch.nn.functional import getitem_backward
 
 scatter: Any
 
 
 # Indexing, and its transpose: adding to the entries that were read
-def _read(x: Any, index: Any) -> Any:
-    return x[index]
-
-
-def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
+def _scatter(g, index, shape: tuple[int, ...]):
     """Zeros of a shape, with g added at an index; an entry named twice gets the sum."""
-    if type(g) is Traced:
+    if isinstance(g, Traced):
         return scatter(g, index, shape)
-    total = np.zeros(shape, g.dtype)
-    if _names_each_once(index):
-        total[index] = g
-    else:
-        np.add.at(total, index, g)
-    return total
+    target: Any = Outline(shape, g.dtype)
+    return getitem_backward(g, target, index)
 
 
-def _names_each_once(index: Any) -> bool:
-    parts = index if type(index) is tuple else (index,)
-    return all(part is None or part is ... or isinstance(part, (slice, int, np.integer)) for part in parts)
-
-
-getitem = linear(_read, lambda g, y, x, index: scatter(g, index, x.shape), name="getitem")
+getitem = linear(operator.getitem, lambda g, y, x, index: scatter(g, index, x.shape), name="getitem")
 scatter = linear(_scatter, lambda g, y, x, index, shape: g[index], name="scatter")
 getitem.reads = scatter.reads = True  # not x, but the index arrays
 
 
-def astype(x: Any, dtype: Any, *args: Any, **kwargs: Any) -> Any:
-    """x.astype: what is not a float afterwards has no derivative."""
+def astype(x, dtype, *args, **kwargs):
+    """x.astype. An array of integers or booleans has no derivative."""
     if np.dtype(dtype).kind not in "fc":
         return plain(x).astype(dtype, *args, **kwargs)
     return _astype(x, np.dtype(dtype))
 
 
 _astype = linear(np.ndarray.astype, lambda g, y, x, dtype: g, name="astype", call=lambda x, dtype: x.astype(dtype))
+composite(np.ndarray.astype, astype)
 _astype.jvps = [lambda t, y, x, dtype: t]
-copy = linear(np.copy, lambda g, y, x, *_, **__: g, call=lambda x, *_, **__: x.copy())
+linear(np.copy, lambda g, y, x, *_, **__: g, call=lambda x, *_, **__: x.copy())
 
 
-# Every rearrangement of entries, one way: done to the numbers of the entries, it tells where each one went.
-def _put_back(fun: Callable, g: Any, y: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+# Any rearrangement of entries: applied to the numbers of the entries, it tells where each one went.
+def _put_back(fun: Callable, g, y, x, *args, **kwargs):
     if not x.size:  # np.resize fills up with zeros
         return np.zeros(x.shape, g.dtype)
     numbers = fun(np.arange(x.size).reshape(x.shape), *args, **kwargs)
@@ -70,7 +61,7 @@ def rearrangement(fun: Callable) -> Rule:
 for moving in (np.rollaxis, np.rot90, np.repeat, np.tile, np.resize, np.diagonal, np.delete, np.take_along_axis):
     rearrangement(moving)
 
-# The common ones by what undoes them, without a list of numbers
+# Cases with an explicit inverse, where no numbers are needed
 for reshaping in (np.squeeze, np.expand_dims):
     linear(reshaping, lambda g, y, x, *_, **__: g.reshape(x.shape))
 for raising in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
@@ -78,8 +69,8 @@ for raising in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
     composite(raising, lambda *xs, rule=rule: rule(*xs) if len(xs) == 1 else tuple(map(rule, xs)))
 
 
-def _reshape_vjp(g: Any, y: Any, x: Any, shape: Any, order: Any = "C") -> Any:
-    return f.reshape_backward(g, x) if order == "C" else np.reshape(g, x.shape, order=order)
+def _reshape_vjp(g, y, x, shape, order="C"):
+    return np.reshape(g, x.shape, order=order)
 
 
 _reshape = linear(np.reshape, _reshape_vjp, call=lambda x, shape, order="C": x.reshape(shape, order=order))
@@ -91,28 +82,31 @@ composite(
 )
 
 
-def _ravel_vjp(g: Any, y: Any, x: Any, order: Any = "C") -> Any:
+def _ravel_vjp(g, y, x, order="C"):
     return np.reshape(g, x.shape, order=order)
 
 
 linear(np.ravel, _ravel_vjp)
-linear(np.transpose, lambda g, y, x, axes=None: f.transpose_backward(g, x, axes))
+linear(
+    np.transpose,
+    lambda g, y, x, axes=None: np.transpose(g, None if axes is None else np.argsort([i % x.ndim for i in axes])),
+)
 linear(np.swapaxes, lambda g, y, x, axis1, axis2: np.swapaxes(g, axis1, axis2))
 linear(np.moveaxis, lambda g, y, x, source, destination: np.moveaxis(g, destination, source))
 linear(np.flip, lambda g, y, x, axis=None: np.flip(g, axis))
 linear(np.roll, lambda g, y, x, shift, axis=None: np.roll(g, _negative(shift), axis))
-linear(np.broadcast_to, lambda g, y, x, shape, **_: g)  # what was broadcast is summed for every rule
+linear(np.broadcast_to, lambda g, y, x, shape, **_: g)  # fit sums over the broadcast axes for every rule
 composite(np.flipud, lambda m: np.flip(m, 0))
 composite(np.fliplr, lambda m: np.flip(m, 1))
 if hasattr(np, "matrix_transpose"):
     composite(np.matrix_transpose, lambda x: np.swapaxes(x, -1, -2))
 
 
-def _negative(shift: Any) -> Any:
+def _negative(shift):
     return tuple(-s for s in shift) if isinstance(shift, (tuple, list)) else -shift
 
 
-def _broadcast_arrays(*arrays: Any, subok: bool = False) -> tuple:
+def _broadcast_arrays(*arrays, subok: bool = False):
     shape = np.broadcast_shapes(*(np.shape(array) for array in arrays))
     return tuple(np.broadcast_to(array, shape) for array in arrays)
 
@@ -121,7 +115,7 @@ composite(np.broadcast_arrays, _broadcast_arrays)
 composite(np.meshgrid, lambda *xs, indexing="xy", **_: _meshgrid(xs, indexing))
 
 
-def _meshgrid(xs: tuple, indexing: str) -> tuple:
+def _meshgrid(xs: tuple, indexing: str):
     grids = [np.reshape(x, (1,) * i + (-1,) + (1,) * (len(xs) - 1 - i)) for i, x in enumerate(xs)]
     grids = list(_broadcast_arrays(*grids))
     return tuple(np.swapaxes(grid, 0, 1) for grid in grids) if indexing == "xy" and len(xs) > 1 else tuple(grids)
@@ -139,13 +133,13 @@ composite(
 
 
 # Joining: the arrays of the list become arguments of one operation
-def _concatenate_vjp(i: int, g: Any, y: Any, *arrays: Any, axis: int | None = 0, **_: Any) -> Any:
+def _concatenate_vjp(i: int, g, y, *arrays, axis: int | None = 0, **_):
     lengths = [np.size(plain(a)) if axis is None else np.shape(plain(a))[axis] for a in arrays[: i + 1]]
     piece = slice(sum(lengths[:-1]), sum(lengths))
     return g[piece].reshape(arrays[i].shape) if axis is None else g[(slice(None),) * (axis % g.ndim) + (piece,)]
 
 
-def _concatenate_jvp(i: int, t: Any, y: Any, *arrays: Any, axis: int | None = 0, **_: Any) -> Any:
+def _concatenate_jvp(i: int, t, y, *arrays, axis: int | None = 0, **_):
     parts = [t if j == i else np.zeros(np.shape(array), y.dtype) for j, array in enumerate(arrays)]
     return np.concatenate(parts, axis=axis)
 
@@ -154,37 +148,44 @@ _concatenate = explicit(
     np.concatenate, _concatenate_vjp, _concatenate_jvp, call=lambda *arrays, **kwargs: np.concatenate(arrays, **kwargs)
 )
 _concatenate.reads = False
-composite(np.concatenate, lambda arrays, axis=0, **kwargs: _concatenate(*arrays, axis=axis, **_without_out(kwargs)))
 
 
-def _stack(arrays: Any, axis: int = 0, **kwargs: Any) -> Any:
+def _concatenate_all(arrays, /, axis=0, out=None, **settings):
+    refuse_out(out)
+    return _concatenate(*arrays, axis=axis, **settings)
+
+
+composite(np.concatenate, _concatenate_all)
+
+
+def _stack(arrays, axis: int = 0, **kwargs):
     arrays = list(arrays)
     if len({np.shape(array) for array in arrays}) > 1:
         raise ValueError("all input arrays must have the same shape")
     return np.concatenate([np.expand_dims(array, axis) for array in arrays], axis=axis, **kwargs)
 
 
-def _column_stack(arrays: Any) -> Any:
+def _column_stack(arrays):
     return np.concatenate([np.reshape(a, (-1, 1)) if np.ndim(a) < 2 else a for a in arrays], axis=1)
 
 
-def _hstack(arrays: Any, **kwargs: Any) -> Any:
+def _hstack(arrays, **kwargs):
     arrays = [np.atleast_1d(array) for array in arrays]
     return np.concatenate(arrays, axis=0 if arrays and np.ndim(arrays[0]) == 1 else 1, **kwargs)
 
 
-def _block(arrays: Any) -> Any:
+def _block(arrays):
     """Nested lists joined from the inside out along the last axes, as NumPy documents it."""
 
-    def depth(part: Any) -> int:
+    def depth(part) -> int:
         return 1 + max(map(depth, part)) if isinstance(part, list) else 0
 
-    def leaves(part: Any) -> Any:
+    def leaves(part):
         return (leaf for inner in part for leaf in leaves(inner)) if isinstance(part, list) else (part,)
 
     ndim = max([depth(arrays), *(np.ndim(leaf) for leaf in leaves(arrays))])
 
-    def join(part: Any, axis: int) -> Any:
+    def join(part, axis: int):
         if not isinstance(part, list):
             return np.reshape(part, (1,) * (ndim - np.ndim(part)) + np.shape(part))
         return np.concatenate([join(inner, axis + 1) for inner in part], axis=axis)
@@ -206,16 +207,8 @@ composite(
 )
 
 
-def _without_out(kwargs: dict[str, Any]) -> dict[str, Any]:
-    if kwargs.pop("out", None) is not None:
-        from mytorch.autodiff.errors import WRITES, in_place
-
-        raise in_place("out=", WRITES["out="])
-    return kwargs
-
-
 # Cutting
-def _array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list:
+def _array_split(ary, indices_or_sections, axis: int = 0):
     size = np.shape(ary)[axis]
     places = np.array_split(np.arange(size), indices_or_sections)
     before = (slice(None),) * (axis % np.ndim(ary))
@@ -227,7 +220,7 @@ def _array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list:
     return pieces
 
 
-def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list:
+def _split(ary, indices_or_sections, axis: int = 0):
     np.split(np.arange(np.shape(ary)[axis]), indices_or_sections)  # raises what NumPy raises
     return _array_split(ary, indices_or_sections, axis)
 
@@ -242,7 +235,7 @@ if hasattr(np, "unstack"):
 
 
 # Taking, sorting
-def _take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: Any = "raise") -> Any:
+def _take(a, indices, axis=None, out=None, mode="raise"):
     a = np.ravel(a) if axis is None else a
     axis = 0 if axis is None else axis % np.ndim(a)
     indices = np.asarray(plain(indices))
@@ -253,12 +246,12 @@ def _take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: Any = "
     return a[(slice(None),) * axis + (indices,)]
 
 
-def _sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, **_: Any) -> Any:
+def _sort(a, axis=-1, kind=None, order=None, **_):
     a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
     return np.take_along_axis(a, np.argsort(plain(a), axis=axis, kind=kind or "stable"), axis)
 
 
-def _partition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None) -> Any:
+def _partition(a, kth, axis=-1, kind: str = "introselect", order=None):
     a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
     return np.take_along_axis(a, np.argpartition(plain(a), kth, axis=axis), axis)
 
@@ -275,13 +268,13 @@ composite(np.extract, lambda condition, arr: np.ravel(arr)[np.flatnonzero(plain(
 composite(np.full_like, lambda a, fill_value, dtype=None, **_: _full_like(a, fill_value, dtype))
 
 
-def _choice(a: Any, choices: Any, mode: Any) -> tuple:
+def _choice(a, choices, mode):
     shape = np.broadcast_shapes(np.shape(a), *(np.shape(choice) for choice in choices))
     a = np.broadcast_to(a if mode == "raise" else np.choose(a, np.arange(len(choices)), mode=mode), shape)
     return (a, *np.indices(shape))
 
 
-def _full_like(a: Any, fill_value: Any, dtype: Any) -> Any:
+def _full_like(a, fill_value, dtype):
     full = np.broadcast_to(fill_value, np.shape(a))
     return (
         full.astype(plain(a).dtype if dtype is None else dtype)
@@ -290,7 +283,7 @@ def _full_like(a: Any, fill_value: Any, dtype: Any) -> Any:
     )
 
 
-def _unique(ar: Any, *args: Any, **kwargs: Any) -> Any:
+def _unique(ar, *args, **kwargs):
     """The sorted distinct entries, each differentiated through its first occurrence."""
     if args or any(value for key, value in kwargs.items() if key != "equal_nan"):
         raise NotImplementedError(

@@ -3,56 +3,49 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from mytorch.autodiff.kinds import composite
-from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, masked, no_value, settings_of
-from mytorch.autodiff.tracer import plain
-
-
-def _squares(x: Any) -> Any:
-    return np.square(np.real(x)) + np.square(np.imag(x)) if plain(x).dtype.kind == "c" else np.square(x)
+from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, masked, no_value, settings_of, squares
+from mytorch.autodiff.traced import plain
 
 
 def var(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = False, *,
-    where: Any = None, mean: Any = None, correction: Any = None,
-) -> Any:  # fmt: skip
+    a, axis=None, dtype=None, out=None, ddof: float = 0, keepdims=False, *,
+    where=None, mean=None, correction=None,
+):  # fmt: skip
     """np.var: the sum of |x - mean|**2 over n - ddof."""
     settings = settings_of(axis, keepdims, dtype, out)
     chosen = True if no_value(where) else where
     about = np.mean(a, axis=settings["axis"], keepdims=True, where=chosen) if no_value(mean) else mean
-    total = np.sum(_squares(masked(a - about, where, 0)), **settings)
+    total = np.sum(squares(masked(a - about, where, 0)), **settings)
     count = np.broadcast_to(chosen, np.shape(a)).sum(axis=settings["axis"], keepdims=settings["keepdims"])
     return in_dtype(total / np.maximum(count - (ddof if no_value(correction) else correction), 0), total.dtype)
 
 
-def nanmean(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = None
-) -> Any:
-    """np.nanmean: the sum of what is a number over how many there are."""
+def nanmean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=None):
+    """np.nanmean: the sum of the entries that are numbers over their count."""
     a, settings = masked(a, where, np.nan), settings_of(axis, keepdims, dtype, out)
     total = np.nansum(a, **settings)
     return in_dtype(total / np.sum(~np.isnan(plain(a)), settings["axis"], keepdims=settings["keepdims"]), total.dtype)
 
 
 def nanvar(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: Any = False, *,
-    where: Any = None, mean: Any = None, correction: Any = None,
-) -> Any:  # fmt: skip
+    a, axis=None, dtype=None, out=None, ddof: float = 0, keepdims=False, *,
+    where=None, mean=None, correction=None,
+):  # fmt: skip
     """np.nanvar; NaN where no degree of freedom is left."""
     a, settings = masked(a, where, np.nan), settings_of(axis, keepdims, dtype, out)
     hole = np.isnan(plain(a))
     about = nanmean(a, settings["axis"], keepdims=True) if no_value(mean) else mean
-    total = np.sum(_squares(np.where(hole, 0, a - about)), **settings)
+    total = np.sum(squares(np.where(hole, 0, a - about)), **settings)
     degrees = np.sum(~hole, settings["axis"], keepdims=settings["keepdims"])
     degrees = degrees - (ddof if no_value(correction) else correction)
     return in_dtype(total / np.where(degrees > 0, degrees, np.nan), total.dtype)
 
 
-def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False) -> Any:
+def _average(a, axis=None, weights=None, returned: bool = False, *, keepdims=False):
     if weights is None:
         weights = np.ones(np.shape(a), plain(a).dtype)
     elif np.shape(weights) != np.shape(a):
@@ -73,10 +66,8 @@ composite(np.nanstd, lambda a, *args, **kwargs: np.sqrt(nanvar(a, *args, **kwarg
 
 
 # Medians and quantiles: one or two of the sorted entries
-def _median(
-    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = False, skip: bool = False
-) -> Any:
-    """The mean of the middle two. NaN is sorted to the end; skip: count what comes before it."""
+def _median(a, axis=None, out=None, overwrite_input: bool = False, keepdims=False, skip: bool = False):
+    """The mean of the middle two. NaN is sorted to the end; skip: count the entries before it."""
     settings = settings_of(axis, keepdims, out=out)
     flat = np.sort(axes_last(a, settings["axis"]), axis=-1)
     holes = np.isnan(plain(flat))
@@ -97,9 +88,9 @@ STEEPNESS = {
 
 
 def _quantile(
-    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
-    keepdims: Any = False, *, weights: Any = None, interpolation: Any = None, fun: Any = np.quantile,
-) -> Any:  # fmt: skip
+    a, q, axis=None, out=None, overwrite_input: bool = False, method: str = "linear",
+    keepdims=False, *, weights=None, interpolation=None, fun=np.quantile,
+):  # fmt: skip
     """Every method reads the sorted entries at a place between two of them. NumPy's quantile of 0, 1, ... is that place."""
     if weights is not None:
         raise NotImplementedError(
@@ -126,7 +117,7 @@ def _quantile(
     return np.reshape(mixed, known.shape + kept)
 
 
-def _percentile(a: Any, q: Any, *args: Any, fun: Any = np.quantile, **kwargs: Any) -> Any:
+def _percentile(a, q, *args, fun=np.quantile, **kwargs):
     return _quantile(a, np.true_divide(q, 100) if isinstance(q, (list, tuple)) else q / 100, *args, fun=fun, **kwargs)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from mytorch.nn.functional import linear_backward
 from mytorch.nn.modules.module import Module
+
+linear_of_data_backward = partial(linear_backward, needs_x=False)
 
 
 class Linear(Module):
@@ -53,7 +56,8 @@ class Linear(Module):
         else:
             y = np.dot(x, W.T)
             y += b[:, 0]
-        self.autograd_engine.add_operation([x, W, b], y, [None, self.dW, self.db], linear_backward)
+        rule = linear_of_data_backward if self.autograd_engine.is_data(x) else linear_backward
+        self.autograd_engine.add_operation([x, W, b], y, [None, self.dW, self.db], rule)
         return y
 
     def __repr__(self) -> str:

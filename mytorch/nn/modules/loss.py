@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from mytorch.nn.functional import SoftmaxCrossEntropy_backward, mse_backward
+from mytorch.nn.functional import SoftmaxCrossEntropy_backward, mse_backward, true_entries
 from mytorch.nn.modules.module import Module
-from mytorch.nn.nonlinear import as_float, softmax_cross_entropy
+from mytorch.nn.nonlinear import as_float
+from mytorch.utils import gradient_dtype
 
 
 class Loss(Module):
@@ -64,7 +66,24 @@ class SoftmaxCrossEntropy(Loss):
 
     def forward(self, y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
         """Returns shape (1,). Raises ValueError for shapes that don't belong together and classes out of range."""
-        loss_val, probabilities, entries = softmax_cross_entropy(y_hat, y)
+        dtype, entries = gradient_dtype(y_hat), None if y.shape == y_hat.shape else true_entries(y, y_hat)
+        samples, classes = math.prod(y_hat.shape[:-1]), y_hat.shape[-1]
+        # One row per class, whole in memory where the rows are long: NumPy reduces and broadcasts along those much faster.
+        scores = y_hat.reshape(samples, classes).T.astype(dtype, order="C" if samples > classes else "K")
+        largest = np.maximum.reduce(scores, axis=0, initial=-np.inf)
+        scores -= largest
+        probabilities = np.exp(scores)
+        total = np.add.reduce(probabilities, axis=0)
+        probabilities /= total
+        if entries is None:
+            losses = (y.reshape(samples, classes).T * (np.log(total) - scores)).ravel()
+        else:
+            losses = np.log(total)
+            losses -= y_hat.take(entries) - largest
+        loss_val = np.add.reduce(losses, keepdims=True)
+        loss_val /= max(samples, 1)
+        loss_val = loss_val.astype(dtype, copy=False)
+        probabilities = probabilities.T.reshape(y_hat.shape)
         self.loss_val = loss_val
         rule = partial(SoftmaxCrossEntropy_backward, probabilities=probabilities, entries=entries)
         self.autograd_engine.add_operation([y_hat, y], loss_val, [None, None], rule)

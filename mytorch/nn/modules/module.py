@@ -1,4 +1,4 @@
-"""Module and Parameter: what layers have in common, and how an optimiser finds their arrays."""
+"""Module, Sequential and Parameter: what layers have in common, and how an optimiser finds their arrays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Parameter:
-    """Where a layer keeps a trainable array, its gradient and, for some, its momentum.
+    """The place in a layer of a trainable array, its gradient and, for some layers, its momentum.
 
     It looks the arrays up by name each time, so a layer whose ``W`` was bound to another array is still trained.
     """
@@ -42,7 +42,7 @@ class Parameter:
 
 
 class Module:
-    """A function with parameters and a state of its own.
+    """Base class of layers: a function with parameters and a state of its own.
 
     A subclass defines ``forward``; ``parameter_names`` lists its trainable arrays (``W`` has its gradient in ``dW``),
     ``buffer_names`` what else belongs into a saved state. Modules held as attributes, or in a list, are its children.
@@ -133,3 +133,33 @@ class Module:
         for name, module in self.modules():
             for attribute in (*module.parameter_names, *module.buffer_names):
                 yield f"{name}.{attribute}" if name else attribute, module, attribute
+
+
+class Sequential(Module):
+    """Passes the input through each module in turn, handing on the very arrays that they return."""
+
+    def __init__(self, *layers: Module) -> None:
+        super().__init__(getattr(layers[0], "autograd_engine", None) if layers else None)
+        for layer in layers:
+            if not isinstance(layer, Module):
+                raise TypeError(f"Sequential takes modules, as in ReLU(engine); it was given {layer!r}.")
+            if layer.autograd_engine is not self.autograd_engine:
+                raise ValueError(
+                    f"{layer!r} records on another engine than the layers before it. Give all layers one engine."
+                )
+        self.layers = list(layers)
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """The last module's output; x itself if there is none."""
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def __getitem__(self, index: int) -> Module:
+        return self.layers[index]
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join(map(repr, self.layers))})"

@@ -1,0 +1,226 @@
+"""Traced: an array inside a function that is being differentiated, with an array's operators, attributes and methods."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from mytorch.autodiff.aliases import Array, Function, Settings
+from mytorch.autodiff.errors import INSTEAD, WRITES, cut, in_place, no_rule
+
+TABLE: dict[Any, Function] = {}
+"""The table of rules: for each NumPy function, the one that is called in its place when an argument is Traced."""
+
+OPERATORS = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "floordiv": np.floor_divide,
+    "mod": np.remainder, "divmod": np.divmod, "pow": np.power, "matmul": np.matmul,
+}  # fmt: skip
+UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute}
+COMPARISONS = ("lt", "le", "eq", "ne", "gt", "ge")
+METHODS = (
+    "all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "clip", "compress", "conj", "conjugate",
+    "cumprod", "cumsum", "diagonal", "dot", "max", "mean", "min", "nonzero", "prod", "ptp", "ravel", "repeat", "round",
+    "searchsorted", "squeeze", "std", "sum", "swapaxes", "take", "trace", "var",
+)  # fmt: skip
+# ufunc.reduce and ufunc.accumulate, by the functions that do the same.
+REDUCTIONS: dict[Any, tuple[Any, Any]] = {
+    np.add: (np.sum, np.cumsum), np.multiply: (np.prod, np.cumprod),
+    np.maximum: (np.max, None), np.minimum: (np.min, None),
+}  # fmt: skip
+
+
+class Traced:
+    """An array, or a scalar, inside a function that is being differentiated. It behaves as its array does.
+
+    ``value``: the array, itself Traced by an outer trace where transformations are nested. ``owner``: the trace that it
+    belongs to, which records every operation on it. A subclass adds what its trace knows of the value.
+    """
+
+    __slots__ = ("owner", "value")
+    __array_priority__ = 1000
+    __hash__ = None  # type: ignore[assignment]
+
+    value: Array
+    owner: Any
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and not kwargs:
+            rule = TABLE.get(ufunc)
+            if rule is not None:
+                return rule(*inputs)
+        return _call_ufunc(ufunc, method, inputs, kwargs)  # the rare case, kept out of the way
+
+    def __array_function__(self, function: Function, types: Any, args: tuple, kwargs: Settings) -> Any:
+        rule = TABLE.get(function)
+        if rule is None:
+            raise no_rule(function)
+        return rule(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        """The attributes that nothing else defines: an array's that have no rule, or none at all."""
+        if name.startswith("__") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"arrays have no attribute {name!r}")
+        raise NotImplementedError(
+            f".{name} of an array has no rule of differentiation. Use a NumPy function that has one: "
+            "mytorch.autodiff.primitives() lists them."
+        )
+
+    shape = property(lambda self: self.value.shape)
+    dtype = property(lambda self: self.value.dtype)
+    ndim = property(lambda self: self.value.ndim)
+    size = property(lambda self: self.value.size)
+    itemsize = property(lambda self: self.value.itemsize)
+    nbytes = property(lambda self: self.value.nbytes)
+    T = property(lambda self: TABLE[np.transpose](self))
+    mT = property(lambda self: TABLE[np.swapaxes](self, -1, -2))
+    real = property(lambda self: TABLE[np.real](self))
+    imag = property(lambda self: TABLE[np.imag](self))
+
+    def __bool__(self) -> bool:
+        return bool(plain(self))
+
+    def __int__(self) -> int:
+        return int(plain(self))
+
+    def __len__(self) -> int:
+        return len(plain(self))
+
+    def __iter__(self) -> Iterator[Traced]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __repr__(self) -> str:
+        return f"Traced({self.value!r})"
+
+    def __str__(self) -> str:
+        return str(plain(self))
+
+    def __format__(self, spec: str) -> str:
+        return format(plain(self), spec)
+
+    def __getitem__(self, index: Any) -> Any:
+        return TABLE[operator.getitem](self, plain(index))
+
+    def __copy__(self) -> Any:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict) -> Any:
+        return self.copy()
+
+    def copy(self, order: str = "C") -> Any:
+        return TABLE[np.copy](self)
+
+    def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
+        return TABLE[np.ndarray.astype](self, dtype, *args, **kwargs)
+
+    def flatten(self, *args: Any) -> Any:
+        return TABLE[np.ravel](self, *args)
+
+    def reshape(self, *shape: Any, **kwargs: Any) -> Any:
+        return TABLE[np.reshape](self, _one_or_all(shape), **kwargs)
+
+    def transpose(self, *axes: Any) -> Any:
+        return TABLE[np.transpose](self, _one_or_all(axes) if axes else None)
+
+
+def plain(value: Any) -> Any:
+    """The array under all traces, also inside tuples, lists and dicts."""
+    while isinstance(value, Traced):
+        value = value.value
+    if type(value) in (tuple, list):
+        return type(value)(plain(part) for part in value)
+    return {key: plain(part) for key, part in value.items()} if type(value) is dict else value
+
+
+def is_float(value: Any) -> bool:
+    """True if a gradient can flow through the value: its dtype is a real or complex floating one."""
+    dtype = getattr(value, "dtype", None)
+    return dtype is not None and dtype.kind in "fc"
+
+
+def _call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, kwargs: Settings) -> Any:
+    """A ufunc called in another way than ``ufunc(*inputs)``: with keywords, or through one of its methods."""
+    out = kwargs.pop("out", None)
+    if any(part is not None for part in (out if isinstance(out, tuple) else (out,))):
+        raise in_place(f"{ufunc.__name__}(..., out=y), or an operator such as y += x,", WRITES["out="])
+    if method == "at":
+        raise in_place(f"np.{ufunc.__name__}.at", WRITES["x[i] = v"])
+    rule = TABLE.get(ufunc)
+    if rule is None:
+        raise no_rule(ufunc)
+    if ufunc.signature is not None and method == "__call__" and ufunc is not np.matmul:
+        return rule(*inputs, **kwargs)
+    if method == "outer":
+        a, b = inputs
+        return rule(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
+    if method in ("reduce", "accumulate"):
+        replacement = REDUCTIONS.get(ufunc, (None, None))[method == "accumulate"]
+        if replacement is not None:
+            kwargs.setdefault("axis", 0)
+            return TABLE[replacement](*inputs, **kwargs)
+    dtype = kwargs.pop("dtype", None)
+    if method != "__call__" or kwargs:
+        given = (
+            f"np.{ufunc.__name__}.{method}"
+            if method != "__call__"
+            else f"np.{ufunc.__name__}(..., {next(iter(kwargs))}=)"
+        )
+        raise NotImplementedError(
+            f"{given} has no rule of differentiation. Call np.{ufunc.__name__}(...) and np.where instead."
+        )
+    return rule(*(inputs if dtype is None else [_cast(x, dtype) for x in inputs]))
+
+
+def _cast(x: Array, dtype: Any) -> Array:
+    return x.astype(dtype) if hasattr(x, "astype") else np.asarray(x, dtype)
+
+
+def _one_or_all(args: tuple) -> Any:
+    """The shape or axes of a method that takes them as one tuple or one by one."""
+    return args[0] if len(args) == 1 and not isinstance(args[0], (int, np.integer)) else args
+
+
+def _raiser(make: Callable[..., Exception], *what: str) -> Function:
+    def refuse(self: Traced, *args: Any, **kwargs: Any) -> Any:
+        raise make(*what)
+
+    return refuse
+
+
+def _add_operators() -> None:
+    for name, ufunc in OPERATORS.items():
+        setattr(Traced, f"__{name}__", lambda a, b, ufunc=ufunc: TABLE[ufunc](a, b))
+        setattr(Traced, f"__r{name}__", lambda a, b, ufunc=ufunc: TABLE[ufunc](b, a))
+    for name, ufunc in UNARY.items():
+        setattr(Traced, f"__{name}__", lambda a, ufunc=ufunc: TABLE[ufunc](a))
+    for name in COMPARISONS:
+        compare = getattr(operator, name)
+        setattr(Traced, f"__{name}__", lambda a, b, compare=compare: compare(plain(a), plain(b)))
+
+
+def _add_methods() -> None:
+    for name in METHODS:
+        function = getattr(np, name)
+        setattr(Traced, name, lambda x, *args, function=function, **kwargs: TABLE[function](x, *args, **kwargs))
+
+
+def _add_refusals() -> None:
+    for name, what in {"__array__": "np.asarray(x)", "__float__": "float(x)", "__complex__": "complex(x)"}.items():
+        setattr(Traced, name, _raiser(cut, what))
+    for name, what in {"__setitem__": "x[i] = v", "__delitem__": "del x[i]"}.items():
+        setattr(Traced, name, _raiser(in_place, what, WRITES["x[i] = v"]))
+    for what in INSTEAD:
+        if what.startswith("x."):
+            setattr(Traced, what[2:].split("(")[0], _raiser(cut, what))
+    for what, instead in WRITES.items():
+        if what.startswith("x."):
+            setattr(Traced, what[2:].split("(")[0], _raiser(in_place, what, instead))
+
+
+_add_operators()
+_add_methods()
+_add_refusals()
