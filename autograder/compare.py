@@ -1,4 +1,4 @@
-"""Compares what came with what was expected, and finds the misconception behind a difference."""
+"""Comparison of the values that came with the expected ones, and the misconception behind a difference."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from autograder.hints import HINTS
 from autograder.worker.scenarios.common import EMPTY_SPOT, NO_SPOT, NOTHING, ONE_ARRAY, SEQUENCES
 
 RTOL = 1e-6
-# Of the array's largest entry: what rounding in a chain of primitives may leave where terms cancel.
+# Relative to the largest entry: the rounding error that a chain of primitives leaves where terms cancel.
 SCALE_TOL = 1e-9
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a check failed. hint: a key of HINTS, whose sentence is a part of the feedback."""
+    """Reason why a check failed. hint: a key of HINTS; its sentence is a part of the feedback."""
 
     hint: str
     feedback: Feedback
@@ -44,9 +44,9 @@ def problem(
 
 
 def judge(check: Check, given: Given, got: Any) -> Problem | None:
-    """None if everything that the check expects came back, else the first and most telling difference.
+    """The first and most telling difference, or None if every expected value came back.
 
-    ``got`` is whatever the submission's process has sent: nothing is taken for granted but that it is plain data.
+    got: plain data from the submission's process. Nothing else is assumed about it.
     """
     expected = check.expect(given)
     if not expected:
@@ -54,14 +54,14 @@ def judge(check: Check, given: Given, got: Any) -> Problem | None:
     if not isinstance(got, dict):
         return problem("malformed", came="nothing that can be read")
     difference = _Difference(check, given, expected, got)
-    # An input that was changed explains wrong values, so it is looked at first.
+    # A changed input explains wrong values, so inputs come first.
     names = sorted(expected, key=lambda name: expected[name].kind is not Kind.GIVEN)
     with np.errstate(all="ignore"):
         for name in names:
             found = difference.of(name)
             if found is not None:
                 key, factor = found
-                # Numbers, not text: the reader compares them entry by entry.
+                # Text for people, who compare it entry by entry.
                 return problem(
                     key,
                     looked_at=name,
@@ -73,12 +73,12 @@ def judge(check: Check, given: Given, got: Any) -> Problem | None:
     return None
 
 
-# The hint for a value that is not as it should be, whatever is wrong with it.
+# Kinds with one hint, whatever the difference is.
 WHOLE = {Kind.LENGTH: "not_recorded", Kind.ENTRY: "record_identity"}
 
 
 class _Difference:
-    """Finds the misconception behind a value that differs: the hint's key and, where it names one, a factor."""
+    """Search for the misconception behind a difference: the key of a hint, and a factor where the hint names one."""
 
     def __init__(self, check: Check, given: Given, expected: Expectations, got: Values) -> None:
         self.check, self.given, self.got = check, given, got
@@ -86,14 +86,14 @@ class _Difference:
         self.arrays = {name: np.asarray(one.array) for name, one in expected.items()}
 
     def of(self, name: str) -> tuple[str, float] | None:
-        """None where the value of this name is as expected."""
+        """The misconception behind the value of this name, or None if the value is right."""
         expected, kind, got = self.arrays[name], self.expected[name].kind, self.got.get(name)
         if kind in WHOLE:
             return None if _is_right(got, expected) else (WHOLE[kind], 0.0)
         if not isinstance(got, np.ndarray):
             return ("spot_missing" if kind is Kind.SPOT else _hint_for_phrase(got)), 0.0
         if kind is Kind.LOSS and got.size == 1 and got.ndim <= 2:
-            # One number is one number; that it should lie in an array of shape (1,) is a check of its own.
+            # The number counts here, not its shape; the shape (1,) has a check of its own.
             got = got.reshape(expected.shape)
         if got.shape != expected.shape:
             return _hint_for_shape(kind, expected, got), 0.0
@@ -112,9 +112,9 @@ class _Difference:
         return self._suspect(name) or self._general(name, expected, got)
 
     def _suspect(self, name: str) -> tuple[str, float] | None:
-        """A misconception that the check itself knows of."""
+        """A misconception that the check itself declares."""
         for key, values in self.check.suspects(self.given, self.arrays):
-            # Where a suspect names several values, all of them have to be as it says.
+            # A suspect may name several values; all of them have to agree.
             if name in values and all(_same(self.got.get(other), value) for other, value in values.items()):
                 return key, 0.0
         return None
@@ -139,7 +139,7 @@ class _Difference:
 
 
 def _is_right(got: Any, expected: np.ndarray) -> bool:
-    """The same shape, the same kind of numbers, and equal up to rounding."""
+    """Equality up to rounding, with the same shape and the same kind of numbers."""
     return (
         isinstance(got, np.ndarray)
         and got.shape == expected.shape
@@ -149,7 +149,7 @@ def _is_right(got: Any, expected: np.ndarray) -> bool:
 
 
 def close(got: np.ndarray, expected: np.ndarray, rtol: float = 0.0) -> bool:
-    """Equal up to rounding, relative to each entry and to the largest. The shapes have to be equal already."""
+    """Equality up to rounding, relative to each entry and to the largest entry. Both arrays have the same shape."""
     if expected.size == 0:
         return True
     tolerance = rtol or (1e-3 if expected.dtype == np.float32 else RTOL)
@@ -197,7 +197,7 @@ def _name_factor(factor: float, check: Check, given: Given) -> str:
 
 
 def _hint_for_phrase(phrase: Any) -> str:
-    """``phrase`` stands where an array was expected: nothing, or what a scenario says of another object."""
+    """The hint for a phrase that a scenario sent instead of an array."""
     if phrase is None or phrase == NOTHING:
         return "none"
     if not isinstance(phrase, str):
@@ -220,12 +220,12 @@ def _hint_for_shape(kind: Kind, expected: np.ndarray, got: np.ndarray) -> str:
 
 
 def show(value: Any) -> str:
-    """An array for people: its shape and its numbers, shortened. Anything else by a few words."""
+    """An array as text: its shape and its numbers, shortened. Other values are named by their type."""
     if not isinstance(value, np.ndarray):
         return readable(value, 200) if isinstance(value, str) else f"a {type(value).__name__}"
     precision = "" if value.dtype == np.float64 else f" {value.dtype}"
     if value.ndim > 4:
-        # NumPy would show some entries along every axis, which are too many.
+        # NumPy shows some entries along every axis; with many axes that is too much text.
         value, precision = value.ravel()[:6], f"{precision} ({value.ndim} axes, shape {value.shape}), of which"[:160]
     text = np.array2string(value, precision=5, threshold=24, edgeitems=3, max_line_width=100, suppress_small=False)
     if value.size == 1 and value.ndim <= 1:
@@ -234,7 +234,7 @@ def show(value: Any) -> str:
 
 
 def readable(text: Any, most: int) -> str:
-    """Untrusted text made harmless for a terminal and a file: no control characters, no lone surrogates, not too long."""
+    """Untrusted text made safe for a terminal and a file: no control characters, no lone surrogates, limited length."""
     if not isinstance(text, str):
         return ""
     text = text if len(text) <= most else text[:most] + " ..."
@@ -242,7 +242,7 @@ def readable(text: Any, most: int) -> str:
 
 
 def describe_given(check: Check, given: Given) -> str:
-    """What the scenario was given, in a few lines."""
+    """The arrays and settings of a scenario as a line of text."""
     arrays = given["arrays"] if isinstance(given.get("arrays"), dict) else {}
     parts = []
     for name, value in {**given, **arrays}.items():

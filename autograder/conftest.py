@@ -1,4 +1,4 @@
-"""Runs the checks as pytest tests: ``pytest autograder``, ``pytest autograder -k sigmoid``, in any order."""
+"""The checks as pytest tests: ``pytest autograder``, ``pytest autograder -k sigmoid``, in any order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _grades: dict[str, Any] = {}
 
 
 class Outcome:
-    """Stands for one check. An exercise runs once, with all its checks, in a process of its own."""
+    """One check as a fixture. Each exercise runs once, with all its checks, in a process of its own."""
 
     def __init__(self, check: Any) -> None:
         self.check = check

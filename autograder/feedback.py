@@ -1,4 +1,4 @@
-"""The feedback of a check: its parts as plain data, and the lines of text that terminals and platforms show of them."""
+"""Feedback of a check: its parts as plain data, and its lines of text for a terminal."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ WIDTH = 105
 
 
 class Feedback(TypedDict):
-    """Why a check did not pass. Each part is text, of one or several lines; a part that is not there is empty.
+    """The parts of a check's feedback. Each part is text of one or several lines; a missing part is empty.
 
     given: the arrays and settings that the scenario was given.
     looked_at: the name of the value that was compared.
-    expected, came: this value as it should be and as it was; ``came`` may be the message of an exception.
-    place: file and line of the submission where it stopped.
+    expected, came: this value as it should be and as it was. ``came`` may be the message of an exception.
+    place: file and line of the submission where an exception was raised.
     hint: a sentence that says where to look next.
     """
 
@@ -28,7 +28,7 @@ class Feedback(TypedDict):
     hint: str
 
 
-# The parts in the order in which they are read, each with its label.
+# Label of each part, in reading order.
 LABELS = {
     "given": "given", "looked_at": "looked at", "expected": "expected", "came": "came", "place": "at", "hint": "look at",
 }  # fmt: skip
@@ -38,9 +38,10 @@ class CheckRecord(TypedDict):
     """The result of one check as plain data.
 
     status: passed, failed, todo (not implemented yet), blocked (needs another exercise first) or not run.
-    needs: the name of what a blocked check waits for.
+    needs: the exercise or rule that a blocked check waits for.
     hint: a key of hints.HINTS, or empty.
-    printed: the beginning of what the submission printed.
+    printed: the beginning of the submission's output.
+    hidden: the check belongs to a hidden exercise.
     """
 
     exercise: str
@@ -56,17 +57,17 @@ class CheckRecord(TypedDict):
 
 
 def no_feedback() -> Feedback:
-    """The feedback of a check that passed, or that waits for another."""
+    """Empty feedback, for a check that passed or that waits for another."""
     return {"given": "", "looked_at": "", "expected": "", "came": "", "place": "", "hint": ""}
 
 
 def number(value: float) -> str:
-    """Marks as text, a whole number as such."""
+    """Marks as text; a whole number has no point."""
     return f"{value:g}"
 
 
 def labelled(feedback: Feedback) -> Iterator[tuple[str, str]]:
-    """The parts that are there, in the order in which they are read: label and text of each."""
+    """Label and text of each part that is not empty, in reading order."""
     for part, label in LABELS.items():
         text = feedback[part]  # type: ignore[literal-required]
         if text:
@@ -74,7 +75,7 @@ def labelled(feedback: Feedback) -> Iterator[tuple[str, str]]:
 
 
 def reason(check: CheckRecord) -> str:
-    """One line about a check that gave no value to compare (todo, blocked, not run) or that passed; else empty."""
+    """The feedback in one sentence, where no value was compared (todo, blocked, not run) or the check passed; else empty."""
     if check["status"] == "blocked":
         return f"needs {check['needs']} first"
     if check["status"] == "todo":
@@ -86,14 +87,14 @@ def reason(check: CheckRecord) -> str:
 
 
 def heading(check: CheckRecord) -> str:
-    """The name of a check and what it is worth."""
+    """Exercise, name and marks of a check."""
     points = check["points"]
     worth = f"{number(points)} {'point' if points == 1 else 'points'}" if points else "practice"
     return f"{check['exercise']}: {check['check']} ({worth})"
 
 
 def feedback_lines(check: CheckRecord) -> list[str]:
-    """The heading, then the reason or the labelled parts, as lines for a terminal."""
+    """Lines for a terminal: the heading, then the reason or the labelled parts."""
     lines = [f"  {heading(check)}"]
     short = reason(check)
     if short:
@@ -107,13 +108,13 @@ def feedback_lines(check: CheckRecord) -> list[str]:
 
 
 def first_printed(check: CheckRecord) -> str:
-    """The first line that the submission printed, cut to a line of a terminal."""
+    """The first line of the submission's output, cut to the width of a terminal."""
     text = check["printed"].strip()
     return text.splitlines()[0][:90] if text else ""
 
 
 def _wrapped(label: str, text: str) -> list[str]:
-    """The text behind a label, its further lines indented as far."""
+    """The text behind a label, wrapped; further lines are indented as far."""
     return [
         (label if row == 0 else " " * len(label)) + line
         for row, line in enumerate(textwrap.wrap(text, WIDTH, break_long_words=False) or [""])

@@ -1,4 +1,4 @@
-"""Grades a submission: runs the exercises, judges what they return, and explains what depends on what."""
+"""Grading of a submission: exercises run, values are judged, and consequences are told from causes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from autograder.feedback import CheckRecord, no_feedback
 from autograder.helpers import Check
 from autograder.isolate import STATUSES, TIME_LIMIT, run_scenarios
 
-# What runs scenarios and yields a frame for the import and one for each of them: isolate.run_scenarios, or staff's sandbox.
+# Runs scenarios; yields a frame for the import and one per scenario. isolate.run_scenarios, or the sandbox of staff.
 Run = Callable[[Path, Sequence[str], Sequence[tuple[str, list[Any]]], float], Iterator[dict[str, Any]]]
 
-# Errors whose message says by itself what happened, and the hint that belongs to them.
+# Hints by an exception's type and a part of its message.
 ERROR_HINTS = (
     ("KeyError", "", "key"),
     ("TypeError", "positional argument", "arguments"),
@@ -40,14 +40,14 @@ ERROR_HINTS = (
 
 
 def rounded(marks: float) -> float:
-    """A sum of marks without what binary fractions add to it; a whole number as such."""
+    """A sum of marks without the rounding error of binary fractions; an int where it is whole."""
     marks = round(float(marks), 4)
     return int(marks) if marks == int(marks) else marks
 
 
 @dataclass(frozen=True)
 class Result:
-    """How one check ended: passed, failed, todo (not implemented yet), blocked (something else first) or not run."""
+    """Result of one check. status: passed, failed, todo (not implemented yet), blocked (another exercise first) or not run."""
 
     check: Check
     status: str
@@ -56,7 +56,7 @@ class Result:
     rules: tuple[str, ...] = ()
     printed: str = ""
     seconds: float = 0.0
-    # Whether the process got as far as this check's exercise: an import that failed is no check that failed.
+    # False where the submission could not be imported, so that the check itself did not run.
     imported: bool = True
 
     @property
@@ -86,7 +86,7 @@ class Grades:
         return rounded(sum(result.earned for result in self.of(exercise)))
 
     def scores(self) -> dict[str, float]:
-        """What goes into the last line: every exercise that is worth marks."""
+        """Marks of every exercise that is worth any, as in the last line of the output."""
         graded = {result.check.exercise for result in self.results}
         return {e.name: self.earned(e.name) for e in EXERCISES if e.points and e.name in graded}
 
@@ -107,7 +107,7 @@ def grade(
 ) -> Grades:
     """Run and judge the checks that ``keep`` lets through, each exercise in a process of its own."""
     exercises = list(exercises)
-    # What the chosen checks rest on runs too, so that a consequence is not described as a mistake of its own.
+    # Exercises that the chosen ones need run too, so that a consequence is not reported as a mistake.
     below = {name for e in exercises if any(keep(c) for c in checks_of(e.name)) for name in e.needs}
     below |= {"Functional"} if below else set()
 
@@ -146,7 +146,7 @@ def run_unit(
     try:
         return _results(checks, cases, frames, limit, over, began)
     finally:
-        # Ends the process, also where something is left to read.
+        # Closing the generator ends the process, even if frames are left to read.
         close = getattr(frames, "close", None)
         if close is not None:
             close()
@@ -181,7 +181,7 @@ def _results(
             continue
         frame = next(frames, None)
         if frame is None:
-            # A process that ended has a frame that says so; that there is none would cost marks for a mistake of ours.
+            # A dead process yields a frame that says so. A missing frame is a bug of the grader and must not cost marks.
             raise RuntimeError(f"What runs the scenarios gave no frame for the check {check.name!r}.")
         result = _result_of(check, given, frame, number, limit)
         now = time.monotonic()
@@ -195,7 +195,7 @@ def _results(
 
 
 def status_of(frame: dict[str, Any], number: int | None = None) -> str:
-    """A frame's status. number: the check that it has to be of. What is none of the known ones is malformed."""
+    """Status of a frame; an unknown one counts as malformed. number: the check that the frame has to belong to."""
     status = frame.get("status")
     if not isinstance(status, str) or status not in (*STATUSES, "time", "died"):
         return "malformed"
@@ -205,7 +205,7 @@ def status_of(frame: dict[str, Any], number: int | None = None) -> str:
 
 
 def judge_frame(check: Check, given: list[Any], frame: dict[str, Any]) -> Problem | None:
-    """The first problem in what one check's scenario returned for its cases."""
+    """The first problem in the values that a scenario returned for its cases."""
     values = frame.get("values")
     if not given:
         raise ValueError(f"The check {check.name!r} has no cases, so everything would pass it.")
@@ -256,17 +256,13 @@ def _hint_of_error(text: str) -> str:
 
 
 def explain_dependencies(grades: Grades) -> Grades:
-    """Where a check failed and what it rests on failed too, say so instead of describing a consequence."""
+    """Mark a failed check as blocked where an exercise or rule that it needs failed too."""
     broken = {
         e.name
         for e in EXERCISES
         if any(r.status in ("failed", "todo", "not run") and r.check.points for r in grades.of(e.name))
     }
-    broken_rules = {
-        result.check.name.split(":")[0]
-        for result in grades.of("Functional")
-        if result.status != "passed" and "float32" not in result.check.name
-    }
+    broken_rules = {r.check.rule for r in grades.of("Functional") if r.status != "passed" and r.check.rule}
     needs = {exercise.name: exercise.needs for exercise in EXERCISES}
     results = []
     for result in grades.results:
@@ -286,7 +282,7 @@ def _is_import(result: Result) -> bool:
 
 
 def _is_own(result: Result) -> bool:
-    """A stub of the exercise itself is its own reason, whatever else is missing."""
+    """True for a stub of the exercise itself, which counts whatever else is missing."""
     if result.status != "todo" or result.problem is None:
         return False
     return result.problem.feedback["looked_at"] == "forward"

@@ -44,22 +44,23 @@ Expectations = dict[str, Expected]
 
 
 def no_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
-    """For checks that need no comparison beyond the general ones."""
+    """No suspects: the general comparisons are enough."""
     return ()
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that a submission should do, and what it is worth.
+    """One requirement of an exercise, with its marks.
 
     scenario: the name of the scenario that the submission runs.
-    cases: from a random generator, the arrays that the scenario is given, one dict per run.
-    expect: from one of these dicts, the values that should come back, by the names that the scenario gives them.
+    cases: makes the given arrays from a random generator, one dict for each run of the scenario.
+    expect: the expected values for one of these dicts, by the names that the scenario uses.
     suspects: the values that known misconceptions lead to.
-    story: sentences for scenarios whose given arrays alone don't tell what is done with them.
-    rtol: for data in float32, the relative tolerance; the precision of what comes back is then left open.
-    mean_over_batch: the values are means over the rows of a batch, so a factor of their number has a hint of its own.
+    story: a sentence about the computation, for scenarios whose given arrays don't tell it.
+    rtol: relative tolerance for float32 data; any precision may then come back.
+    mean_over_batch: the values are means over the rows of a batch, so a factor of the batch size has its own hint.
     nonfinite: the hint where NaN or infinity comes back.
+    rule: the backward function that the check is about; a failure of another exercise that records it is its consequence.
     """
 
     exercise: str
@@ -73,10 +74,13 @@ class Check:
     rtol: float = 0.0
     mean_over_batch: bool = False
     nonfinite: str = "nonfinite"
+    rule: str = ""
 
 
 def derivative(f: Callable[..., Any], arrays: list[np.ndarray], grad: Any) -> list[np.ndarray]:
-    """The gradient of sum(grad * f(*arrays)) for each array, by a complex step: no subtraction, so good to 1e-15."""
+    """Gradients of sum(grad * f(*arrays)) for each array, by complex steps: without subtraction, so exact to about 1e-15.
+
+    Source: W. Squire and G. Trapp, Using complex variables to estimate derivatives of real functions, SIAM Review 40 (1998)."""
     grad = np.asarray(grad, dtype=np.float64)
     result = []
     for position, array in enumerate(arrays):
@@ -91,7 +95,7 @@ def derivative(f: Callable[..., Any], arrays: list[np.ndarray], grad: Any) -> li
 
 
 def normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    """Numbers from a normal distribution, none nearer to zero than 0.05, so that ReLU has no tie."""
+    """Normally distributed numbers, none nearer to zero than 0.05, so that ReLU has no tie."""
     x = rng.standard_normal(shape)
     return x + 0.05 * np.where(x < 0, -1.0, 1.0)
 
@@ -113,6 +117,17 @@ def relu(x: np.ndarray) -> np.ndarray:
 def logistic(x: np.ndarray) -> np.ndarray:
     half = np.tanh(0.5 * x)
     return 0.5 * half + 0.5
+
+
+def linear(x: Any, W: Any, b: Any) -> Any:
+    """A linear layer's output, shape (n, out): x (n, in), W (out, in), b (out, 1)."""
+    return np.einsum("ni,oi->no", x, W) + np.reshape(b, (1, -1))
+
+
+def cross_entropy(scores: Any, y: Any) -> Any:
+    """Cross-entropy of each sample, shape (n,): the log of the sum of exponentials, minus the true score."""
+    top = np.max(np.real(scores), axis=1, keepdims=True)
+    return np.sum(y * (np.log(np.sum(np.exp(scores - top), axis=1, keepdims=True)) + top - scores), axis=1)
 
 
 FORWARD: dict[str, Callable[[Any], Any]] = {

@@ -1,4 +1,4 @@
-"""What the runner prints: the table of marks, feedback for what failed, and the line of scores."""
+"""Output of the runner: the table of marks, the feedback, and the line of scores."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def table_row(name: str, earned: float, points: float, remark: str) -> str:
 
 
 def colon_safe(text: str) -> str:
-    """The text in one line that survives Autolab's reader, which quotes what stands before a colon.
+    """The text on one line, safe for Autolab's reader, which puts quotes around a word before a colon.
 
-    No letter or digit stands directly before a colon, and no control character is left: JSON writes them as an escape that
-    ends in a letter or digit.
+    A space separates a letter or digit from a following colon. Control characters become spaces, because JSON escapes them
+    by letters and digits.
     """
     plain = "".join(c if c.isprintable() else " " for c in text)
     return re.sub(r"([a-zA-Z0-9]):", r"\1 :", plain)
 
 
 def table(grades: Grades) -> list[str]:
-    """One line per exercise: marks, and how many of its checks passed."""
+    """One line per exercise: marks and the number of checks that passed."""
     lines = []
     for exercise in EXERCISES:
         results = grades.of(exercise.name)
@@ -36,7 +36,7 @@ def table(grades: Grades) -> list[str]:
             continue
         marks = [r for r in results if r.check.points]
         practice = [r for r in results if not r.check.points]
-        # With --only, what was chosen of it; where that is practice alone, all that the exercise is worth.
+        # With --only, the marks of the chosen checks; if only practice was chosen, those of the whole exercise.
         points = sum(r.check.points for r in marks) or sum(c.points for c in checks_of(exercise.name))
         lines.append(table_row(exercise.name, grades.earned(exercise.name), points, _remark(marks or practice)))
         if marks and practice:
@@ -60,7 +60,7 @@ def _remark(results: list[Result]) -> str:
 def feedback_for_all(grades: Grades, verbose: bool) -> list[str]:
     """Feedback for every check that did not pass, in the order in which to look at them.
 
-    Stubs and what waits for others take one line per exercise. Practice is explained once all marks are there.
+    Stubs and blocked checks take one line per exercise. Practice is explained once every check with marks has passed.
     """
     lines: list[str] = []
     graded = any(r.status != "passed" and r.check.points for r in grades.results)
@@ -89,7 +89,7 @@ def _feedback_of(name: str, results: list[Result], verbose: bool) -> list[str]:
             continue
         if result.status == "passed" or (stub and result.status == "blocked"):
             continue
-        # The same line of code, or the same missing part, is named once.
+        # One line of code or one missing part is named once.
         short, parts = reason(check), check["feedback"]
         same = short or (parts["came"] + parts["place"] if parts["place"] else "")
         if same in said:
@@ -100,12 +100,12 @@ def _feedback_of(name: str, results: list[Result], verbose: bool) -> list[str]:
 
 
 def scores_line(grades: Grades) -> str:
-    """One line of JSON, as Autolab reads it."""
+    """The scores as a line of JSON for Autolab."""
     return json.dumps({"scores": {colon_safe(name): value for name, value in grades.scores().items()}})
 
 
 def as_data(grades: Grades, submission: str) -> dict[str, Any]:
-    """Everything for --json."""
+    """All results as plain data, for --json."""
     return {
         "submission": submission,
         "scores": grades.scores(),

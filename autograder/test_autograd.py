@@ -1,4 +1,4 @@
-"""Checks of the engine: what is recorded, and how the list is walked back."""
+"""Checks of the engine: recording and the backward pass."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ADD, BACK = "Autograd Add Operation", "Autograd Backward"
 
 
 def _leaves(rng: np.random.Generator) -> list[Given]:
-    """x and w to record, the numbers that every array gets afterwards, and a gradient."""
+    """Arrays x and w to record, new numbers for every array, and a gradient."""
     new = ("new x", "new w", "new y", "new z", "new dw")
     return [{name: normal(rng, n, 3) for name in ("x", "w", "g", *new)} for n in (1, 4)]
 
@@ -45,7 +45,7 @@ def _spots(given: Given) -> Expectations:
 
 
 def _spots_empty(given: Given) -> Expectations:
-    # The second value shows that it is the buffer's spot that was read.
+    # The second value proves that the buffer's spot was read.
     return {
         "gradient of x before backward": Expected(np.zeros(given["x"].shape), Kind.GRADIENT),
         "the spot of x": Expected(given["new x"], Kind.SPOT),
@@ -58,7 +58,7 @@ def _start(given: Given, y: np.ndarray) -> Any:
 
 
 def _chain(given: Given) -> Expectations:
-    """Slopes by the chain rule, for x -> 1.5 x + 0.25 -> cube -> 1.5 x + 0.25, or a part of it."""
+    """Gradient by the chain rule for x -> 1.5 x + 0.25 -> cube -> 1.5 x + 0.25, or for a part of it."""
     return {"gradient of x": Expected(_chain_with(given, None), Kind.GRADIENT)}
 
 
@@ -121,7 +121,7 @@ def _twice(uses: int) -> Any:
 
 
 def _paths(given: Given) -> list[np.ndarray]:
-    """The contributions to x in the order in which a walk back meets them."""
+    """The contributions to the gradient of x, in the order of the backward pass."""
     x, g, uses = given["x"], given["g"], given["uses"]
     paths = [-3 * g, 6 * x**2 * g]
     return [1.5 * g, *paths] if uses == 3 else paths
@@ -138,7 +138,7 @@ def _twice_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     for path in paths:
         yield "one_path", {"gradient of x": path}
         yield "engine_doubles", {"gradient of x": sum(paths) + path}
-        # What the buffer held is added again with each new contribution.
+        # The buffer's content is added again with each contribution.
         doubling = 2 * doubling + path
     yield "engine_doubles", {"gradient of x": doubling}
     if len(paths) == 3:

@@ -16,7 +16,9 @@ from autograder.helpers import (
     Kind,
     Suspect,
     Values,
+    cross_entropy,
     derivative,
+    linear,
     normal,
     one_hot,
 )
@@ -25,17 +27,13 @@ LINEAR, SKIP, MLP = "Linear", "Linear with Skip", "MLP"
 NAMES = {"x": "gradient of x", "W": "dW", "b": "db"}
 
 
-def _linear(x: Any, W: Any, b: Any) -> Any:
-    return np.einsum("ni,oi->no", x, W) + np.reshape(b, (1, -1))
-
-
 def _parameter_or_input(name: str, gradient: np.ndarray) -> Expected:
-    """The gradient of x comes from the buffer, that of a weight or bias from the layer's own array."""
+    """An expected gradient: of x from the buffer, of a weight or bias from the layer's own array."""
     return Expected(gradient, Kind.GRADIENT if name == NAMES["x"] else Kind.SLOT)
 
 
 def _forward_expected(given: Given) -> Expectations:
-    output = _linear(given["x"], given["W"], given["b"])
+    output = linear(given["x"], given["W"], given["b"])
     return {"output": Expected(output), "x afterwards": Expected(given["x"], Kind.GIVEN)}
 
 
@@ -47,15 +45,15 @@ def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
 
 
 def _layers(given: Given) -> tuple[Callable[..., Any], list[np.ndarray], list[str]]:
-    """The computation as a function of all its arrays, and the names of their gradients."""
+    """The layers as a function of all arrays, these arrays, and the names of their gradients."""
     if "W2" in given:
         arrays = [given[name] for name in ("x", "W", "b", "W2", "b2")]
 
         def two(x: Any, W: Any, b: Any, W2: Any, b2: Any) -> Any:
-            return _linear(_linear(x, W, b) ** 3, W2, b2)
+            return linear(linear(x, W, b) ** 3, W2, b2)
 
         return two, arrays, ["gradient of x", "dW1", "db1", "dW2", "db2"]
-    return _linear, [given[name] for name in ("x", "W", "b")], ["gradient of x", "dW", "db"]
+    return linear, [given[name] for name in ("x", "W", "b")], ["gradient of x", "dW", "db"]
 
 
 def _backward_expected(given: Given) -> Expectations:
@@ -63,7 +61,7 @@ def _backward_expected(given: Given) -> Expectations:
     steps, zero = given["steps"], given["zero"]
     expected: Expectations = {}
     for name, gradient in zip(names, derivative(f, arrays, given["g"])):
-        # Step k starts from k times g; parameters add up, unless they are zeroed.
+        # Step k starts from k times g; gradients of parameters add up unless they are zeroed.
         last = steps if zero or name == "gradient of x" else steps * (steps + 1) / 2
         expected[name] = _parameter_or_input(name, gradient * last)
     return {**expected, **{f"{name} afterwards": Expected(given[name], Kind.GIVEN) for name in ("x", "W")}}
@@ -110,7 +108,7 @@ def _outputs(rng: np.random.Generator) -> list[Given]:
 
 
 def _skip(given: Given, cut: str = "") -> tuple[Callable[..., Any], list[np.ndarray], list[str]]:
-    """The skip network, as a whole or with one path cut (its value kept, its gradient not)."""
+    """The skip network, whole or with the gradient of one path cut off."""
 
     def still(value: Any) -> Any:
         return np.real(value)
@@ -118,12 +116,12 @@ def _skip(given: Given, cut: str = "") -> tuple[Callable[..., Any], list[np.ndar
     def network(x: Any, W: Any, b: Any, W2: Any = None, b2: Any = None) -> Any:
         if given["shared"]:
             W2, b2 = W, b
-        h = _linear(still(x) if cut == "layer" else x, W, b)
+        h = linear(still(x) if cut == "layer" else x, W, b)
         if given["bend"]:
             h = h**3
         s = h + (still(x) if cut == "skip" else x)
         first, second = (still(W2), still(b2)) if cut == "second use" else (W2, b2)
-        y = _linear(s, first, second)
+        y = linear(s, first, second)
         return 2 * y - 3 * (still(x) if cut == "last" else x) if given["long"] else y
 
     names = ["x", "W", "b"] if given["shared"] else ["x", "W", "b", "W2", "b2"]
@@ -143,7 +141,7 @@ def _skip_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
         for name, gradient in gradients.items():
             if gradient.any() and not np.allclose(gradient, expected[name]):
                 yield "one_path", {name: gradient}
-                # The other path alone, and one of them twice.
+                # The other path alone, then one of the two counted twice.
                 yield "one_path", {name: expected[name] - gradient}
                 yield "engine_doubles", {name: expected[name] + gradient}
                 yield "engine_doubles", {name: 2 * expected[name] - gradient}
@@ -182,11 +180,10 @@ def _mlp_expected(given: Given) -> Expectations:
     arrays = [given["W1"], np.full((5, 1), 0.1), given["W2"], np.full((3, 1), 0.1)]
 
     def output(W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
-        return _linear(f(_linear(x, W1, b1)), W2, b2)
+        return linear(f(linear(x, W1, b1)), W2, b2)
 
     def loss(*all_arrays: Any) -> Any:
-        scores = output(*all_arrays)
-        return np.sum(np.log(np.sum(np.exp(scores), axis=1)) - np.sum(scores * y, axis=1)) / len(x)
+        return np.sum(cross_entropy(output(*all_arrays), y)) / len(x)
 
     expected: Expectations = {"output": Expected(output(*arrays))}
     velocities = [np.zeros(a.shape) for a in arrays]
@@ -206,9 +203,9 @@ def _float32_cases(rng: np.random.Generator) -> list[Given]:
 
 def _float32_expected(given: Given) -> Expectations:
     x, W, b = (given[name].astype(np.float64) for name in ("x", "W", "b"))
-    gradient_x, dW, _ = derivative(_linear, [x, W, b], np.ones((4, 2)))
+    gradient_x, dW, _ = derivative(linear, [x, W, b], np.ones((4, 2)))
     return {
-        "output": Expected(_linear(x, W, b).astype(np.float32)),
+        "output": Expected(linear(x, W, b).astype(np.float32)),
         "dW": Expected(dW.astype(np.float32), Kind.SLOT),
         "gradient of x": Expected(gradient_x.astype(np.float32), Kind.GRADIENT),
     }

@@ -8,22 +8,28 @@ from typing import Any
 
 import numpy as np
 
-from autograder.helpers import Check, Expectations, Expected, Given, Kind, Suspect, Values, derivative, normal, one_hot
+from autograder.helpers import (
+    Check,
+    Expectations,
+    Expected,
+    Given,
+    Kind,
+    Suspect,
+    Values,
+    cross_entropy,
+    derivative,
+    normal,
+    one_hot,
+)
 
 FORWARD, BACKWARD = "SoftmaxCrossEntropy Forward", "SoftmaxCrossEntropy Backward"
-
-
-def _entropy(scores: Any, y: np.ndarray) -> Any:
-    """Per sample: how much longer the log of the sum of exponentials is than the true score."""
-    top = np.max(np.real(scores), axis=1, keepdims=True)
-    return np.sum(y * (np.log(np.sum(np.exp(scores - top), axis=1, keepdims=True)) + top - scores), axis=1)
 
 
 def _value(given: Given) -> Any:
     y = given["y"]
     if given["loss"] == "MSELoss":
         return lambda p: np.sum((p - y) ** 2) / y.size
-    return lambda p: np.sum(_entropy(p, y)) / len(y)
+    return lambda p: np.sum(cross_entropy(p, y)) / len(y)
 
 
 def _inner(given: Given) -> Any:
@@ -52,16 +58,16 @@ def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     if n > 1:
         yield "not_averaged", {"loss": loss * n}
         yield "divided_twice", {"loss": loss / n}
-        yield "first_row", {"loss": _entropy(p, y)[:1]}
-        yield "first_row", {"loss": _entropy(p, y)[:1] / n}
+        yield "first_row", {"loss": cross_entropy(p, y)[:1]}
+        yield "first_row", {"loss": cross_entropy(p, y)[:1] / n}
     yield "mean_over_entries", {"loss": loss / y.shape[1]}
     for base in (2.0, 10.0):
         yield "log_base", {"loss": loss / np.log(base)}
-    yield "labels_swapped", {"loss": [float(np.sum(_entropy(y, p)) / n)]}
-    yield "labels_ignored", {"loss": [float(np.sum(_entropy(p, np.ones(y.shape))) / n)]}
+    yield "labels_swapped", {"loss": [float(np.sum(cross_entropy(y, p)) / n)]}
+    yield "labels_ignored", {"loss": [float(np.sum(cross_entropy(p, np.ones(y.shape))) / n)]}
     with np.errstate(all="ignore"):
         yield "no_softmax", {"loss": [float(-np.sum(y * np.log(np.abs(p))) / n)]}
-        yield "softmax_axis", {"loss": [float(np.sum(_entropy(p.T, y.T)) / n)]}
+        yield "softmax_axis", {"loss": [float(np.sum(cross_entropy(p.T, y.T)) / n)]}
 
 
 def _backward_expected(given: Given) -> Expectations:
@@ -105,7 +111,7 @@ def _pairs(loss: str, batches: tuple[int, ...], scale: float = 1.0, shift: float
             y = one_hot(rng, n, 3) if loss != "MSELoss" else normal(rng, n, 3)
             y_hat = scale * normal(rng, n, 3) + shift
             if loss != "MSELoss":
-                # Were every true score the largest, loss and gradient would be rounding and nothing else.
+                # If every true score were the largest, loss and gradient would consist of rounding errors.
                 y[0] = np.arange(3) == np.argmin(y_hat[0])
             result.append({"loss": loss, "y": y, "y_hat": y_hat})
         return result
@@ -113,7 +119,9 @@ def _pairs(loss: str, batches: tuple[int, ...], scale: float = 1.0, shift: float
     return cases
 
 
-def _walks(loss: str, batches: tuple[int, ...], where: str = "alone", scale: float = 1.0, shift: float = 0.0) -> Any:
+def _backward_cases(
+    loss: str, batches: tuple[int, ...], where: str = "alone", scale: float = 1.0, shift: float = 0.0
+) -> Any:
     def cases(rng: np.random.Generator) -> list[Given]:
         result = []
         for given in _pairs(loss, batches, scale, shift)(rng):
@@ -158,17 +166,17 @@ _ALL = [
     _forward("one sample", 0.25, (1,)),
     _forward("the mean over a batch", 0.5, (4, 7, 3)),
     _forward("large scores", 0.25, (4,), scale=500.0, shift=800.0),
-    _backward("one sample", 1, _walks(NAME, (1,))),
-    _backward("batches", 1, _walks(NAME, (4, 7, 3))),
-    _backward("behind a network", 0.75, _walks(NAME, (1, 4), "network"), story=NETWORK),
-    _backward("large scores", 0.75, _walks(NAME, (4,), scale=30.0, shift=900.0)),
-    _backward("a second training step", 0.5, _walks(NAME, (4,), "second step"), story=NETWORK),
+    _backward("one sample", 1, _backward_cases(NAME, (1,))),
+    _backward("batches", 1, _backward_cases(NAME, (4, 7, 3))),
+    _backward("behind a network", 0.75, _backward_cases(NAME, (1, 4), "network"), story=NETWORK),
+    _backward("large scores", 0.75, _backward_cases(NAME, (4,), scale=30.0, shift=900.0)),
+    _backward("a second training step", 0.5, _backward_cases(NAME, (4,), "second step"), story=NETWORK),
     Check(FORWARD, "an array of shape (1,), kept in loss_val", 0, "loss_shape", _pairs(NAME, (4,)), _shape_expected),
     _forward("one sample", 0, (1,), "MSELoss", "MSELoss"),
     _forward("the mean over a batch", 0, (4, 7), "MSELoss", "MSELoss"),
-    _backward("gradients, one sample", 0, _walks("MSELoss", (1,)), "MSELoss"),
-    _backward("gradients, batches", 0, _walks("MSELoss", (4, 7)), "MSELoss"),
-    _backward("gradients behind a network", 0, _walks("MSELoss", (4,), "network"), "MSELoss", NETWORK),
+    _backward("gradients, one sample", 0, _backward_cases("MSELoss", (1,)), "MSELoss"),
+    _backward("gradients, batches", 0, _backward_cases("MSELoss", (4, 7)), "MSELoss"),
+    _backward("gradients behind a network", 0, _backward_cases("MSELoss", (4,), "network"), "MSELoss", NETWORK),
 ]  # fmt: skip
 
 CHECKS = [_of_a_loss(check) for check in _ALL]

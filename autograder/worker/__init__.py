@@ -1,4 +1,4 @@
-"""All that runs beside a submission, and nothing else. No file here knows an expected value, or imports one that does."""
+"""The trust boundary: everything that runs beside a submission, and nothing else. Nothing here knows an expected value."""
 
-# A confined process sends this byte before any of the submission runs in it: what comes after may be the submission's.
+# Sent by a confined process before it runs the submission. Everything after this byte may come from the submission.
 READY = b"\0"

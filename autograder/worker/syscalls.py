@@ -14,7 +14,7 @@ Numbers = dict[str, tuple[int | None, ...]]
 
 
 def _table(text: str) -> Numbers:
-    """The calls by their names; each entry is ``name:number on x86-64:number on arm64``, empty where there is none."""
+    """Numbers of system calls by name; an entry is ``name:x86-64 number:arm64 number``, either may be missing."""
     entries = [entry.split(":") for entry in text.split()]
     return {name: tuple(int(number) if number else None for number in numbers) for name, *numbers in entries}
 
@@ -35,7 +35,7 @@ clock_gettime:228:113 clock_getres:229:114 clock_nanosleep:230:115 nanosleep:35:
 times:100:153 getrusage:98:165 getrlimit:97:163 setrlimit:160:164 sysinfo:99:179 uname:63:160 getrandom:318:278
 exit:60:93 exit_group:231:94 restart_syscall:219:128
 """)
-# The answer depends on an argument.
+# Allowed or refused by an argument.
 BY_ARGUMENT = _table("clone:56:220 prlimit64:302:261 fcntl:72:25 ioctl:16:29")
 REFUSED = _table("""
 socket:41:198 socketpair:53:199 connect:42:203 bind:49:200 listen:50:201 accept:43:202 accept4:288:242 sendto:44:206
@@ -50,12 +50,12 @@ setresgid:119:149 unshare:272:97 setns:308:268 mount:165:40 umount2:166:39 chroo
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7), "arm64": (1, 0xC00000B7)}
 
 CLONE_THREAD = 0x10000
-# Copies of descriptors and their flags. Not the rest: a lease on a file keeps others from opening it.
+# Copying descriptors and their flags. Refused are locks and leases, which would keep others from a file.
 FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030)
-# Is it a terminal and of which size, how much is there to read, and flags of the descriptor. Not what file systems offer
-# beside these, which an owner may use on files that he opened for reading alone.
+# Terminal attributes and size, bytes to read, flags of the descriptor. Refused are the commands of file systems, which an
+# owner may use even on a file opened for reading.
 IOCTL_COMMANDS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
-# The place of the argument that holds the flags, and the flags O_WRONLY, O_RDWR, O_CREAT and O_TRUNC.
+# Position of the argument with the flags; the flags O_WRONLY, O_RDWR, O_CREAT and O_TRUNC.
 OPEN = {"open": 1, "openat": 2}
 WRITING = 0x1 | 0x2 | 0x40 | 0x200
 
@@ -73,9 +73,9 @@ def _argument(position: int) -> int:
 
 
 def program(machine: str = "", reading_only: bool = False) -> list[Instruction]:
-    """The filter for a kind of processor (default: this one). Raises OSError for one that is not known.
+    """The filter program for a kind of processor (default: this machine's). Raises OSError for an unknown one.
 
-    reading_only: no file can be opened for writing, emptied or made, wherever it lies (not even /dev/null).
+    reading_only: refuse to open any file for writing, to empty or to create one (even /dev/null).
     """
     machine = machine or platform.machine()
     if machine not in ARCHITECTURES:
@@ -92,7 +92,7 @@ def program(machine: str = "", reading_only: bool = False) -> list[Instruction]:
         (RETURN, 0, 0, KILL),
     ]
     clone, prlimit64, fcntl, ioctl = (numbers[column] or 0 for numbers in BY_ARGUMENT.values())
-    # A thread is a clone that shares everything; any other would be a process.
+    # clone with CLONE_THREAD makes a thread; any other clone makes a process.
     lines += [
         (EQUAL, 0, 5, clone),
         (LOAD, 0, 0, _argument(0)),
@@ -101,7 +101,7 @@ def program(machine: str = "", reading_only: bool = False) -> list[Instruction]:
         allow,
         refuse,
     ]
-    # Limits of this process alone, which is the process 0.
+    # prlimit64 for this process alone (pid 0).
     lines += [(EQUAL, 0, 4, prlimit64), (LOAD, 0, 0, _argument(0)), (EQUAL, 0, 1, 0), allow, refuse]
     for call, commands in ((fcntl, FCNTL_COMMANDS), (ioctl, IOCTL_COMMANDS)):
         count = len(commands)

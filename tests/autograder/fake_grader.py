@@ -1,4 +1,4 @@
-"""``grade`` with a grader that is quick and does what a submission's first line says: for tests with real processes."""
+"""``grade`` with a quick grader that obeys a submission's first line, for tests with real processes."""
 
 from __future__ import annotations
 

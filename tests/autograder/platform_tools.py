@@ -1,4 +1,4 @@
-"""What the tests of both platforms share: hand-ins, hostile ones too, and packages with a piece of the grader replaced."""
+"""Helpers of both platforms' tests: hand-ins, hostile ones too, and packages with a piece of the grader replaced."""
 
 from __future__ import annotations
 

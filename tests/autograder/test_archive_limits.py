@@ -1,4 +1,4 @@
-"""What may be large in an archive without being large itself, and what cannot be written."""
+"""Limits of archives: large contents in small files, and names that cannot be written."""
 
 from __future__ import annotations
 

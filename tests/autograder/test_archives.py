@@ -1,4 +1,4 @@
-"""What is kept of a hand-in: which files of an archive or a folder, under which names, and what is said of the rest."""
+"""Code kept of a hand-in: which files of an archive or folder, under which names, and the notes about the rest."""
 
 from __future__ import annotations
 

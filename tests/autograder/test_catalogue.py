@@ -53,7 +53,7 @@ def graded(mistakes: list[Mistake], folder: Path) -> list[Grades]:
 
 
 def verdict(mistake: Mistake, grades: Grades) -> tuple[bool, bool, bool]:
-    """Whether marks were lost where they should, nowhere else, and whether a right hint came."""
+    """Three verdicts: marks lost in the right exercises, nowhere else, and with a right hint."""
     own = workshop.own_failures(grades)
     seen = workshop.failing(grades)
     hints = {r.problem.hint for r in seen if r.problem and (r.check.exercise in mistake.costs or not mistake.costs)}
@@ -112,7 +112,7 @@ def test_other_seeds_judge_the_same(tmp_path: Path) -> None:
 
 
 def test_no_seed_leaves_rounding_alone_to_be_judged() -> None:
-    """Where every true score is the largest, loss and gradient are differences of nearly equal numbers."""
+    """If every true score were the largest, loss and gradient would be differences of nearly equal numbers."""
     checks = [check for check in CHECKS if check.exercise.startswith("SoftmaxCrossEntropy") and check.points]
     for seed in range(200):
         for check in checks:

@@ -1,4 +1,4 @@
-"""Grading a class where something ends it, breaks it, or is a mistake of ours: no mark is lost and none is made up."""
+"""Grading a class with kills, damage and bugs of the grader: no mark is lost and none is made up."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 
 from autograder.staff.classroom.store import Reports, is_record
-from tests.autograder.class_tools import grade, hand_in, log, process, records, rows, submissions
-
-__all__ = ["log", "submissions"]
+from tests.autograder.class_tools import grade, hand_in, process, records, rows
 
 
 @pytest.mark.parametrize("after", [1, 7, 15])
@@ -87,6 +85,35 @@ def test_damaged_records_are_graded_again(
     assert len(log.read_text().splitlines()) == 7
     assert capsys.readouterr().err.count("graded again") == 7
     assert records(out) == before
+
+
+def test_records_of_another_version_are_refused_in_a_sentence(
+    submissions: Path, tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Format 1 kept a check's feedback as one text."""
+    out = tmp_path / "reports"
+    assert grade(submissions, out, "--seed", "1") == 0
+    before = records(out)
+    path = out / "records" / "s01@x.edu.json"
+    data = json.loads(path.read_text())
+    old = [{**check, "feedback": "  Open: all\n    came       nothing"} for check in data["checks"]]
+    path.write_text(json.dumps({**data, "format": 1, "checks": old}))
+    sentence = "records/s01@x.edu.json was written by another version of the grader (its format is 1"
+    for student in ("s01@x.edu", "s01"):
+        capsys.readouterr()
+        assert grade(submissions, out, "--again", student) == 2
+        printed = capsys.readouterr().err
+        assert sentence in printed
+        assert "Grade the class again" in printed
+    log.write_text("")
+    assert grade(submissions, out) == 0
+    assert f"note: {sentence}" in capsys.readouterr().err
+    assert len(log.read_text().splitlines()) == 1
+    assert records(out) == before
+    # The present format with the old text is no record either.
+    path.write_text(json.dumps({**data, "checks": old}))
+    assert grade(submissions, out) == 0
+    assert "no record of this version, so this one is graded again" in capsys.readouterr().err
 
 
 def test_an_error_of_ours_is_no_mark(

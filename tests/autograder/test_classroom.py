@@ -21,11 +21,9 @@ from autograder.staff.platforms.package import class_seed
 from autograder.staff.record import seeds_for
 from tests.autograder import workshop
 from tests.autograder.archive_tools import ENGINE, GOOD, tar
-from tests.autograder.class_tools import PROGRAM, grade, hand_in, log, records, rows, submissions
+from tests.autograder.class_tools import PROGRAM, grade, hand_in, records, rows
 from tests.autograder.fake_grader import FakeGrader
 from tests.autograder.solutions import SIMPLE
-
-__all__ = ["log", "submissions"]
 
 
 def test_a_class(submissions: Path, tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""The validators of both platforms' formats: what is right passes, and each violation is found and named."""
+"""Validators of both platforms' formats: right output passes, and each violation is found and named."""
 
 from __future__ import annotations
 

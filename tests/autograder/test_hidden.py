@@ -28,7 +28,7 @@ PARTS = ("engine", "functional", "activation", "loss", "linear", "mlp")
 
 
 def lost(folder: Path, seeds: range) -> list[str]:
-    """What does not pass of all checks with marks, open and hidden, at these seeds, all in one process."""
+    """The checks with marks, open and hidden, that do not pass at these seeds; all run in one process."""
     marked = [check for check in (*CHECKS, *hidden.CHECKS) if check.points]
     checks = [(workshop.prepared(check, seed), seed) for seed in seeds for check in marked]
     jobs = [(check, seed, cases_of(check)) for check, seed in checks]
@@ -235,7 +235,7 @@ def test_what_a_wrong_activation_costs_is_no_luck(name: str, wrong: str, tmp_pat
 
 
 def test_the_open_values_don_t_pass_for_the_hidden_seed() -> None:
-    """What is right for one seed is wrong for another, for every check whose numbers are drawn."""
+    """Right values for one seed are wrong for another, in every check with random numbers."""
     fixed = {"values as large as 10000"}
     for check in [*CHECKS, *hidden.CHECKS]:
         cases, others = cases_of(check, 1), cases_of(check, 2)

@@ -128,7 +128,7 @@ def test_known_cases_by_heart_earn_nothing(sandbox: Sandbox, tmp_path: Path) -> 
 
 
 def test_a_hidden_input_does_not_leak(sandbox: Sandbox, tmp_path: Path) -> None:
-    """What a submission prints or raises in a hidden exercise is for staff; students get the general hint."""
+    """Output and exceptions of a hidden exercise are for staff; students get the general hint."""
     from autograder.staff.record import student_view
 
     code = """

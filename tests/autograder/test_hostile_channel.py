@@ -1,4 +1,4 @@
-"""A submission that writes to the channel itself, or ends in ways that nobody ends in, on the plain process."""
+"""Submissions that write to the channel themselves or end in odd ways, in a process without a sandbox."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_an_exception_that_cannot_be_described_is_an_error(code: str, tmp_path: 
 
 
 def test_rules_that_cannot_be_read_do_no_harm(tmp_path: Path) -> None:
-    """Whatever stands in the operation list when the worker looks at it."""
+    """Any object may stand in the operation list when the worker reads it."""
     bad = "exec('class Bad:\\n def __getattribute__(self, name): raise SystemExit\\nself.autograd_engine."
     found = results(tmp_path, f"{bad}operation_list = [Bad()]')\n        raise ValueError('mine')")
     assert {r.problem.hint for r in found if r.problem} <= {"raised", "exit"}

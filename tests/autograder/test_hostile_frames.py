@@ -1,4 +1,4 @@
-"""Whatever comes back from a submission's process: it is judged wrong, and never harms the one who judges."""
+"""Hostile frames from a submission's process: they are judged wrong and do the grader no harm."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ def test_after_a_malformed_frame_nothing_is_believed() -> None:
 
 
 def test_rules_never_turn_a_failure_into_marks() -> None:
-    """What a frame says of the rules that were used may explain a failure, and nothing else."""
+    """The rules named in a frame may explain a failure, and nothing else."""
     results = []
     for exercise in EXERCISES:
         checks = [c for c in CHECKS if c.exercise == exercise.name]

@@ -1,4 +1,4 @@
-"""The reader of archives: what it makes of links, bombs, lies and damage. Every archive here is made of real bytes."""
+"""The reader of archives, given links, bombs, lies and damage. Every archive here is made of real bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The filter of system calls, instruction by instruction, and the files and channels that are kept from a submission."""
+"""The seccomp filter, instruction by instruction; its numbers in the kernel's headers; files and channels that it protects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from autograder.staff.isolation.sandbox import Limits, Sandbox
 from autograder.worker import syscalls
-from tests.autograder.test_isolation import run
+from tests.autograder.sandbox_tools import run
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="isolation needs fork")
 
@@ -184,7 +184,7 @@ for number in range(3, 64):
 def test_nobody_takes_back_what_is_on_its_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: list[str]
 ) -> None:
-    """Where a submission runs as our user, it could read the first byte out of a pipe: an error of the grader's own."""
+    """A submission with the grader's uid could read the first byte back out of a pipe, which would be a GRADER_ERROR."""
     wait = Sandbox._await_ready
     monkeypatch.setattr(Sandbox, "_await_ready", lambda *given: time.sleep(0.3) or wait(*given))
     with Sandbox(without=without) as sandbox:

@@ -1,4 +1,4 @@
-"""Plain data between processes: what is packed comes back, anything else is refused without harm."""
+"""The wire format: packed values come back, and any other bytes are refused without harm."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The grader's side of the isolation: runs a submission where it can see and change nothing but what it was given."""
+"""The grader's side of the isolation; autograder/worker is the submission's side."""

@@ -1,9 +1,9 @@
-"""Scenarios: each uses the submission on given arrays and returns plain arrays. None knows what is right.
+"""Scenarios: each uses the submission on given arrays and returns plain arrays. None knows an expected value.
 
 ``SCENARIOS[name](student, given)`` runs in the submission's process. A check in another process judges what it returns.
 """
 
-# Each of these files puts its scenarios into SCENARIOS when it is imported.
+# Importing a file registers its scenarios.
 from autograder.worker.scenarios import engine, layers, program
 from autograder.worker.scenarios.common import SCENARIOS
 

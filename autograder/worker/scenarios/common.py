@@ -1,4 +1,4 @@
-"""What scenarios share: their register, arrays and phrases to send back, and operations of the autograder's own."""
+"""Common parts of scenarios: the register, values to send back, and the autograder's own operations."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 Given = dict[str, Any]
 Scenario = Callable[[Any, Given], dict[str, Any]]
 SCENARIOS: dict[str, Scenario] = {}
-# Larger than anything that a scenario is given or should return, small enough to be sent.
+# Larger than any right result, small enough to be sent.
 MOST_ENTRIES = 10_000
-# What is sent in place of an array that is not there, and of a tuple or list, by how these phrases begin.
+# Phrases that are sent instead of an array. SEQUENCES: beginnings of those for tuples and lists.
 NOTHING, ONE_ARRAY = "None", "one array"
 NO_SPOT, EMPTY_SPOT = "no spot in the gradient buffer", "an empty spot in the gradient buffer"
 SEQUENCES = ("a tuple of", "a list of")
@@ -25,7 +25,7 @@ def scenario(function: Scenario) -> Scenario:
 
 
 def plain(value: Any) -> Any:
-    """An array or number as an array, anything else as a phrase that says what it is."""
+    """An array or number as a copied array; any other object as a phrase that names it."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
         return value.copy() if value.size <= MOST_ENTRIES else f"an array of shape {value.shape}"
     if isinstance(value, (np.generic, int, float)) and not isinstance(value, np.object_):
@@ -38,7 +38,7 @@ def plain(value: Any) -> Any:
 
 
 def gradient(engine: Any, array: np.ndarray) -> Any:
-    """The buffer's gradient of an array; a phrase where the buffer has none."""
+    """The buffer's gradient of an array, or a phrase if there is none."""
     try:
         value = engine.gradient_buffer.get_param(array)
     except KeyError:
@@ -46,7 +46,7 @@ def gradient(engine: Any, array: np.ndarray) -> Any:
     return EMPTY_SPOT if value is None else plain(value)
 
 
-# Operations of the autograder's own, so that a check of the engine or of a layer does not depend on the exercises.
+# The autograder's own operations: with them, a check of the engine or of a layer needs no other exercise.
 
 
 def affine_rule(grad_output: Any, a: np.ndarray) -> np.ndarray:

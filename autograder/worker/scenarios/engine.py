@@ -23,10 +23,10 @@ from autograder.worker.scenarios.common import (
 
 @scenario
 def engine_records(student: Any, given: Given) -> dict[str, Any]:
-    """Two operations. Then every array gets new numbers in place, and what the list shows is looked at.
+    """Record two operations, put new numbers into every array in place, and read the list.
 
-    A record that keeps the very arrays shows the new numbers; one that keeps copies shows the old ones. Its
-    backward_operation is called with its inputs, so that it shows itself by what it returns.
+    An Operation that holds the arrays themselves shows the new numbers; one that holds copies shows the old ones.
+    Its backward_operation is called with its inputs and known by its result.
     """
     engine = student.engine()
     x, w, dw = given["x"], given["w"], np.zeros_like(given["w"])
@@ -69,7 +69,7 @@ def _returned(rule: Any, g: np.ndarray, inputs: list[Any]) -> list[Any]:
 
 @scenario
 def engine_spots(student: Any, given: Given) -> dict[str, Any]:
-    """After recording, nothing has arrived in any spot; then numbers are put into each input's spot and read again."""
+    """Record, read a spot before backward, then put numbers into each input's spot and read them again."""
     engine = student.engine()
     x, w = given["x"], given["w"]
     y = join(engine, x, w)
@@ -87,7 +87,7 @@ def engine_spots(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def engine_chain(student: Any, given: Given) -> dict[str, Any]:
-    """x -> affine -> cube -> affine, started with a gradient array or with the very output."""
+    """Backward through x -> affine -> cube -> affine, from a gradient array or from the output itself."""
     engine = student.engine()
     x = given["x"]
     a = affine(engine, x)
@@ -103,7 +103,7 @@ def engine_chain(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def engine_join(student: Any, given: Given) -> dict[str, Any]:
-    """An operation with two inputs, each with a way of its own back to a leaf."""
+    """Backward through an operation with two inputs, each with its own path to a leaf."""
     engine = student.engine()
     x, w = given["x"], given["w"]
     y = join(engine, affine(engine, x), cube(engine, w))
@@ -113,7 +113,7 @@ def engine_join(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def engine_twice(student: Any, given: Given) -> dict[str, Any]:
-    """x goes two or three ways; their gradients are summed."""
+    """Backward where x is used two or three times, so that gradients are summed."""
     engine = student.engine()
     x = given["x"]
     y = join(engine, cube(engine, x), x)
@@ -125,7 +125,7 @@ def engine_twice(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def engine_slots(student: Any, given: Given) -> dict[str, Any]:
-    """A gradient to update is added to, in place, on top of what is there."""
+    """Backward into an array of gradients_to_update that is not zero at first."""
     engine = student.engine()
     x, w, dw = given["x"], given["w"], given["dw"]
     y = 2.0 * x - 3.0 * w
@@ -144,7 +144,7 @@ def engine_slots(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def engine_dead_branch(student: Any, given: Given) -> dict[str, Any]:
-    """An operation whose output nobody used stands in the list too."""
+    """Backward with an operation in the list whose output is not used."""
     engine = student.engine()
     x = given["x"]
     y = cube(engine, x)

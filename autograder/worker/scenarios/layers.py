@@ -22,7 +22,7 @@ from autograder.worker.scenarios.common import (
 
 @scenario
 def rule(student: Any, given: Given) -> dict[str, Any]:
-    """Call one backward function. The arrays are looked at again afterwards: it has to leave them alone."""
+    """Call one backward function, then read its arguments again: it has to leave them unchanged."""
     function = student.get("functional", given["rule"])
     inputs = [given[name] for name in ("a", "b") if name in given]
     grad = given["grad"]
@@ -55,7 +55,7 @@ def activation_forward(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def activation_backward(student: Any, given: Given) -> dict[str, Any]:
-    """An activation as the last operation, or between others, once, twice, or over two steps."""
+    """Backward through an activation: as last operation, in the middle, used twice, or in a second step."""
     engine = student.engine()
     layer = student.get("activation", given["activation"])(engine)
     x, where = given["x"], given["where"]
@@ -88,7 +88,7 @@ def loss_forward(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def loss_shape(student: Any, given: Given) -> dict[str, Any]:
-    """The shape of a loss, and whether loss_val keeps it."""
+    """Shape of a loss, and the loss kept in loss_val."""
     loss = student.get("loss", given["loss"])(student.silent_engine())
     value = loss(given["y"], given["y_hat"])
     return {"shape of the loss": np.array(np.shape(value)), "loss_val": plain(loss.loss_val)}
@@ -96,7 +96,7 @@ def loss_shape(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def loss_backward(student: Any, given: Given) -> dict[str, Any]:
-    """loss.backward() as the last step, behind a network where asked, in a second step where asked."""
+    """loss.backward(): alone, behind a network, or in a second step."""
     engine = student.engine()
     loss = student.get("loss", given["loss"])(engine)
     y, x = given["y"], given["x"]
@@ -115,7 +115,7 @@ def loss_backward(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def linear_forward(student: Any, given: Given) -> dict[str, Any]:
-    """The output of one layer, with an engine that records nothing."""
+    """Output of one layer, with an engine that records nothing."""
     layer = linear_layer(student, student.silent_engine(), given["W"], given["b"])
     x = given["x"]
     return {"output": plain(layer(x)), "x afterwards": plain(x)}
@@ -123,7 +123,7 @@ def linear_forward(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def linear_backward(student: Any, given: Given) -> dict[str, Any]:
-    """One or two layers, and where asked the same twice: two steps without or with zeroing in between."""
+    """Backward through one or two layers, for one or two steps, with or without zeroing in between."""
     engine = student.engine()
     layers = [linear_layer(student, engine, given["W"], given["b"])]
     if "W2" in given:
@@ -148,7 +148,7 @@ def linear_backward(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def linear_skip(student: Any, given: Given) -> dict[str, Any]:
-    """h = first(x); second(h + x), or, with "shared", the first layer is used in both places."""
+    """Backward through second(first(x) + x); with "shared", first is used in both places."""
     engine = student.engine()
     first = linear_layer(student, engine, given["W"], given["b"])
     second = first if given["shared"] else linear_layer(student, engine, given["W2"], given["b2"])
@@ -169,7 +169,7 @@ def linear_skip(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def mlp_step(student: Any, given: Given) -> dict[str, Any]:
-    """Forward, loss, backward and step of an MLP with two layers; the weights afterwards."""
+    """Training steps of an MLP with two layers: forward, loss, backward, step, and the weights at the end."""
     engine = student.engine()
     W1, W2 = given["W1"], given["W2"]
     Identity, loss = student.get("activation", "Identity"), student.get("loss", "SoftmaxCrossEntropy")(engine)
@@ -196,7 +196,7 @@ def mlp_step(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def float32_network(student: Any, given: Given) -> dict[str, Any]:
-    """float32 through a Linear layer: the dtypes on the way."""
+    """Forward and backward of a Linear layer in float32."""
     engine = student.engine()
     layer = linear_layer(student, engine, given["W"], given["b"])
     x = given["x"]

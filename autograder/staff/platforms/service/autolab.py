@@ -1,4 +1,4 @@
-"""What ``make`` prints on Autolab: a report to read, the line of semantic feedback, and last the line of scores."""
+"""Output of ``make`` on Autolab: a report for people, the line of semantic feedback, and last the line of scores."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ MOST_OF_A_HINT = 400
 
 
 def render(view: dict[str, Any], config: dict[str, Any]) -> bytes:
-    """The output for what a student may see of a record (record.student_view)."""
+    """The output for a student's view of a record (record.student_view)."""
     lines = [*report(view), feedback_line(view), scores_line(view, config)]
     return ("\n".join(lines) + "\n").encode("utf-8", "replace")
 
 
 def scores_line(view: dict[str, Any], config: dict[str, Any]) -> str:
-    """A number for every problem of the assessment, and the total if there is a scoreboard."""
+    """The line of scores: a number for each problem of the assessment, and the total if there is a scoreboard."""
     scores = {exercise["name"]: exercise["earned"] for exercise in view["exercises"] if exercise["points"]}
     line: dict[str, Any] = {"scores": scores}
     if config.get("scoreboard"):
@@ -28,7 +28,7 @@ def scores_line(view: dict[str, Any], config: dict[str, Any]) -> str:
 
 
 def feedback_line(view: dict[str, Any]) -> str:
-    """A stage per exercise; in it an entry per check, for a hidden exercise one with its general hint."""
+    """The line of feedback: a stage per exercise with an entry per check; a hidden exercise has one entry with its hint."""
     stages: dict[str, dict[str, Any]] = {}
     for exercise in view["exercises"]:
         if not exercise["points"]:
