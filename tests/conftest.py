@@ -1,4 +1,4 @@
-"""Fixtures for every test: an engine, seeded random numbers, PyTorch where it is installed; and one line on what was skipped."""
+"""Fixtures for every test: an engine, seeded random numbers and PyTorch; and the line on skipped tests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def torch():
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One line with the reasons of all skipped tests; a reason is a few words, a colon and details that are left out."""
     reasons = Counter(
-        report.longrepr[2].removeprefix("Skipped: ").split(":")[0] for report in terminalreporter.stats.get("skipped", [])
+        report.longrepr[2].removeprefix("Skipped: ").split(":")[0]
+        for report in terminalreporter.stats.get("skipped", [])
     )
     if reasons:
         listed = "; ".join(f"{reason} ({number})" for reason, number in reasons.most_common())
