@@ -49,7 +49,7 @@ def who(name: str, is_folder: bool = False) -> tuple[str, int]:
 
 
 def same_student(student: str) -> str:
-    """What two spellings of one student have in common: only capitals don't count.
+    """The key of a student's name: two spellings that differ in capitals alone share it.
 
     Folding more would make one student of strauss and strau\u00df, and the work of one of them would be lost.
     """
@@ -160,12 +160,12 @@ def _only_archive_in(folder: Path) -> str:
 
 
 def is_archive(name: str) -> bool:
-    """Whether a file is called like an archive, also of a kind that is not read: that is said when its turn comes."""
+    """True if a file is called like an archive. A kind that cannot be read counts too, and is refused later by name."""
     return name.lower().endswith(ARCHIVES)
 
 
 def _begins_like_one(path: Path, mode: int) -> bool:
-    """Whether a file of another name is an archive by its content."""
+    """True if a file of another name is an archive by its content."""
     if not stat.S_ISREG(mode):
         return False
     try:
@@ -177,7 +177,7 @@ def _begins_like_one(path: Path, mode: int) -> bool:
 
 
 def _one_for_each_version(found: list[Handin], notes: list[str]) -> list[Handin]:
-    """Where a student has two sources of one version: an archive before a folder, then the one changed last."""
+    """The order of two sources of one version: an archive before a folder, then the one changed last."""
 
     def rank(handin: Handin) -> tuple[bool, int, str]:
         status = handin.path.lstat()

@@ -64,7 +64,7 @@ def skeleton(root: Path = ROOT) -> dict[str, bytes]:
 
 
 def sources(root: Path = ROOT) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """What has to agree: the reference's Python files, the skeleton's, and every text file of the handout."""
+    """The texts that have to agree: the reference's Python files, the skeleton's, and every text file of the handout."""
     paths = [*(root / "mytorch").rglob("*.py"), *(root / "hw_bonus").glob("*.py")]
     reference = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in paths}
     texts = {name: data.decode() for name, data in contents(root).items() if not name.endswith(".npz")}

@@ -76,7 +76,7 @@ def test_it_refuses_in_one_line(student: Path, damage, part: str) -> None:  # ty
 
 
 def test_the_hand_in_can_be_zipped_again_in_every_time_zone(student: Path, tmp_path: Path) -> None:
-    """What was unpacked keeps the archive's dates, and zip refuses those before 1980."""
+    """Unpacked files keep the archive's dates, and zip refuses those before 1980."""
     assert run(student, sys.executable, "create_tarball.py").returncode == 0
     zip_again = (
         "import sys, tarfile, zipfile\n"

@@ -45,7 +45,7 @@ def _marks(exercise: Exercise, checks: list[CheckRecord]) -> Exercise:
 
 
 def _remark(exercise: Exercise, checks: list[CheckRecord]) -> tuple[str, str]:
-    """How an exercise went: good, bad or neither, and the words."""
+    """The state of an exercise: good, bad or neither, and the words for it."""
     if all(check["status"] == "passed" for check in checks) and (checks or exercise["passed"]):
         return "good", "all passed"
     if exercise["hidden"]:
@@ -96,7 +96,7 @@ def _feedback(exercises: list[Exercise], checks: list[CheckRecord]) -> list[dict
 
 
 def _explained(checks: list[CheckRecord]) -> list[dict[str, Any]]:
-    """What is said about each check of an exercise that did not pass; the same reason is given once."""
+    """The explanations of an exercise's failed checks; a reason that several share is given once."""
     items: list[dict[str, Any]] = []
     seen: set[tuple[str, ...]] = set()
     for check in checks:
