@@ -22,7 +22,7 @@ DATE = 315_619_200
 
 
 class Refused(Exception):
-    """Nothing is packed; the message says why, in one line."""
+    """A hand-in that cannot be packed; the message says why, in one line."""
 
 
 def files(root: Path) -> list[str]:
