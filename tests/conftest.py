@@ -33,7 +33,8 @@ def torch():
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One line with the reasons of all skipped tests; a reason is a few words, a colon and details that are left out."""
     reasons = Counter(
-        report.longrepr[2].removeprefix("Skipped: ").split(":")[0] for report in terminalreporter.stats.get("skipped", [])
+        report.longrepr[2].removeprefix("Skipped: ").split(":")[0]
+        for report in terminalreporter.stats.get("skipped", [])
     )
     if reasons:
         listed = "; ".join(f"{reason} ({number})" for reason, number in reasons.most_common())

@@ -19,6 +19,7 @@ from autograder.staff import handout
 from autograder.staff.differences import DIFFERENCES, STUB
 from tests.autograder import workshop
 from tests.autograder.solutions import SIMPLE, ZEROS
+from tests.clocks import patience
 
 
 def run(folder: Path, *command: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
@@ -31,7 +32,7 @@ def run(folder: Path, *command: str, timeout: float = 120) -> subprocess.Complet
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=timeout,
+        timeout=patience(timeout),
         check=False,
     )
 
