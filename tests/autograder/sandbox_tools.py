@@ -53,7 +53,7 @@ def found(sandbox: Sandbox, folder: Path, expression: str) -> str:
 
 def has(sandbox: Sandbox, word: str) -> None:
     if word not in sandbox.level:
-        pytest.skip(f"this machine does not reach {word!r}: {sandbox.level}")
+        pytest.skip(f"this machine cannot isolate so far: {word}, only {sandbox.level}")
 
 
 def alive(sandbox: Sandbox) -> list[str]:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.clocks import patience
 from autograder.compare import judge
 from autograder.exercises import CHECKS, cases_of
 from autograder.grade import judge_frame, run_unit
@@ -23,6 +22,7 @@ from tests.autograder import workshop
 from tests.autograder.mistakes_engine import LOOP
 from tests.autograder.mistakes_rules import CE_RULE, DIV, EXP, LOG, MATMUL, MUL, SUB
 from tests.autograder.solutions import ACTIVATION, ENGINE, FUNCTIONAL, LINEAR, LOSS, STYLES
+from tests.clocks import patience
 
 SUBMISSIONS = {name: workshop.fill(bodies) for name, bodies in STYLES.items()} | {"reference": workshop.reference()}
 PARTS = ("engine", "functional", "activation", "loss", "linear", "mlp")
