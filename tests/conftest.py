@@ -1,4 +1,4 @@
-"""Fixtures for every test: an engine, random numbers, PyTorch and JAX where they are installed; one line on skipped tests."""
+"""Fixtures for every test: an engine, random numbers, PyTorch and JAX; deprecations as errors; the line on skipped tests."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Function(NamedTuple):
         arguments = self.node.args
         positional = [*arguments.posonlyargs, *arguments.args]
         required: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
-        shown = [_parameter(one, default) for one, default in zip(positional, required + arguments.defaults)]
+        shown = [_parameter(one, default) for one, default in zip(positional, [*required, *arguments.defaults])]
         if arguments.posonlyargs:
             shown.insert(len(arguments.posonlyargs), "/")
         if arguments.vararg or arguments.kwonlyargs:

@@ -21,7 +21,7 @@ from autograder.staff.platforms.formats import (
     gradescope_problems,
     one_line,
 )
-from autograder.staff.platforms.service import text
+from autograder.staff.platforms.service import autolab, text
 
 PROBLEMS = ["Autograd Backward", "Linear"]
 STAGES: dict[str, Any] = {
@@ -225,3 +225,29 @@ def test_what_gradescope_would_not_take(change: Callable[[dict[str, Any]], Any],
 
 def test_results_that_are_no_object() -> None:
     assert gradescope_problems([]) == ["results.json holds no object"]
+
+
+def test_the_line_of_feedback_says_the_sentence_before_the_arrays() -> None:
+    parts = {
+        **no_feedback(),
+        "given": "x " * 300,
+        "looked_at": "dW",
+        "expected": "shape (2,)\n[1. 2.]",
+        "came": "nothing",
+    }
+    checks = [
+        {"exercise": "Linear", "check": "one row", "points": 1.0, "status": "failed", "printed": "hello",
+         "feedback": {**parts, "hint": "All zeros: no gradient arrived here."}},
+        {"exercise": "Linear", "check": "batches", "points": 1.0, "status": "todo", "printed": "",
+         "feedback": {**no_feedback(), "came": "Linear.forward is not implemented yet"}},
+        {"exercise": "Linear", "check": "two", "points": 1.0, "status": "blocked", "needs": "Tanh", "printed": "",
+         "feedback": no_feedback()},
+    ]  # fmt: skip
+    exercise = {"name": "Linear", "points": 3.0, "earned": 0.0, "hidden": False, "passed": False, "hint": ""}
+    stages = json.loads(autolab.feedback_line({"exercises": [exercise], "checks": checks, "status": "graded"}))
+    hints = [entry["hint"] for entry in stages["Linear"].values()]
+    assert hints[0].startswith(
+        "All zeros : no gradient arrived here. - looked at dW, expected shape (2,) [1. 2.], came nothing, given x x x"
+    )
+    assert len(hints[0]) <= autolab.MOST_OF_A_HINT + 10
+    assert hints[1:] == ["Linear.forward is not implemented yet", "needs Tanh first"]

@@ -69,6 +69,8 @@ def test_every_status_in_the_list_of_students() -> None:
     assert "GRADER_ERROR – GRADER_ERROR" in words
     assert "unreadable 0 / 60 unreadable" in words
     assert "a; b; and 2 more notes" in words
+    for notes, shown in (["a", "b", "c"], "a; b; and 1 more note How"), (["a", "b"], "a; b How"):
+        assert shown in of_class(students(1, notes=notes, checks=[]))
 
 
 def test_statistics_are_of_the_graded_and_newest() -> None:

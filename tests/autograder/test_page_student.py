@@ -23,6 +23,9 @@ def test_practice_is_told_apart_from_marks() -> None:
         ([done], "all passed"),
         ([done, not_yet], "all that has marks"),
         ([not_yet], "0 of 1 checks"),
+        ([a_check(status="todo"), a_check(status="blocked", needs="MLP")], "Linear 1.5 / 5 not implemented yet"),
+        ([a_check(status="blocked", needs="MLP")], "Linear 1.5 / 5 needs MLP first"),
+        ([a_check(status="blocked", needs="MLP")], "Checks that need MLP first: Linear."),
     ):
         assert words in of_student(checks=checks, exercises=[an_exercise(passed=True)])
 
@@ -30,8 +33,8 @@ def test_practice_is_told_apart_from_marks() -> None:
 def test_a_students_page_says_what_to_do() -> None:
     words = of_student()
     for part in (
-        "1.5 of 60 marks", "Linear 1.5 / 5", "MLP practice", "python autograder/runner.py --seed 123456", "process, limits. Time: 0.3 s.",
-        "a wrapper folder",
+        "1.5 of 60 marks", "Linear 1.5 / 5", "MLP practice", "python autograder/runner.py --seed 123456",
+        "process, limits. Time: 0.3 s.", "a wrapper folder",
         "x = [[1.0, 2.0], [3.0, 4.0]]", "All zeros: no gradient arrived here.", "hello world", " first: Linear.",
         "Not implemented yet", "mytorch/nn/modules/linear.py, line 7: y = x", "ada@example.edu_2_handin.tar",
     ):  # fmt: skip
@@ -122,6 +125,8 @@ def test_marks_lead_to_the_feedback_and_only_where_there_is_some() -> None:
     page = student_page(student_view(a_record(checks=checks, exercises=exercises)))
     assert read(page).links == ["#e1"]
     assert page.count('id="e1"') == 1
+    twice = student_page(student_view(a_record(checks=[a_check(), a_check(points=0)], exercises=exercises)))
+    assert twice.count('id="e0"') == 1
 
 
 def test_long_parts_scroll_and_endless_ones_end() -> None:

@@ -92,4 +92,4 @@ def _remarks(one: Summary) -> list[str]:
     """Events and notes about one submission, in words."""
     remarks = [words for hint, words in TROUBLE.items() if hint in one.hints] + list(one.notes[:MOST_NOTES])
     more = len(one.notes) - MOST_NOTES
-    return [*remarks, f"and {more} more notes"] if more > 0 else remarks
+    return [*remarks, f"and {more} more note{'s' if more > 1 else ''}"] if more > 0 else remarks

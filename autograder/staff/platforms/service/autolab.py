@@ -50,8 +50,11 @@ def _entry(passed: bool, hint: str) -> dict[str, Any]:
 
 
 def _hint(check: CheckRecord) -> str:
-    """The feedback in one line."""
+    """The feedback on one line. The sentence comes first and the given arrays late, because the line is cut off."""
     if short := reason(check):
         return " ".join(short.split())
-    parts = [*labelled(check["feedback"]), ("printed", first_printed(check))]
-    return ", ".join(f"{label} {' '.join(text.split())}" for label, text in parts if text)
+    feedback = check["feedback"]
+    compared = labelled({**feedback, "hint": "", "given": ""})
+    details = [*compared, ("given", feedback["given"]), ("printed", first_printed(check))]
+    text = ", ".join(f"{label} {text}" for label, text in details if text)
+    return " ".join(f"{feedback['hint']} - {text}".split())

@@ -53,9 +53,9 @@ class Autograd:
     def backward(self, divergence: Any) -> None:
         """Walk the list once, in reverse, and leave the gradients in the layers' arrays and in the buffer.
 
-        divergence: the very array that an operation produced (its gradient is then one), or the gradient to start
-        from, an array of the last output's shape. A backward_operation may return one array or a tuple; None in it
-        means that nothing flows to that input.
+        divergence: the very array that the last operation produced (its gradient is then one everywhere), or the gradient
+        to start from, an array of that shape. A backward_operation returns one array or a tuple; None in it means that
+        nothing flows to that input.
         """
         # TODO: Walk the list back. Add each gradient to its array in gradients_to_update, in place, or to the buffer.
         raise NotImplementedError("Autograd.backward is not implemented yet")

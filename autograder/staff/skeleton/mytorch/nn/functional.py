@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.nn.rules import fit
+from mytorch.utils import fit
 
 Array = np.ndarray
 Two = tuple[Any, Any]
