@@ -15,10 +15,9 @@ from autograder.feedback import feedback_lines
 from autograder.grade import grade
 from tests.autograder import workshop
 from tests.autograder.solutions import ACTIVATION, ENGINE, FUNCTIONAL, LOSS, SIMPLE
-from tests.autograder.test_handout import archives, run, student
+from tests.autograder.student_tools import run
 from tests.clocks import at_most, patience
 
-__all__ = ["archives", "student"]
 RUNNER = str(workshop.ROOT / "autograder" / "runner.py")
 RELU = "self.state = np.maximum(x, 0)"
 
