@@ -52,7 +52,7 @@ def test_durations(seconds, text):
     assert duration(seconds) == text
 
 
-def test_targets_are_those_of_the_issue():
+def test_targets_by_framework_net_batch_and_dtype():
     target = training_step.target
     assert target("numpy", "64-32-10", 128, "float32") == 1.15
     assert target("numpy", "64-32-10", 32, "float32") == 1.4
