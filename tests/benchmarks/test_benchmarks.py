@@ -1,4 +1,4 @@
-"""The benchmark's own promises: its arithmetic, its refusal of unequal work, its notes on what is not installed."""
+"""Benchmarks: arithmetic, refusal of unequal work, notes on frameworks that are not installed."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_the_agreement_check_sees_a_missing_momentum(monkeypatch):
 
 @pytest.fixture
 def _stand_in(tmp_path, monkeypatch):
-    """A module that only the workers import."""
+    """Module that only the workers import."""
     text = """
 import os
 

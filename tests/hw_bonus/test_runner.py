@@ -1,4 +1,4 @@
-"""The program as a person runs it: results, resume, interruption, bad input, exit codes."""
+"""The command-line program: results, resuming, interruption, bad input, exit codes."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_ctrl_c_keeps_the_best_model_and_resuming_it_changes_nothing(tmp_path: P
 
 @posix_only
 def test_kill_9_while_saving_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
-    """Saves again and again, as large as it can be written in a while, and is killed at some moment of it."""
+    """A process saves a large file again and again, and is killed at a random moment."""
     script = (
         "import sys, numpy as np\nfrom hw_bonus import checkpoint\n"
         "for n in range(10**6):\n"
@@ -201,7 +201,7 @@ def test_bad_options_get_one_line_and_exit_code_2(
 
 
 def main_in_process(arguments: list[str]) -> int:
-    """The program without a process of its own: a hundred times faster, for what needs none."""
+    """The program in this process, which is a hundred times faster than in its own."""
     from hw_bonus import mlp_runner
 
     return mlp_runner.main([*map(str, arguments)])
