@@ -79,8 +79,10 @@ def reason(check: CheckRecord) -> str:
     if check["status"] == "blocked":
         return f"needs {check['needs']} first"
     if check["status"] == "todo":
-        text = check["feedback"]["came"]
-        return text if NOT_YET in text else f"{NOT_YET}: {text}" if text and text != "NotImplementedError" else NOT_YET
+        message = check["feedback"]["came"]
+        if NOT_YET in message:
+            return message
+        return NOT_YET if message in ("", "NotImplementedError") else f"{NOT_YET}: {message}"
     if check["status"] == "not run":
         return f"not run: {check['feedback']['hint']}"
     return "passed" if check["status"] == "passed" else ""
