@@ -14,7 +14,7 @@ class Feedback(TypedDict):
     """The parts of a check's feedback. Each part is text of one or several lines; a missing part is empty.
 
     given: the arrays and settings that the scenario was given.
-    looked_at: the name of the value that was compared.
+    looked_at: the name of the value that was compared, or of the function that is not implemented.
     expected, came: this value as it should be and as it was. ``came`` may be the message of an exception.
     place: file and line of the submission where an exception was raised.
     hint: a sentence that says where to look next.
