@@ -32,7 +32,7 @@ PACK = "Pack it with create_tarball."
 
 
 class CannotGrade(Exception):
-    """Nothing can be graded. The message says what was given and what to do."""
+    """A hand-in that cannot be graded. The message says what was given and what to do."""
 
 
 @dataclass

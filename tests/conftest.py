@@ -1,4 +1,8 @@
-"""What every test shares: an engine, seeded random numbers, and PyTorch where it is installed."""
+"""Fixtures for every test: an engine, seeded random numbers and PyTorch; and the line on skipped tests."""
+
+from __future__ import annotations
+
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -24,3 +28,14 @@ def torch():
     module = pytest.importorskip("torch", reason="PyTorch is not installed, so nothing was compared with it")
     module.set_num_threads(1)
     return module
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line with the reasons of all skipped tests; a reason is a few words, a colon and details that are left out."""
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ").split(":")[0]
+        for report in terminalreporter.stats.get("skipped", [])
+    )
+    if reasons:
+        listed = "; ".join(f"{reason} ({number})" for reason, number in reasons.most_common())
+        terminalreporter.write_line(f"Skipped: {listed}")

@@ -1,4 +1,4 @@
-"""What recording refuses, and gradients that do not fit: nothing is recorded or changed then."""
+"""Refusals of records and of gradients that do not fit: nothing is recorded or changed then."""
 
 from functools import partial
 

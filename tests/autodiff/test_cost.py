@@ -1,4 +1,4 @@
-"""What must not grow: forward mode's memory, the work per operation, the stack; and checkpoint's memory."""
+"""Costs that must not grow: forward mode's memory, the work per operation, the stack, checkpoint's memory."""
 
 from __future__ import annotations
 

@@ -30,9 +30,9 @@ def test_what_is_in_the_package(autolab_package: dict[str, bytes]) -> None:
     assert all(name.startswith(f"{job.TOP}/") for name in names)
     for unwanted in (
         "handout",
-        "markers",
+        "agreement",
         "page",
-        "student_files",
+        "skeleton",
         "mytorch/",
         "tests",
         "autolab.py/",
@@ -87,7 +87,7 @@ def test_a_wrong_one_is_told_what_is_wrong(autolab_package: dict[str, bytes], tm
     ],
 )
 def test_vendored_wheels_are_used_and_removed(tmp_path: Path, name: str, part: str) -> None:
-    """Nothing else is used in their place: this NumPy cannot be imported."""
+    """The wheels must be used: this NumPy cannot be imported."""
     wheels = tools.wheel(tmp_path / "wheels", name, {"numpy/__init__.py": "raise ImportError('the vendored one')"})
     built = autolab.build(tools.options("autolab", tmp_path, "--wheels", str(wheels), "--scoreboard"))[1]
     folder = place(built, b"", tmp_path / "job")

@@ -166,7 +166,7 @@ def test_without_a_python(tmp_path: Path) -> None:
 
 
 def test_deletion_is_for_job_directories_alone(job_folder: Path, autolab_package: dict[str, bytes]) -> None:
-    """Nothing is deleted where the package was built, or with KEEP=1; foreign files never are."""
+    """No file is deleted where the package was built, or with KEEP=1; foreign files never are."""
     (job_folder / "handin.tar").write_bytes(b"")
     (job_folder / "mine.txt").write_text("mine")
     assert b"left in place" not in tools.run([MAKE, "KEEP=1"], job_folder)[1]

@@ -106,7 +106,7 @@ def run_with(*frames: Any) -> Any:
 
 
 def render(results: list[Result]) -> None:
-    """Everything that is made of results: text that can be written to a file, and JSON."""
+    """All that is made of results is text that can be written to a file, and JSON."""
     grades = explain_dependencies(Grades(results)) if results[0].check in CHECKS else Grades(results)
     lines = [line for result in grades.results for line in feedback_lines(result.record())]
     lines += [*table(grades), *feedback_for_all(grades, False), *feedback_for_all(grades, True), scores_line(grades)]

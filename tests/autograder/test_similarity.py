@@ -229,9 +229,10 @@ def test_a_class_of_500_takes_seconds(styles: dict[str, Fingerprint]) -> None:
         }
         for i, style in zip(range(500), ["simple", "fused", "lists", "zeros"] * 125)
     }
-    start = time.perf_counter()
+    # Processor time, which other work on the machine does not stretch.
+    start = time.process_time()
     similar({**klass, "s500": klass["s3"]})
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 GARBAGE = {
@@ -259,9 +260,9 @@ def test_garbage_does_no_harm(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "mytorch/nn/functional.py"
     path.parent.mkdir(parents=True)
     path.write_bytes(GARBAGE[kind])
-    start = time.perf_counter()
+    start = time.process_time()
     found = fingerprint(tmp_path)
-    assert time.perf_counter() - start < 4
+    assert time.process_time() - start < 4
     assert len(json.dumps(found)) < 150_000
     similar({"a": found, "b": found})
 

@@ -1,4 +1,4 @@
-"""What the tests of hw_bonus share: running the program and making data files."""
+"""Tools of the tests of hw_bonus: running the program and making data files."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from autograder.staff.classroom.reports import after, finish
 from autograder.staff.classroom.store import Reports, safe_name
 from autograder.staff.handins import Handin, find, newest, same_student
 from autograder.staff.marks.grading import all_exercises, grade_submission
+from autograder.staff.pages.render import environment
 from autograder.staff.record import GRADER_ERROR, class_seed
 
 TIME_LIMIT = 2.0
@@ -162,6 +163,8 @@ def _run(options: argparse.Namespace, make_grader: MakeGrader, most: float | Non
     mark = fingerprint(hidden=options.hidden, time_limit=options.time_limit)
     if options.again is not None:
         return again(record, options.submissions, mark, make_grader)
+    # Raises where Jinja2 is missing: now, and not after hours of grading.
+    environment()
     found, notes = find(options.submissions)
     reports.check(options.submissions)
     handins = found if options.all_versions else newest(found)

@@ -25,8 +25,8 @@ class Identity(Activation):
     """x, as an array of its own: recorded as its own output, it would be one variable and not two."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """Compute, keep in self.state, record."""
-        # TODO: The input as an array of its own.
+        """Compute the output, keep it in self.state, record it and return it."""
+        # TODO: Return the values of the input in an array of its own.
         raise NotImplementedError("Identity.forward is not implemented yet")
 
 
@@ -34,8 +34,8 @@ class Sigmoid(Activation):
     """1 / (1 + exp(-x))."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """Compute, keep in self.state, record."""
-        # TODO: From primitives or at once.
+        """Compute the output, keep it in self.state, record it and return it."""
+        # TODO: From primitives (functional.exp_backward and others), or at once with a rule of your own.
         raise NotImplementedError("Sigmoid.forward is not implemented yet")
 
 
@@ -43,8 +43,8 @@ class Tanh(Activation):
     """The hyperbolic tangent."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """Compute, keep in self.state, record."""
-        # TODO: From primitives or at once.
+        """Compute the output, keep it in self.state, record it and return it."""
+        # TODO: From primitives (functional.exp_backward and others), or at once with a rule of your own.
         raise NotImplementedError("Tanh.forward is not implemented yet")
 
 
@@ -52,6 +52,6 @@ class ReLU(Activation):
     """max(x, 0), with derivative 0 at 0."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """Compute, keep in self.state, record."""
-        # TODO: The input itself must not change.
+        """Compute the output, keep it in self.state, record it and return it."""
+        # TODO: Do not change the input itself.
         raise NotImplementedError("ReLU.forward is not implemented yet")
