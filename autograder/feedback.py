@@ -14,7 +14,7 @@ class Feedback(TypedDict):
     """The parts of a check's feedback. Each part is text of one or several lines; a missing part is empty.
 
     given: the arrays and settings that the scenario was given.
-    looked_at: the name of the value that was compared.
+    looked_at: the name of the value that was compared, or of the function that is not implemented.
     expected, came: this value as it should be and as it was. ``came`` may be the message of an exception.
     place: file and line of the submission where an exception was raised.
     hint: a sentence that says where to look next.
@@ -79,8 +79,10 @@ def reason(check: CheckRecord) -> str:
     if check["status"] == "blocked":
         return f"needs {check['needs']} first"
     if check["status"] == "todo":
-        text = check["feedback"]["came"]
-        return text if NOT_YET in text else f"{NOT_YET}: {text}" if text and text != "NotImplementedError" else NOT_YET
+        message = check["feedback"]["came"]
+        if NOT_YET in message:
+            return message
+        return NOT_YET if message in ("", "NotImplementedError") else f"{NOT_YET}: {message}"
     if check["status"] == "not run":
         return f"not run: {check['feedback']['hint']}"
     return "passed" if check["status"] == "passed" else ""

@@ -156,9 +156,9 @@ for number in range(3, 64):
 """,
     "looks for what is expected": """
 import gc, importlib, sys
-found = [o for o in gc.get_objects() if type(o).__name__ in ("Check", "Exercise", "Problem")]
-marks = ["staff.marks.hidden", "staff.marks.grading", "staff.marks.expected"]
-for name in ["exercises", "compare", "grade", "hints", "test_autograd", *marks]:
+found = [o for o in gc.get_objects() if type(o).__name__ in ("Check", "Exercise", "Expected", "Problem")]
+marks = ["staff.marks." + name for name in ("hidden", "programs", "grading", "expected")]
+for name in ["exercises", "compare", "feedback", "grade", "helpers", "hints", "test_autograd", *marks]:
     try: found.append(importlib.import_module("autograder." + name))
     except ImportError: pass
 assert not found, found

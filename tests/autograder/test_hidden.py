@@ -15,8 +15,9 @@ import pytest
 from autograder.compare import judge
 from autograder.exercises import CHECKS, cases_of
 from autograder.grade import judge_frame, run_unit
+from autograder.helpers import Kind
 from autograder.isolate import run_scenarios
-from autograder.staff.marks import hidden
+from autograder.staff.marks import hidden, programs
 from autograder.staff.marks.expected import Tape, expected, slope
 from tests.autograder import workshop
 from tests.autograder.mistakes_engine import LOOP
@@ -183,6 +184,17 @@ def test_an_array_that_nothing_depends_on_has_gradient_zero() -> None:
     tape = Tape([("y", np.exp, ["x"], [None])], np.ones(2), {"x": np.zeros(2), "w": np.ones(2), "y": np.ones(2)})
     assert slope(tape, "w").tolist() == [0, 0]
     assert slope(tape, "x").tolist() == [1, 1]
+
+
+def test_the_kinds_of_what_a_program_shows() -> None:
+    rng = np.random.default_rng(0)
+    shown = {**expected(programs.deep(rng, 3)), **expected(programs.training(rng, 0.9))}
+    shown |= expected(programs.slots_inside(rng, 2))
+    assert {name: shown[name].kind for name in ("gradient of x", "loss", "dW1", "db5", "W of layer 2", "dw", "du")} == {
+        "gradient of x": Kind.GRADIENT, "loss": Kind.LOSS, "dW1": Kind.SLOT, "db5": Kind.SLOT,
+        "W of layer 2": Kind.RESULT, "dw": Kind.SLOT, "du": Kind.SLOT,
+    }  # fmt: skip
+    assert shown["loss of step 3"].kind is Kind.LOSS
 
 
 def test_a_step_that_does_not_exist_is_an_error_of_ours() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,8 @@ from autograder.exercises import CHECKS, cases_of
 from autograder.staff.isolation.sandbox import Limits, Sandbox
 from autograder.staff.marks.grading import Graded, grade_submission
 from autograder.staff.record import seeds_for
+from autograder.worker import run, student, wire
+from autograder.worker.scenarios import SCENARIOS
 from autograder.worker.wire import pack
 from tests.autograder.hostile_handins import FOR_MARKS, HARMLESS, SELF_HARM
 from tests.autograder.solutions import SIMPLE
@@ -55,6 +59,21 @@ def test_the_right_solution_gets_everything(sandbox: Sandbox, tmp_path: Path) ->
     assert found["total"] == found["possible"] == 60, [c for c in found["checks"] if c["status"] != "passed"]
 
 
+def test_the_attacks_aim_at_what_is_there() -> None:
+    """An attack on a module or function that does not exist would prove nothing."""
+    code = "\n".join([*FOR_MARKS.values(), *HARMLESS.values(), RECORDER])
+    aims = set(re.findall(r"\bautograder(?:\.\w+)+", code))
+    assert {"autograder.worker.run", "autograder.worker.wire", "autograder.worker.student"} <= aims
+    for module in aims:
+        assert module.startswith("autograder.worker")
+        importlib.import_module(module)
+    assert callable(run.attempt)
+    assert callable(run.describe)
+    assert callable(wire._describe)
+    assert callable(student.Student.rules_used)
+    assert SCENARIOS
+
+
 @pytest.mark.parametrize("name", FOR_MARKS)
 def test_no_marks_without_the_work(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
     found = graded(sandbox, with_code(handout(), FOR_MARKS[name]), tmp_path)
@@ -90,6 +109,8 @@ def test_what_is_no_harm_costs_nothing(sandbox: Sandbox, tmp_path: Path, name: s
 RECORDER = """
 import sys
 from autograder.worker import scenarios
+from autograder.worker import run, student, wire
+from autograder.worker.scenarios import SCENARIOS
 from autograder.worker.wire import pack
 known = {}
 def learn(name, cases, values):

@@ -66,7 +66,7 @@ LOOKING = {
         "[n for n in os.listdir(list(__import__('autograder').__path__)[0]) if n != 'worker'][0]", "process"
     ),
     "a check among all objects": (
-        "[o for o in gc.get_objects() if type(o).__name__ in ('Check', 'Exercise', 'Problem')][0]", "process"
+        "[o for o in gc.get_objects() if type(o).__name__ in ('Check', 'Exercise', 'Expected', 'Problem')][0]", "process"
     ),
     "an expectation in the frames above": (
         "[n for f in [sys._getframe(i) for i in range(9)] for n in f.f_locals if 'expect' in n][0]", "process"
