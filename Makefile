@@ -16,6 +16,7 @@ ARGS ?=
 
 # As many tests at once as there are processors; each takes over neighbours of its own, so that what they share is made once.
 WORKERS := -n auto --maxprocesses 8 --dist worksteal
+READY := $(VENV)/.plots $(VENV)/.dev
 
 .PHONY: help train test test-quick lint bench handout grade clean
 
@@ -25,13 +26,13 @@ help:
 train: $(VENV)/.plots
 	@$(BIN)/python hw_bonus/mlp_runner.py $(ARGS)
 
-test: $(VENV)/.plots $(VENV)/.dev
+test: $(READY)
 	@$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
-test-quick: $(VENV)/.plots $(VENV)/.dev
+test-quick: $(READY)
 	@$(BIN)/python -m pytest $(WORKERS) -m "not slow" $(ARGS)
 
-lint: $(VENV)/.plots $(VENV)/.dev
+lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -50,11 +51,11 @@ $(VENV)/.base: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "Python cannot make a virtual environment here; on Debian and Ubuntu: apt install python3-venv"; exit 2; }
 	@echo "Setting up $(VENV) (once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --prefer-binary --editable .
 	@touch $@
 
 $(VENV)/.plots $(VENV)/.dev $(VENV)/.staff: $(VENV)/.%: $(VENV)/.base
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --prefer-binary --editable '.[$*]'
 	@touch $@
 
 clean:

@@ -14,8 +14,6 @@ from mytorch.operation import Operation
 from mytorch.report import operations_as_table
 from mytorch.utils import GradientBuffer, Location, gradient_dtype
 
-__all__ = ["Autograd", "Operation"]
-
 
 class Autograd:
     """The engine: records operations on the way forward and walks them in reverse on the way back.
@@ -95,7 +93,8 @@ class Autograd:
                 if gradient is None:
                     continue
                 if slot is not None:
-                    updates.append((slot, gradient))
+                    if gradient is not slot:  # a rule that wrote into the slot itself has added it already
+                        updates.append((slot, gradient))
                     continue
                 location = locate(array)
                 if location in pending:

@@ -21,14 +21,14 @@ AS_THEY_ARE = (
     "hw_bonus/data/digits.npz", "hw_bonus/data/LICENSE", "hw_bonus/data/README.md",
     "docs/writeup.md", "create_tarball.sh", "create_tarball.py", "LICENSE",
 )  # fmt: skip
-# Whole folders of the public autograder; what only staff has lies in autograder/staff.
+# The public autograder. Files for staff alone lie in autograder/staff.
 AUTOGRADER = ("autograder/*.py", "autograder/worker/**/*.py")
-# The skeleton's files that are no counterpart of the reference's file of this name: programs for students.
+# The skeleton's own programs. The reference has others under these names, with which they need not agree.
 OF_ITS_OWN = ("mytorch/sandbox.py", "hw_bonus/mlp_runner.py")
 
 
 class Disagreement(Exception):
-    """The skeleton and the reference have grown apart; the message names where."""
+    """A handout that does not fit the reference. The message names the first place."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,16 +39,22 @@ def run(options: argparse.Namespace) -> int:
     """The command ``handout``."""
     try:
         archives = build(options.out)
-    except (Disagreement, SyntaxError, OSError) as error:
-        print(f"No handout was built. {error}", file=sys.stderr)
-        return 2
+    except SyntaxError as error:
+        return _refuse(f"{error.filename}, line {error.lineno}, does not compile ({error.msg}). Correct it first.")
+    except (Disagreement, OSError) as error:
+        return _refuse(str(error))
     for path in archives:
         print(f"{path}: {len(contents())} files, {path.stat().st_size:,} bytes")
     return 0
 
 
+def _refuse(reason: str) -> int:
+    print(f"No handout was built. {reason}", file=sys.stderr)
+    return 2
+
+
 def contents(root: Path = ROOT) -> dict[str, bytes]:
-    """Every file of the handout by its name. Raises OSError where a file is missing."""
+    """Files of the handout by name. Raises OSError where one is missing."""
     names = [*AS_THEY_ARE]
     names += [path.relative_to(root).as_posix() for pattern in AUTOGRADER for path in root.glob(pattern)]
     files = {name: (root / name).read_bytes() for name in names}
@@ -56,7 +62,7 @@ def contents(root: Path = ROOT) -> dict[str, bytes]:
 
 
 def skeleton(root: Path = ROOT) -> dict[str, bytes]:
-    """The files that were written for students, by their names in the handout."""
+    """Files that were written for students, by their names in the handout."""
     top = root / SKELETON
     paths = [path.relative_to(top) for path in top.rglob("*") if path.is_file()]
     hidden = [path for path in paths if any(part.startswith((".", "__pycache__")) for part in path.parts)]
@@ -64,12 +70,25 @@ def skeleton(root: Path = ROOT) -> dict[str, bytes]:
 
 
 def sources(root: Path = ROOT) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """The texts that have to agree: the reference's Python files, the skeleton's, and every text file of the handout."""
+    """Files that have to agree: the reference's Python files, the skeleton's, and every text file of the handout.
+
+    Raises Disagreement for a file that is not UTF-8, OSError for a missing one.
+    """
     paths = [*(root / "mytorch").rglob("*.py"), *(root / "hw_bonus").glob("*.py")]
-    reference = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in paths}
-    texts = {name: data.decode() for name, data in contents(root).items() if not name.endswith(".npz")}
+    reference = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+    texts = _decoded({name: data for name, data in contents(root).items() if not name.endswith(".npz")})
     own = [name for name in skeleton(root) if name.endswith(".py") and name not in OF_ITS_OWN]
-    return reference, {name: texts[name] for name in own}, texts
+    return _decoded(reference), {name: texts[name] for name in own}, texts
+
+
+def _decoded(files: dict[str, bytes]) -> dict[str, str]:
+    texts = {}
+    for name, data in files.items():
+        try:
+            texts[name] = data.decode()
+        except UnicodeDecodeError:
+            raise Disagreement(f"{name} is not UTF-8. Save it with this encoding.") from None
+    return texts
 
 
 def disagreements_with_reference(root: Path = ROOT) -> list[str]:

@@ -121,7 +121,7 @@ def describe(error: BaseException, folder: Path) -> dict[str, Any]:
             "where": f"{place}, line {error.lineno}: {line}",
         }
     # An exception raised in a given file is the fault of the line that called it.
-    given = ("mytorch/utils.py", "mytorch/nn/rules.py", "mytorch/nn/modules/module.py")
+    given = ("mytorch/operation.py", "mytorch/utils.py", "mytorch/nn/rules.py", "mytorch/nn/modules/module.py")
     where = function = ""
     places: dict[str, str] = {}
     for frame in traceback.extract_tb(error.__traceback__):

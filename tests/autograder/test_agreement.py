@@ -238,22 +238,31 @@ def test_an_import_that_only_a_solution_needs_is_named_in_a_stub() -> None:
         assert not unexplained, (file, unexplained)
 
 
-def test_make_handout_stops_and_says_where(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            b"def exp_backward(",
+            b"def expo_backward(",
+            f"{FUNCTIONAL}: expo_backward is in the reference, but not in the ",
+        ),
+        (b"def exp_backward(", b"def exp_backward)", f"{FUNCTIONAL}, line "),
+        (b'"""y = a + b', b'"""y = a \xff b', f"{FUNCTIONAL} is not UTF-8."),
+    ],
+)
+def test_make_handout_stops_and_says_where(old: bytes, new: bytes, told: str, tmp_path: Path) -> None:
     """An instructor who changes the reference and forgets the skeleton; nothing is built."""
     for name in ("autograder", "mytorch", "hw_bonus", "docs", "create_tarball.py", "create_tarball.sh", "LICENSE"):
         source = handout.ROOT / name
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, tmp_path / name)
     path = tmp_path / FUNCTIONAL
-    path.write_text(
-        path.read_text(encoding="utf-8").replace("def exp_backward(", "def expo_backward("), encoding="utf-8"
-    )
+    assert old in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(old, new))
     done = subprocess.run(
         [sys.executable, "-m", "autograder.staff", "handout"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert done.stderr.startswith(
-        f"No handout was built. {FUNCTIONAL}: expo_backward is in the reference, but not in the "
-    )
+    assert done.stderr.startswith(f"No handout was built. {told}"), done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "dist").exists()

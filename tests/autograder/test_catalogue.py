@@ -17,6 +17,7 @@ from tests.autograder.mistakes_engine import ENGINE_MISTAKES, Mistake
 from tests.autograder.mistakes_layers import ACTIVATION_MISTAKES, LAYER_MISTAKES, REFERENCE_MISTAKES
 from tests.autograder.mistakes_rules import LOSS_MISTAKES, RULE_MISTAKES
 from tests.autograder.solutions import SIMPLE, STYLES
+from tests.clocks import patience
 
 MISTAKES = [
     *ENGINE_MISTAKES,
@@ -46,7 +47,7 @@ def graded(mistakes: list[Mistake], folder: Path) -> list[Grades]:
         for number, mistake in enumerate(mistakes):
             place = workshop.write(mistake.files(), folder / str(number))
             if mistake.hints & ROUGH:
-                found.append(grade(place, EXERCISES, limit=0.5, jobs=1))
+                found.append(grade(place, EXERCISES, limit=patience(0.2), jobs=1))
             else:
                 found.append(workshop.grade_together(place, run_with=sandbox.run_scenarios))
     return found

@@ -13,6 +13,7 @@ import pytest
 
 from autograder.staff.classroom.store import Reports, is_record
 from tests.autograder.class_tools import grade, hand_in, process, records, rows
+from tests.clocks import patience
 
 
 @pytest.mark.parametrize("after", [1, 7, 15])
@@ -20,7 +21,7 @@ def test_killed_at_any_moment(submissions: Path, tmp_path: Path, log: Path, afte
     """SIGKILL to the whole group; a second run goes on, and ends where one that was never stopped ends."""
     out, whole = tmp_path / "reports", tmp_path / "whole"
     running = process(submissions, out, "--seed", "7", FAKE_TIME="0.05")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + patience(30)
     while len(list((out / "records").glob("*.json"))) < after and time.monotonic() < deadline:
         time.sleep(0.005)
     os.killpg(running.pid, signal.SIGKILL)
@@ -52,7 +53,7 @@ def test_ctrl_c_ends_it_cleanly(submissions: Path, tmp_path: Path) -> None:
         while not list((out / "records").glob("*.json")):
             time.sleep(0.01)
         running.send_signal(sign)
-        printed = running.communicate(timeout=30)
+        printed = running.communicate(timeout=patience(30))
         assert running.returncode == 2
         assert "run the same command again" in printed[1]
         assert "Traceback" not in printed[1]

@@ -24,6 +24,7 @@ from tests.autograder.archive_tools import ENGINE, GOOD, tar
 from tests.autograder.class_tools import PROGRAM, grade, hand_in, records, rows
 from tests.autograder.fake_grader import FakeGrader
 from tests.autograder.solutions import SIMPLE
+from tests.clocks import patience
 
 
 def test_a_class(submissions: Path, tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -301,7 +302,15 @@ def test_with_the_real_sandbox(tmp_path: Path, capsys: pytest.CaptureFixture[str
     for student, files in sources.items():
         (tmp_path / f"class/{student}.tar").write_bytes(tar(files))
     (tmp_path / "class/broken.zip").write_bytes(b"PK\x03\x04")
-    arguments = [str(tmp_path / "class"), "--out", str(tmp_path / "out"), "--seed", "5", "--time-limit", "1"]
+    arguments = [
+        str(tmp_path / "class"),
+        "--out",
+        str(tmp_path / "out"),
+        "--seed",
+        "5",
+        "--time-limit",
+        f"{patience(0.4):g}",
+    ]
     assert staff.main(["grade", *arguments]) == 0
     marks = {row["student"]: row for row in rows(tmp_path / "out").values()}
     assert marks["right"]["total"] == marks["right"]["possible"] == "60"

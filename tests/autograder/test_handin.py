@@ -14,9 +14,7 @@ import pytest
 from autograder.staff.packing import DATE
 from tests.autograder import workshop
 from tests.autograder.solutions import SIMPLE
-from tests.autograder.test_handout import archives, run, student
-
-__all__ = ["archives", "student"]
+from tests.autograder.student_tools import run
 
 
 def packed(student: Path) -> tarfile.TarFile:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
-import subprocess
 import sys
 import tarfile
 import time
@@ -19,41 +17,7 @@ from autograder.staff import handout
 from autograder.staff.differences import DIFFERENCES, STUB
 from tests.autograder import workshop
 from tests.autograder.solutions import SIMPLE, ZEROS
-
-
-def run(folder: Path, *command: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    """A command of the student, who has no project of ours on any path."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | {"PYTHONIOENCODING": "utf-8"}
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=timeout,
-        check=False,
-    )
-
-
-@pytest.fixture(scope="module")
-def archives(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return handout.build(tmp_path_factory.mktemp("dist"))
-
-
-@pytest.fixture
-def student(archives: list[Path], tmp_path: Path) -> Path:
-    """A freshly unpacked handout in a folder with spaces and accents."""
-    folder = tmp_path / "été à la maison"
-    folder.mkdir()
-    with tarfile.open(archives[0]) as tar:
-        for member in tar:
-            target = folder / member.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            source = tar.extractfile(member)
-            assert source is not None
-            target.write_bytes(source.read())
-    return folder / "handout"
+from tests.autograder.student_tools import run
 
 
 def members(archives: list[Path]) -> list[dict[str, bytes]]:
@@ -117,7 +81,7 @@ def test_nothing_but_what_is_meant(archives: list[Path]) -> None:
         ".git",
         "__pycache__",
         ".pyc",
-        "walk.py",
+        "checks.py",
         "nonlinear.py",
         "optim.py",
     ):

@@ -22,6 +22,7 @@ from autograder.worker.wire import pack
 from tests.autograder.hostile_handins import FOR_MARKS, HARMLESS, SELF_HARM
 from tests.autograder.solutions import SIMPLE
 from tests.autograder.workshop import Files, fill, handout, write
+from tests.clocks import patience
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="isolation needs fork")
 FIRST = "mytorch/__init__.py"
@@ -38,7 +39,7 @@ BY_ALIASES: dict[str, dict[str, float]] = {
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(Limits(start=1.5, memory=1 << 30)) as made:
+    with Sandbox(Limits(start=patience(0.5), memory=1 << 30)) as made:
         yield made
 
 
@@ -50,7 +51,7 @@ def with_code(files: Files, code: str) -> Files:
 
 def graded(sandbox: Sandbox, files: Files, folder: Path, seed: int = 7) -> Graded:
     seeds = seeds_for(seed, "digest")
-    return grade_submission(write(files, folder), seeds, run_with=sandbox.run_scenarios, limit=1.0)
+    return grade_submission(write(files, folder), seeds, run_with=sandbox.run_scenarios, limit=patience(0.3))
 
 
 def test_the_right_solution_gets_everything(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ def test_harm_stays_with_who_does_it(sandbox: Sandbox, tmp_path: Path, name: str
         assert any("not installed" in check["feedback"]["hint"] for check in found["checks"])
     assert max(len("".join(check["feedback"].values())) for check in found["checks"]) < 20_000
     # A loop at import costs its own limit, once for what imports the same file, and not once for each exercise.
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < patience(30)
 
 
 @pytest.mark.parametrize("name", HARMLESS)
@@ -140,7 +141,7 @@ def test_known_cases_by_heart_earn_nothing(sandbox: Sandbox, tmp_path: Path) -> 
 
     def public_seed(*arguments: Any) -> Graded:
         return grade_submission(
-            write(files, tmp_path / "heart"), (0, 1), run_with=sandbox.run_scenarios, limit=1.0, hidden=False
+            write(files, tmp_path / "heart"), (0, 1), run_with=sandbox.run_scenarios, limit=patience(0.3), hidden=False
         )
 
     assert public_seed()["total"] == 50

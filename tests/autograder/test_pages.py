@@ -30,6 +30,7 @@ from tests.autograder.page_tools import (
     written,
 )
 from tests.autograder.workshop import ROOT
+from tests.clocks import patience
 
 MARKER = "ABSOLUTELY-HIDDEN-91723"
 ALIVE = """<i onclick="x">'&amp;</i>"""
@@ -135,7 +136,11 @@ WITHOUT = "import sys; sys.modules['jinja2'] = None; from autograder.staff.__mai
 def without_jinja2(*arguments: object) -> subprocess.CompletedProcess[str]:
     """A staff command in a Python that has no Jinja2."""
     return subprocess.run(
-        [sys.executable, "-c", WITHOUT, *map(str, arguments)], cwd=ROOT, text=True, capture_output=True, timeout=120
+        [sys.executable, "-c", WITHOUT, *map(str, arguments)],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        timeout=patience(120),
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 import tracemalloc
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.worker.wire import HEADER_LIMIT, LIMIT, Malformed, pack, unpack
+from tests.clocks import at_most
 
 
 def test_what_is_packed_comes_back() -> None:
@@ -245,14 +246,11 @@ def _full(text: bytes, many: bytes, end: bytes) -> bytes:
     ids=range(10),
 )
 def test_the_largest_headers_cost_little(data: bytes) -> None:
-    began = time.perf_counter()
     tracemalloc.start()
     try:
-        unpack(data)
-    except Malformed:
-        pass
-    finally:
+        with at_most(8), suppress(Malformed):  # tracemalloc makes it several times slower
+            unpack(data)
         _, most = tracemalloc.get_traced_memory()
+    finally:
         tracemalloc.stop()
     assert most < 128 << 20
-    assert time.perf_counter() - began < 8  # with tracemalloc, which makes it several times slower

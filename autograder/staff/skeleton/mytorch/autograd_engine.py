@@ -13,8 +13,6 @@ from mytorch.operation import Operation, describe_rule
 from mytorch.report import operations_as_table
 from mytorch.utils import GradientBuffer
 
-__all__ = ["Autograd", "Operation"]
-
 
 class Autograd:
     """The engine: records operations on the way forward and walks them in reverse on the way back.

@@ -1,4 +1,4 @@
-"""Activations: each keeps its last output in ``state`` and records one operation."""
+"""Activations: each keeps its last output in ``state`` and records how it was computed."""
 
 from __future__ import annotations
 
