@@ -39,7 +39,7 @@ def engine(name: str, old: str, new: str, costs: set[str], hints: set[str], part
     return Mistake(name, [(ENGINE, old, new)], costs, hints, partial=partial)
 
 
-PAUSE = "if not self.recording:\n            return\n"
+PAUSE = "if not self.recording:\n            return\n        "
 APPEND = "self.operation_list.append(Operation(inputs, output, gradients_to_update, backward_operation))"
 SPOTS = "for array in inputs:\n            self.gradient_buffer.add_spot(array)"
 LOOP = "for number, operation in enumerate(reversed(self.operation_list)):"
