@@ -137,6 +137,7 @@ def assemble(steps: list[tuple[int, int, int]]) -> Any:
 entries = st.lists(st.floats(-2, 2), min_size=3, max_size=3).map(np.array)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(
     st.lists(
@@ -175,7 +176,7 @@ def test_every_function_of_the_table_has_a_case(capsys: pytest.CaptureFixture) -
     """Every rule is called by at least one case (functions of zero derivative aside), and their number is printed."""
     with watched_calls() as called:
         for f, args in CASES.values():
-            with suppress(AttributeError, TypeError):
+            with suppress(AttributeError, TypeError, ValueError):  # test_primitive says which
                 vjp(lambda *x, f=f: floats(f(np, *x)), *args)
     missing = sorted(fun.__name__ for fun in differentiable() - called)
     with capsys.disabled():

@@ -52,6 +52,7 @@ def told(side: str, file: str, old: str, new: str) -> list[str]:
     return disagreements(reference, {**skeleton, file: changed}, {**given, file: changed})
 
 
+@pytest.mark.slow
 def test_the_skeleton_agrees_with_the_reference() -> None:
     assert handout.disagreements_with_reference() == []
 
@@ -84,6 +85,7 @@ def test_a_change_on_one_side_is_told(side: str, file: str, old: str, new: str, 
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "name", "line"),
     [
@@ -122,6 +124,7 @@ def test_a_stub_that_begins_with_given_code_holds_no_solution_line(file: str, na
     assert any(words in sentence for sentence in told(SKELETON, file, end, f"{line}\n        {end}"))
 
 
+@pytest.mark.slow
 def test_what_only_one_side_has_is_told_as_that() -> None:
     reference, skeleton, given = sources()
     (first, *_) = told(SKELETON, FUNCTIONAL, "def exp_backward(", "def expo_backward(")
@@ -164,6 +167,7 @@ def test_a_guard_only_refuses_or_leaves(code: str, expected: bool) -> None:
     assert is_guard(ast.parse(code).body[0]) is expected
 
 
+@pytest.mark.slow
 def test_a_stub_names_itself_and_has_a_docstring() -> None:
     for old, new in (('"exp_backward is not', '"log_backward is not'), ('    """y = exp(a)."""\n', "")):
         assert f"{FUNCTIONAL}: exp_backward is to be written" in "".join(told(SKELETON, FUNCTIONAL, old, new))
@@ -187,6 +191,7 @@ def test_every_solution_line_is_found_wherever_it_is_pasted() -> None:
                 assert f" is a line of {name} in the reference" in found
 
 
+@pytest.mark.slow
 def test_a_whole_function_of_the_reference_is_told() -> None:
     """Helpers that the reference keeps to itself, and what the list says is left out."""
     reference, _, _ = sources()
@@ -238,6 +243,7 @@ def test_an_import_that_only_a_solution_needs_is_named_in_a_stub() -> None:
         assert not unexplained, (file, unexplained)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [

@@ -49,6 +49,7 @@ def test_a_class(submissions: Path, tmp_path: Path, log: Path, capsys: pytest.Ca
     assert len(list((out / "feedback").glob("*.html"))) == len(list((out / "feedback").glob("*.json"))) == 21
 
 
+@pytest.mark.slow
 def test_a_second_run_grades_only_what_changed(submissions: Path, tmp_path: Path, log: Path) -> None:
     out = tmp_path / "reports"
     assert grade(submissions, out) == 0
@@ -75,6 +76,7 @@ def test_a_second_run_grades_only_what_changed(submissions: Path, tmp_path: Path
     assert json.loads((out / "seed.json").read_text())["class_seed"] == 6
 
 
+@pytest.mark.slow
 def test_another_grader_grades_anew(
     submissions: Path, tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,6 +207,7 @@ def test_names_cannot_leave_the_reports(tmp_path: Path) -> None:
     assert {row["total"] for row in rows(tmp_path / "reports").values()} == {"3"}
 
 
+@pytest.mark.slow
 def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three times the submissions need no more memory, although each record is large."""
 
@@ -227,6 +230,7 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert peaks[1] < peaks[0] + 2e6
 
 
+@pytest.mark.slow
 def test_a_bar_on_a_terminal(submissions: Path, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     running = subprocess.Popen(
