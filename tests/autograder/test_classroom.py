@@ -302,7 +302,7 @@ def test_with_the_real_sandbox(tmp_path: Path, capsys: pytest.CaptureFixture[str
         "--seed",
         "5",
         "--time-limit",
-        f"{patience(0.4):g}",
+        f"{patience(0.4):.1f}",
     ]
     assert staff.main(["grade", *arguments]) == 0
     marks = {row["student"]: row for row in rows(tmp_path / "out").values()}
