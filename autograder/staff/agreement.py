@@ -15,7 +15,6 @@ from autograder.staff.definitions import (
     Module,
     Sources,
     imports,
-    is_guard,
     is_public,
     path_of,
     same,
@@ -110,26 +109,23 @@ def _compare_functions(file: str, name: str, one: Function, other: Function, lis
             f"{name} takes ({', '.join(shown)}) in the skeleton and ({', '.join(expected)}) in the reference. Make them "
             "equal, or list what the reference alone takes."
         )
-    if listed.has(STUB, file, name):
-        yield from _judge_stub(file, name, one, other, listed)
-        return
-    if agree and not same(one.code, other.code) and not listed.has(BODY, file, name):
+    is_exercise = listed.has(STUB, file, name)
+    if is_exercise or one.is_stub:
+        yield from _judge_stub(name, one, is_exercise)
+    elif agree and not same(one.code, other.code) and not listed.has(BODY, file, name):
         yield f"{name} is given to students, but its code is not the reference's. Copy it from there, or list the reason."
     if one.decorators != other.decorators and not listed.has(MARK, file, name):
         yield f"{name} is decorated by {one.decorators} in the skeleton and by {other.decorators} in the reference."
 
 
-def _judge_stub(file: str, name: str, stub: Function, solution: Function, listed: _Listed) -> Iterator[str]:
+def _judge_stub(name: str, stub: Function, is_exercise: bool) -> Iterator[str]:
     expected = f"raise NotImplementedError('{name} is not implemented yet')"
-    if not stub.has_docstring or not stub.statements or ast.unparse(stub.statements[-1]) != expected:
+    if not is_exercise:
+        yield f"{name} raises NotImplementedError, but is not listed as a stub. List it, or give its code."
+    elif not stub.has_docstring or not stub.statements or ast.unparse(stub.statements[-1]) != expected:
         yield f"{name} is to be written by students, but is no stub. Let it be a docstring and {expected}."
-        return
-    guards = [ast.dump(statement) for statement in solution.statements if is_guard(statement)]
-    if any(ast.dump(one) not in guards for one in stub.statements[:-1]) and not listed.has(BODY, file, name):
-        yield (
-            f"{name} is a stub, but holds more than its docstring, the reference's guards and one raise. Take it away, or list "
-            "the reason."
-        )
+    elif len(stub.statements) > 1:
+        yield f"{name} is a stub, but holds more than its docstring and one raise. Take it away, or say it in a comment."
 
 
 def missing_imports(handout: Sources) -> list[str]:

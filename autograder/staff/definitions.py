@@ -27,8 +27,9 @@ class Function(NamedTuple):
 
     @property
     def is_stub(self) -> bool:
-        last = self.node.body[-1]
-        return isinstance(last, ast.Raise) and ast.unparse(last).endswith(" is not implemented yet')")
+        """True for what raises NotImplementedError, wherever it does: students write it."""
+        raised = (node.exc for node in ast.walk(self.node) if isinstance(node, ast.Raise) and node.exc is not None)
+        return any("NotImplementedError" in ast.unparse(error) for error in raised)
 
     @property
     def decorators(self) -> list[str]:
@@ -41,7 +42,8 @@ class Function(NamedTuple):
 
     def lines(self) -> list[str]:
         """The source lines of its statements, without indentation."""
-        return lines_of(self.statements, self.source)
+        lines = self.source.splitlines()
+        return [line.strip() for node in self.statements for line in lines[node.lineno - 1 : node.end_lineno]]
 
     def parameters(self) -> list[str]:
         """The parameters with their defaults, without annotations: ``a``, ``axis=None``, ``*``."""
@@ -168,17 +170,3 @@ def is_public(name: str) -> bool:
 def same(one: Sequence[ast.AST | None], other: Sequence[ast.AST | None]) -> bool:
     """True for the same code, whatever its layout and comments."""
     return [node and ast.dump(node) for node in one] == [node and ast.dump(node) for node in other]
-
-
-def is_guard(statement: ast.stmt) -> bool:
-    """True for an ``if`` that only raises or returns nothing."""
-    if not isinstance(statement, ast.If) or statement.orelse or len(statement.body) != 1:
-        return False
-    (only,) = statement.body
-    return isinstance(only, ast.Raise) or (isinstance(only, ast.Return) and only.value is None)
-
-
-def lines_of(statements: list[ast.stmt], source: str) -> list[str]:
-    """The source lines of some statements, without indentation."""
-    lines = source.splitlines()
-    return [line.strip() for node in statements for line in lines[node.lineno - 1 : node.end_lineno]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.staff.definitions import Module, Sources, is_guard, lines_of
+from autograder.staff.definitions import Module, Sources
 from autograder.staff.differences import COMMON_LINES
 
 # A short line, or one without an operator or a call, gives nothing away. Nor do imports, messages and comments.
@@ -14,7 +14,7 @@ def solution_lines(reference: Sources, skeleton: Sources, handout: Sources) -> d
     """The lines that students have to find themselves, and for each of them the function in which it stands.
 
     They are the bodies of the reference's functions: of the files that the skeleton replaces, and of those of the engine and
-    of nn/ that the handout lacks. What the handout gives of the reference, whole files, functions and guards, is no secret.
+    of nn/ that the handout lacks. What the handout gives of the reference, whole files and functions, is no secret.
     """
     secret: dict[str, str] = {}
     given = set(COMMON_LINES)
@@ -26,8 +26,7 @@ def solution_lines(reference: Sources, skeleton: Sources, handout: Sources) -> d
                 secret.update(dict.fromkeys(function.lines(), name))
     for file in skeleton:
         for _, function in Module(file, skeleton).functions():
-            shown = [one for one in function.statements if is_guard(one)] if function.is_stub else function.statements
-            given.update(lines_of(shown, function.source))
+            given.update([] if function.is_stub else function.lines())
     return {line: name for line, name in secret.items() if line not in given and _tells(line)}
 
 

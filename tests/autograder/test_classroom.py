@@ -49,6 +49,17 @@ def test_a_class(submissions: Path, tmp_path: Path, log: Path, capsys: pytest.Ca
     assert len(list((out / "feedback").glob("*.html"))) == len(list((out / "feedback").glob("*.json"))) == 21
 
 
+def test_the_fingerprint_covers_all_that_decides_marks() -> None:
+    top = workshop.ROOT / "autograder"
+    covered = {path for pattern in classroom.MARKING for path in top.glob(pattern)}
+    deciding = [
+        *top.glob("*.py"),
+        *(p for name in ("worker", "staff/marks", "staff/isolation") for p in (top / name).rglob("*.py")),
+    ]
+    assert len(deciding) > 40
+    assert covered >= set(deciding)
+
+
 @pytest.mark.slow
 def test_a_second_run_grades_only_what_changed(submissions: Path, tmp_path: Path, log: Path) -> None:
     out = tmp_path / "reports"

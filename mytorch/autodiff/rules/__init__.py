@@ -1,6 +1,7 @@
 """The rules of NumPy's functions: importing this fills the table."""
 
 from mytorch.autodiff.rules import (
+    choices,
     decompositions,
     elementary,
     fourier,
@@ -10,9 +11,11 @@ from mytorch.autodiff.rules import (
     reductions,
     shapes,
     statistics,
+    tails,
 )
 
 __all__ = [
+    "choices",
     "decompositions",
     "elementary",
     "fourier",
@@ -22,4 +25,5 @@ __all__ = [
     "reductions",
     "shapes",
     "statistics",
+    "tails",
 ]

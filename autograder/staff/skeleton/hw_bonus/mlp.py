@@ -36,10 +36,8 @@ class MLP(Module):
         momentum: float = 0.0,
     ) -> None:
         """Makes the layers. The class describes the arguments."""
-        super().__init__(autograd_engine)
-        self.criterion, self.lr, self.momentum = criterion, lr, momentum
-        self.output: np.ndarray | None = None
-        # TODO: Make self.linear_layers, one Linear for each pair of neighbouring sizes, and keep self.activations.
+        # TODO: Call super().__init__(autograd_engine) first. Keep criterion, lr, momentum and activations in self, and None
+        # in self.output. Make self.linear_layers, one Linear for each pair of neighbouring sizes.
         raise NotImplementedError("MLP.__init__ is not implemented yet")
 
     def forward(self, x: np.ndarray) -> np.ndarray:

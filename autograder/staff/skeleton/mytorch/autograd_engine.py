@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.debug import observe
-from mytorch.operation import Operation, describe_rule
+from mytorch.operation import Operation
 from mytorch.report import operations_as_table
 from mytorch.utils import GradientBuffer
 
@@ -36,16 +36,12 @@ class Autograd:
     ) -> None:
         """Append an operation to the list and give each of its inputs a spot in the buffer.
 
-        The arguments are those of ``Operation``. While recording is paused, nothing is recorded.
+        The arguments are those of ``Operation``. inputs and gradients_to_update are lists with one entry per input, as in
+        ``[x, W]`` and ``[None, dW]``. Raises ValueError for lists of different lengths. While ``self.recording`` is False,
+        nothing is recorded.
         """
-        if not self.recording:
-            return
-        if not isinstance(inputs, (list, tuple)) or not isinstance(gradients_to_update, (list, tuple)):
-            raise TypeError(
-                f"{describe_rule(backward_operation)}: inputs and gradients_to_update are lists with one entry per input, as "
-                f"in [x, W] and [None, dW]; a {type(inputs).__name__} and a {type(gradients_to_update).__name__} were given."
-            )
-        # TODO: Refuse lists of different lengths. Give each input a spot, and append an Operation.
+        # TODO: Return at once while self.recording is False. Refuse lists of different lengths. Give each input a spot, and
+        # append an Operation.
         raise NotImplementedError("Autograd.add_operation is not implemented yet")
 
     def backward(self, divergence: Any) -> None:
