@@ -1,0 +1,27 @@
+"""Backends: what runs a plan. Each gives a function of the arguments that makes one step."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from mytorch.graph.backends import numpy_backend
+from mytorch.graph.plan import Plan
+
+NAMES = ("auto", "numpy", "c")
+
+
+def chosen(name: str | None) -> str:
+    """The backend asked for: by argument, else by MYTORCH_BACKEND, else auto. Raises ValueError for another name."""
+    name = name or os.environ.get("MYTORCH_BACKEND") or "auto"
+    if name not in NAMES:
+        raise ValueError(f"There is no backend {name!r}; choose numpy, c or auto.")
+    return name
+
+
+def build(plan: Plan, name: str) -> tuple[Plan, Callable[..., tuple[Any, ...]], list[int]]:
+    """The plan with the backend that runs it, the function, and the instruction of each of its lines."""
+    run, instruction_of = numpy_backend.build(plan)
+    return replace(plan, backend="numpy"), run, instruction_of

@@ -1,0 +1,177 @@
+"""compile: a step that is recorded once for each set of shapes and replayed from then on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from mytorch import optim
+from mytorch.graph import backends
+from mytorch.graph import passes as _passes
+from mytorch.graph.eager import Work
+from mytorch.graph.plan import Plan
+from mytorch.graph.trial import Entry, Options, Trial, attempt
+
+# A plan is proved at its first calls; two, because what differs between two batches shows only then.
+PROOFS = 2
+# Plans for one set of shapes, as for training and evaluation; and recordings in a row without a replay in between.
+MOST_PLANS = 4
+MOST_RECORDINGS = 8
+
+
+class Step:
+    """A compiled step, called like the function it was made from.
+
+    plan: the plan of the last call, or None where it ran eagerly. ``print(step)`` shows the plans and the reasons why there
+    are none. One lock per step: threads that call it wait for each other.
+    """
+
+    def __init__(self, work: Work, options: Options, check_every: int) -> None:
+        self.work, self.options, self.check_every = work, options, check_every
+        self.plan: Plan | None = None
+        self.plans: dict[Any, list[Entry]] = {}
+        self.refusals: dict[Any, str] = {}
+        self._recordings: dict[Any, int] = {}
+        self._lock = threading.RLock()
+
+    def __call__(self, *arguments: Any) -> Any:
+        with self._lock:
+            key = _key(arguments)
+            for entry in self.plans.get(key, ()):
+                if entry.holds():
+                    return self._replay(key, entry, arguments)
+            return self._record(key, arguments)
+
+    def _replay(self, key: Any, entry: Entry, arguments: tuple[Any, ...]) -> Any:
+        entry.calls += 1
+        if entry.proofs < PROOFS or (self.check_every and entry.calls % self.check_every == 0):
+            return self._keep(key, attempt(self.work, self.options, arguments, entry))
+        self._recordings[key] = 0
+        self.plan = entry.plan
+        if entry.engine.operation_list and self.work.optimizer is not None:
+            entry.engine.zero_grad()
+        try:
+            outputs = entry.run(*[a for a in arguments if isinstance(a, np.ndarray)])
+        except BaseException as error:
+            explain(entry, error)
+            raise
+        return self._result(entry, outputs)
+
+    def _record(self, key: Any, arguments: tuple[Any, ...]) -> Any:
+        """A step without a plan that holds: make one, unless that is hopeless."""
+        if key is None:
+            self.refusals[key] = "the arguments are not plain arrays, numbers, strings or None"
+        elif key not in self.refusals:
+            self._recordings[key] = self._recordings.get(key, 0) + 1
+            if self._recordings[key] <= MOST_RECORDINGS:
+                return self._keep(key, attempt(self.work, self.options, arguments, None))
+            self.plans.pop(key, None)
+            self.refusals[key] = "something that the plan depends on is another at every call"
+        self.plan = None
+        return self.work.step(arguments)
+
+    def _keep(self, key: Any, trial: Trial) -> Any:
+        """Note what a trial has found and return its result."""
+        entries = self.plans.setdefault(key, [])
+        self.plan = None if trial.entry is None else trial.entry.plan
+        if trial.entry is None:
+            if trial.refusal is not None:
+                self.plans.pop(key)
+                if trial.lasting:
+                    self.refusals[key] = trial.refusal
+            return trial.result
+        if trial.entry not in entries:
+            entries.insert(0, trial.entry)
+            del entries[MOST_PLANS:]
+        return self._result(trial.entry, trial.result)
+
+    def _result(self, entry: Entry, outputs: tuple[Any, ...]) -> Any:
+        for attributes, name, is_loss in entry.stale:
+            attributes[name] = outputs[0] if is_loss else None
+        if self.work.optimizer is None:
+            return outputs if len(outputs) > 1 else outputs[0]
+        return (outputs[0].item(), *outputs[1:]) if len(outputs) > 1 else outputs[0].item()
+
+    def __str__(self) -> str:
+        parts = [f"Step: {sum(map(len, self.plans.values()))} plans"]
+        for key, entries in self.plans.items():
+            parts += [f"for {_shown(key)}:\n{entry.plan}" for entry in entries]
+        parts += [f"for {_shown(key)}: eager, because {reason}" for key, reason in self.refusals.items()]
+        return "\n\n".join(parts)
+
+
+def explain(entry: Entry, error: BaseException) -> None:
+    """Add to an exception from the middle of a replay what the step has changed by then."""
+    number, trace = -1, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<plan>":
+            number = entry.instruction_of[min(trace.tb_lineno - 1, len(entry.instruction_of) - 1)]
+        trace = trace.tb_next
+    done = [i for i in entry.plan.instructions[: number + 1] if i.op in ("sgd", "adam", "optimizer")]
+    changed = sorted({value.name for instruction in done for value in instruction.writes})
+    if changed:
+        text = f"The step was interrupted in its update; changed by then, the last perhaps in part: {', '.join(changed)}."
+    else:
+        text = "The step was interrupted before its update: no parameter has changed."
+    if hasattr(error, "add_note"):
+        error.add_note(text)
+
+
+def compile(
+    function: Callable[..., Any],
+    optimizer: Any = None,
+    *,
+    clip_grad_norm: float | None = None,
+    keep_gradients: bool = True,
+    check_every: int = 0,
+    passes: Sequence[str] | None = None,
+    backend: str | None = None,
+) -> Step:
+    """Compile a training step, or without an optimiser the forward pass in evaluation mode.
+
+    function: computes the loss of its arguments, as in ``lambda x, y: loss(y, net(x))``, and returns the very array that the
+    loss returned, or a tuple of that and other recorded outputs. Without an optimiser it returns any recorded outputs.
+    optimizer: one of ``mytorch.optim``. A call of the step zeroes the gradients, goes forward and backward, updates, and
+    returns the loss as a float. lr is read at every call.
+    clip_grad_norm: the largest norm of all gradients together, see ``mytorch.optim.clip_grad_norm``.
+    keep_gradients: leave ``dW`` and ``db`` as an eager step does. With False they are undefined after a step.
+    check_every: compare every so many steps with an eager one; with 0 only the first two of each plan.
+    passes: the names of the passes that work on a plan, by default all (``mytorch.graph.PASSES``).
+    backend: ``numpy``, ``c`` or ``auto``; by default the environment variable MYTORCH_BACKEND, else auto.
+
+    The first call for a set of shapes and dtypes records, later ones replay. What no plan can repeat runs eagerly, and
+    ``print(step)`` says why. Raises TypeError and ValueError for arguments that are none of these.
+    """
+    if not callable(function):
+        raise TypeError(f"compile takes a function that computes the loss; a {type(function).__name__} was given.")
+    if optimizer is not None and not isinstance(optimizer, optim.Optimizer):
+        raise TypeError(f"The optimiser is a {type(optimizer).__name__}; give one of mytorch.optim, or none to infer.")
+    if clip_grad_norm is not None and not clip_grad_norm > 0:
+        raise ValueError(f"clip_grad_norm is above 0; it was {clip_grad_norm}.")
+    if isinstance(check_every, bool) or not isinstance(check_every, int) or check_every < 0:
+        raise ValueError(f"check_every is a whole number of steps, 0 for never; it was {check_every!r}.")
+    options = Options(_passes.chosen(passes), backends.chosen(backend))
+    return Step(Work(function, optimizer, clip_grad_norm, keep_gradients), options, check_every)
+
+
+def _key(arguments: tuple[Any, ...]) -> Any:
+    """What decides which plan serves a call: shapes and dtypes of arrays, the values of all else. None if nothing can."""
+    key = []
+    for argument in arguments:
+        if type(argument) is np.ndarray:
+            key.append((argument.shape, argument.dtype))
+        elif argument is None or isinstance(argument, (bool, int, float, str)):
+            key.append((type(argument), argument))
+        else:
+            return None
+    return tuple(key)
+
+
+def _shown(key: Any) -> str:
+    if key is None:
+        return "other arguments"
+    parts = [f"{b}{a}".replace(" ", "") if isinstance(a, tuple) else repr(b) for a, b in key]
+    return ", ".join(parts) or "no arguments"

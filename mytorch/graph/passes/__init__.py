@@ -1,0 +1,37 @@
+"""Passes: functions from a plan to a plan that computes the same with less. They run in the order of ``PASSES``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from mytorch.graph.plan import PassReport, PassReports, Plan
+
+TABLE: dict[str, Callable[[Plan], Plan]] = {}
+PASSES = tuple(TABLE)
+
+
+def chosen(names: Sequence[str] | None) -> tuple[str, ...]:
+    """The passes to run in their order. Raises ValueError for a name that is none of ``PASSES``."""
+    if names is None:
+        return PASSES
+    for name in names:
+        if name not in TABLE:
+            raise ValueError(f"There is no pass {name!r}; the passes are {', '.join(PASSES)}.")
+    return tuple(name for name in PASSES if name in names)
+
+
+def run(plan: Plan, names: Sequence[str]) -> Plan:
+    """Let the named passes work on a plan and report what each one did."""
+    reports = PassReports()
+    for name in names:
+        before = plan
+        plan = TABLE[name](plan)
+        reports.append(
+            PassReport(
+                name,
+                (len(before.instructions), len(plan.instructions)),
+                (before.buffer_bytes, plan.buffer_bytes),
+            )
+        )
+    return replace(plan, passes=reports)

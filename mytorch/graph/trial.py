@@ -1,0 +1,239 @@
+"""Trial: one step made twice from the same state, eagerly and by a plan, which is made first if there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mytorch.graph import backends, capture, guards, passes, proof, updates
+from mytorch.graph.eager import Work, unique
+from mytorch.graph.errors import NoPlan
+from mytorch.graph.plan import Plan
+from mytorch.graph.recorder import Recording, is_observed, locate
+from mytorch.nn.modules.module import Module
+
+
+@dataclass
+class Entry:
+    """A plan with all that it needs to run and to be doubted.
+
+    run: a function of the arrays among the arguments that returns copies of the outputs. instruction_of: the instruction of
+    each of its lines. holds: true as long as what the plan takes for granted holds. held: the arrays that it reads or changes.
+    stale: attributes in which the layers keep results, as (attributes, name, is the loss).
+    """
+
+    plan: Plan
+    signature: list[Any]
+    run: Callable[..., tuple[Any, ...]]
+    instruction_of: list[int]
+    holds: Callable[[], bool]
+    held: list[np.ndarray]
+    stale: list[tuple[dict[str, Any], str, bool]]
+    engine: Any
+    proofs: int = 0
+    calls: int = 0
+
+
+class Trial(NamedTuple):
+    """The step's result, and an entry that may be replayed or the reason why there is none. lasting: the reason will hold
+    for all later calls too.
+    """
+
+    result: Any
+    entry: Entry | None = None
+    refusal: str | None = None
+    lasting: bool = True
+
+
+class Options(NamedTuple):
+    """How plans are made: the names of the passes and of the backend."""
+
+    passes: tuple[str, ...]
+    backend: str
+
+
+def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry | None) -> Trial:
+    """Make one step. Where plan and eager step agree, the plan's numbers stay: a run that is resumed repeats them."""
+    variables, modules, engines = work.surroundings()
+    if any(is_observed(engine) for engine in engines):
+        return Trial(work.step(arguments), refusal="the engine is in debug mode, which looks at every step", lasting=False)
+    arguments = _apart(arguments)
+    before = _state(work, modules, entry)
+    attributes = {id(module): dict(vars(module)) for module in modules}
+    recording = work.trial(arguments, modules, engines)
+    unknown = [module for module in recording.modules if id(module) not in attributes]
+    if unknown:
+        # Their state was not saved in time: this step stays eager, the next one makes the plan.
+        work.met += unknown
+        return Trial(_finish(work, recording, engines))
+    try:
+        _refuse_side_effects(recording, attributes)
+        held = capture.Held(variables, recording.modules, work.optimizer.parameters if work.optimizer is not None else ())
+        plan, signature = capture.plan_of(recording, arguments, held, work.update())
+        if entry is None:
+            entry = _entry(work, options, recording, engines, held, plan, signature)
+        elif signature != entry.signature:
+            raise NoPlan("the list of operations differs between two batches of the same shapes")
+        _refuse_changes(before, entry)
+    except NoPlan as reason:
+        return Trial(_finish(work, recording, engines), refusal=str(reason))
+    difference, result = _compare(work, entry, arguments, before, recording, engines)
+    if difference is None:
+        entry.proofs += 1
+        return Trial(result, entry)
+    before.restore()
+    return Trial(work.step(arguments), refusal=f"the plan did not prove itself: {difference}")
+
+
+def _apart(arguments: Sequence[Any]) -> tuple[Any, ...]:
+    """The arguments, no two of them the same array, so that a plan made from them also serves different ones."""
+    seen: set[Any] = set()
+    found = []
+    for argument in arguments:
+        if isinstance(argument, np.ndarray):
+            if locate(argument) in seen:
+                argument = argument.copy()
+            seen.add(locate(argument))
+        found.append(argument)
+    return tuple(found)
+
+
+def _state(work: Work, modules: Sequence[Module], entry: Entry | None) -> proof.State:
+    """Copies of all that a step may change: the modules' arrays and generators, the optimiser's arrays and count."""
+    arrays = [] if entry is None else list(entry.held)
+    generators = []
+    optimizer = work.optimizer
+    owners: list[Any] = list(modules)
+    if optimizer is not None:
+        owners += [parameter.owner for parameter in optimizer.parameters]
+        arrays += [array for index in range(len(optimizer.parameters)) for array in optimizer._state_of(index)]
+    for owner in unique(owners):
+        for key, value in vars(owner).items():
+            if isinstance(value, np.ndarray) and key not in guards.RESULTS:
+                arrays.append(value)
+            elif isinstance(value, np.random.Generator):
+                generators.append(value)
+    return proof.State(arrays, generators, optimizer)
+
+
+def _finish(work: Work, recording: Recording, engines: Sequence[Any]) -> Any:
+    """The end of an eager step whose gradients are there."""
+    if work.optimizer is None:
+        return recording.returned
+    work.optimizer.step()
+    return work.result(recording.returned)
+
+
+def _outputs(recording: Recording) -> set[int]:
+    return {id(line.output) for line in recording.lines}
+
+
+def _refuse_side_effects(recording: Recording, before: dict[int, dict[str, Any]]) -> None:
+    """Raise NoPlan where a module's forward has rebound one of its attributes to anything but an output of the list."""
+    outputs = _outputs(recording)
+    for module in recording.modules:
+        if type(module).__module__.startswith("mytorch.nn."):
+            continue
+        for name, value in vars(module).items():
+            old = before[id(module)]
+            if name in old and value is not old[name] and id(value) not in outputs:
+                raise NoPlan(f"the forward of {type(module).__name__} changes its attribute {name}, which no plan repeats")
+
+
+def _refuse_changes(before: proof.State, entry: Entry) -> None:
+    """Raise NoPlan where the forward pass has changed an array in place off the list."""
+    written = {id(value.array) for i in entry.plan.instructions for value in i.writes}
+    for array in before.changed():
+        if id(array) not in written:
+            raise NoPlan(f"an array of shape {array.shape} that a module holds was changed in place off the list")
+
+
+def _entry(
+    work: Work,
+    options: Options,
+    recording: Recording,
+    engines: Sequence[Any],
+    held: capture.Held,
+    plan: Plan,
+    signature: list[Any],
+) -> Entry:
+    """Let the passes work on a plan, build it and collect its guards."""
+    plan = passes.run(plan, options.passes)
+    plan, run, instruction_of = backends.build(plan, options.backend)
+    outputs = _outputs(recording)
+    loss = recording.returned[0] if isinstance(recording.returned, tuple) else recording.returned
+    stale = [
+        (vars(module), name, value is loss)
+        for module in recording.modules
+        for name, value in vars(module).items()
+        if id(value) in outputs
+    ]
+    results = {(id(attributes), name) for attributes, name, _ in stale}
+    engine = next((engine for engine in engines if engine.operation_list), engines[0])
+    found = [*held.guards, *(one for module in recording.modules for one in guards.of_module(module))]
+    conditions, names = ["engine.__class__ is Autograd"], {"engine": engine, "Autograd": type(engine)}
+    if work.optimizer is None:
+        found = [one for one in found if one.key != "training"]
+    else:
+        conditions.append("engine.recording")
+        found += updates.guards_of(work.optimizer)
+        more, further = updates.conditions_of(work.optimizer)
+        conditions += more
+        names.update(further)
+    holds = guards.compiled([one for one in found if (id(one.holder), one.key) not in results], conditions, **names)
+    arrays = [value.array for value in held.values.values() if value.array is not None]
+    return Entry(plan, signature, run, instruction_of, holds, arrays, stale, engine)
+
+
+def _compare(
+    work: Work,
+    entry: Entry,
+    arguments: Sequence[Any],
+    before: proof.State,
+    recording: Recording,
+    engines: Sequence[Any],
+) -> tuple[str | None, Any]:
+    """Run the plan from the state before, and compare. Returns (the first difference or None, the plan's result)."""
+    optimizer = work.optimizer
+    returned = recording.returned if isinstance(recording.returned, tuple) else (recording.returned,)
+    expected = [np.array(array) for array in returned]
+    written = {id(value.array): value for i in entry.plan.instructions for value in i.writes if i.op in ("store", "accumulate")}
+    eager = [np.array(value.array) for value in written.values()]
+    gradients = [parameter.gradient.copy() for parameter in optimizer.parameters] if optimizer is not None else []
+    if optimizer is not None:
+        for engine in engines:
+            engine.zero_grad()
+    before.restore()
+    outputs = entry.run(*(a for a in arguments if isinstance(a, np.ndarray)))
+    named = [(f"output {number}", np.asarray(array)) for number, array in enumerate(outputs)]
+    difference = proof.first_difference(named, expected, proof.TOLERANCE)
+    if difference is None:
+        arrays = [(value.name, np.asarray(value.array)) for value in written.values()]
+        difference = proof.first_difference(arrays, eager, proof.TOLERANCE, together=True)
+    if difference is None and optimizer is not None and updates.kind_of(optimizer) != "optimizer":
+        difference = _compare_update(work, entry, before, gradients)
+    return difference, outputs
+
+
+def _compare_update(work: Work, entry: Entry, before: proof.State, gradients: list[np.ndarray]) -> str | None:
+    """Update once more, eagerly and from the plan's own gradients where they are kept, and compare the parameters."""
+    optimizer = work.optimizer
+    updated = {id(v.array): v for i in entry.plan.instructions for v in i.writes if i.op in ("sgd", "adam")}
+    planned = [np.array(value.array) for value in updated.values()]
+    for array, copy in before.copies:
+        if id(array) in updated:
+            np.copyto(array, copy)
+    optimizer.steps = before.steps
+    if not work.keep_gradients:
+        for parameter, gradient in zip(optimizer.parameters, gradients):
+            np.copyto(parameter.gradient, gradient)
+    optimizer.step()
+    tolerance = proof.UPDATE_TOLERANCE if work.keep_gradients else proof.TOLERANCE
+    found = [(value.name, array) for value, array in zip(updated.values(), planned)]
+    difference = proof.first_difference(found, [np.asarray(value.array) for value in updated.values()], tolerance)
+    for value, array in zip(updated.values(), planned):
+        np.copyto(np.asarray(value.array), array)
+    return difference
