@@ -122,6 +122,13 @@ class Plan:
                 if value.kind == "buffer" and value not in inner and value not in self.homes:
                     yield value
 
+    def written(self) -> dict[Value, bool]:
+        """The held values that a step changes, and for each whether it is the optimiser's to update."""
+        found = dict.fromkeys(self.homes.values(), False)
+        for instruction in self.instructions:
+            found.update(dict.fromkeys(instruction.writes, instruction.op in ("sgd", "adam", "optimizer")))
+        return found
+
     @property
     def buffer_bytes(self) -> int:
         """Bytes of buffers: the arena's once memory is planned, before that the sum over all buffers."""

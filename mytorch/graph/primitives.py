@@ -166,7 +166,7 @@ PRIMITIVES: dict[str, Primitive] = {
     "sgd": Primitive(_given, _per_input, effect=True),
     "adam": Primitive(_given, _per_input, effect=True),
     "optimizer": Primitive(_given, _none, effect=True),
-    "call": Primitive(_given, _none, effect=True),
+    "call": Primitive(_given, _none),
 }
 
 # FLOPs per entry of the parameter.

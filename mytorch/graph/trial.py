@@ -145,7 +145,7 @@ def _refuse_side_effects(recording: Recording, before: dict[int, dict[str, Any]]
 
 def _refuse_changes(before: proof.State, entry: Entry) -> None:
     """Raise NoPlan where the forward pass has changed an array in place off the list."""
-    written = {id(value.array) for i in entry.plan.instructions for value in i.writes}
+    written = {id(value.array) for value in entry.plan.written()}
     for array in before.changed():
         if id(array) not in written:
             raise NoPlan(f"an array of shape {array.shape} that a module holds was changed in place off the list")
@@ -200,8 +200,8 @@ def _compare(
     optimizer = work.optimizer
     returned = recording.returned if isinstance(recording.returned, tuple) else (recording.returned,)
     expected = [np.array(array) for array in returned]
-    written = {id(value.array): value for i in entry.plan.instructions for value in i.writes if i.op in ("store", "accumulate")}
-    eager = [np.array(value.array) for value in written.values()]
+    written = [value for value, is_updated in entry.plan.written().items() if not is_updated]
+    eager = [np.array(value.array) for value in written]
     gradients = [parameter.gradient.copy() for parameter in optimizer.parameters] if optimizer is not None else []
     if optimizer is not None:
         for engine in engines:
@@ -211,7 +211,7 @@ def _compare(
     named = [(f"output {number}", np.asarray(array)) for number, array in enumerate(outputs)]
     difference = proof.first_difference(named, expected, proof.TOLERANCE)
     if difference is None:
-        arrays = [(value.name, np.asarray(value.array)) for value in written.values()]
+        arrays = [(value.name, np.asarray(value.array)) for value in written]
         difference = proof.first_difference(arrays, eager, proof.TOLERANCE, together=True)
     if difference is None and optimizer is not None and updates.kind_of(optimizer) != "optimizer":
         difference = _compare_update(work, entry, before, gradients)
@@ -221,10 +221,11 @@ def _compare(
 def _compare_update(work: Work, entry: Entry, before: proof.State, gradients: list[np.ndarray]) -> str | None:
     """Update once more, eagerly and from the plan's own gradients where they are kept, and compare the parameters."""
     optimizer = work.optimizer
-    updated = {id(v.array): v for i in entry.plan.instructions for v in i.writes if i.op in ("sgd", "adam")}
-    planned = [np.array(value.array) for value in updated.values()]
+    updated = [value for value, is_updated in entry.plan.written().items() if is_updated]
+    ids = {id(value.array) for value in updated}
+    planned = [np.array(value.array) for value in updated]
     for array, copy in before.copies:
-        if id(array) in updated:
+        if id(array) in ids:
             np.copyto(array, copy)
     optimizer.steps = before.steps
     if not work.keep_gradients:
@@ -232,8 +233,8 @@ def _compare_update(work: Work, entry: Entry, before: proof.State, gradients: li
             np.copyto(parameter.gradient, gradient)
     optimizer.step()
     tolerance = proof.UPDATE_TOLERANCE if work.keep_gradients else proof.TOLERANCE
-    found = [(value.name, array) for value, array in zip(updated.values(), planned)]
-    difference = proof.first_difference(found, [np.asarray(value.array) for value in updated.values()], tolerance)
-    for value, array in zip(updated.values(), planned):
+    found = [(value.name, array) for value, array in zip(updated, planned)]
+    difference = proof.first_difference(found, [np.asarray(value.array) for value in updated], tolerance)
+    for value, array in zip(updated, planned):
         np.copyto(np.asarray(value.array), array)
     return difference

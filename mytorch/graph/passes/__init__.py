@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from mytorch.graph.passes.common import common_subexpressions
+from mytorch.graph.passes.dead_code import dead_code
+from mytorch.graph.passes.layout import layout
+from mytorch.graph.passes.memory import memory
 from mytorch.graph.plan import PassReport, PassReports, Plan
 
-TABLE: dict[str, Callable[[Plan], Plan]] = {}
+TABLE: dict[str, Callable[[Plan], Plan]] = {
+    "dead code": dead_code,
+    "common subexpressions": common_subexpressions,
+    "layout": layout,
+    "memory": memory,
+}
 PASSES = tuple(TABLE)
 
 
