@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
+from numpy import ndarray
 
 from mytorch import optim
 from mytorch.graph import backends
 from mytorch.graph import passes as _passes
 from mytorch.graph.eager import Work
 from mytorch.graph.plan import Plan
+from mytorch.graph.replay import MISSED
 from mytorch.graph.trial import Entry, Options, Trial, attempt
 
 # A plan is proved at its first calls; two, because what differs between two batches shows only then.
@@ -34,31 +35,41 @@ class Step:
         self.plan: Plan | None = None
         self.plans: dict[Any, list[Entry]] = {}
         self.refusals: dict[Any, str] = {}
+        self._last: Entry | None = None
         self._recordings: dict[Any, int] = {}
         self._lock = threading.RLock()
 
     def __call__(self, *arguments: Any) -> Any:
         with self._lock:
-            key = _key(arguments)
-            for entry in self.plans.get(key, ()):
-                if entry.holds():
-                    return self._replay(key, entry, arguments)
-            return self._record(key, arguments)
+            entry = self._last
+            if entry is not None:
+                result = self._serve(entry, arguments)
+                if result is not MISSED:
+                    return result
+            return self._find(arguments)
 
-    def _replay(self, key: Any, entry: Entry, arguments: tuple[Any, ...]) -> Any:
-        entry.calls += 1
-        if entry.proofs < PROOFS or (self.check_every and entry.calls % self.check_every == 0):
-            return self._keep(key, attempt(self.work, self.options, arguments, entry))
-        self._recordings[key] = 0
-        self.plan = entry.plan
-        if entry.engine.operation_list and self.work.optimizer is not None:
-            entry.engine.zero_grad()
+    def _serve(self, entry: Entry, arguments: tuple[Any, ...]) -> Any:
         try:
-            outputs = entry.run(*[a for a in arguments if isinstance(a, np.ndarray)])
+            return entry.serve(arguments)
         except BaseException as error:
             explain(entry, error)
             raise
-        return self._result(entry, outputs)
+
+    def _find(self, arguments: tuple[Any, ...]) -> Any:
+        """A call that is not served by the plan of the last one."""
+        self._last = None
+        key = _key(arguments)
+        for entry in self.plans.get(key, ()):
+            if entry.holds(arguments):
+                entry.calls += 1
+                if entry.proofs < PROOFS or (self.check_every and entry.calls % self.check_every == 0):
+                    return self._keep(key, attempt(self.work, self.options, arguments, entry))
+                self._recordings[key] = 0
+                self.plan = entry.plan
+                # Where steps have to be counted, every call comes this way.
+                self._last = None if self.check_every else entry
+                return self._serve(entry, tuple(map(_plain, arguments)))
+        return self._record(key, arguments)
 
     def _record(self, key: Any, arguments: tuple[Any, ...]) -> Any:
         """A step without a plan that holds: make one, unless that is hopeless."""
@@ -86,14 +97,7 @@ class Step:
         if trial.entry not in entries:
             entries.insert(0, trial.entry)
             del entries[MOST_PLANS:]
-        return self._result(trial.entry, trial.result)
-
-    def _result(self, entry: Entry, outputs: tuple[Any, ...]) -> Any:
-        for attributes, name, is_loss in entry.stale:
-            attributes[name] = outputs[0] if is_loss else None
-        if self.work.optimizer is None:
-            return outputs if len(outputs) > 1 else outputs[0]
-        return (outputs[0].item(), *outputs[1:]) if len(outputs) > 1 else outputs[0].item()
+        return trial.entry.finish(trial.result)
 
     def __str__(self) -> str:
         parts = [f"Step: {sum(map(len, self.plans.values()))} plans"]
@@ -161,13 +165,18 @@ def _key(arguments: tuple[Any, ...]) -> Any:
     """What decides which plan serves a call: shapes and dtypes of arrays, the values of all else. None if nothing can."""
     key = []
     for argument in arguments:
-        if type(argument) is np.ndarray:
+        if type(argument) is ndarray:
             key.append((argument.shape, argument.dtype))
         elif argument is None or isinstance(argument, (bool, int, float, str)):
             key.append((type(argument), argument))
         else:
             return None
     return tuple(key)
+
+
+def _plain(argument: Any) -> Any:
+    """An array whose dtype equals the usual one but is another object, as after unpickling, with the usual one."""
+    return argument.view(argument.dtype.str) if isinstance(argument, ndarray) else argument
 
 
 def _shown(key: Any) -> str:

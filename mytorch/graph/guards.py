@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -35,14 +35,6 @@ class Guard(NamedTuple):
     what: str
     entries: bool = False
 
-    def holds(self) -> bool:
-        """Compare now."""
-        try:
-            found = self.holder.cell_contents if self.key is None else self.holder[self.key]
-        except (KeyError, ValueError):
-            return False
-        return _same(found, self.expected) if self.entries else found is self.expected
-
 
 def guard(holder: Any, key: Any, value: Any, what: str) -> Guard:
     """A guard of what a variable holds now; of a list of modules or arrays each entry is compared."""
@@ -51,21 +43,18 @@ def guard(holder: Any, key: Any, value: Any, what: str) -> Guard:
     return Guard(holder, key, value, what)
 
 
-def compiled(guards: Iterable[Guard], conditions: Iterable[str] = (), **names: Any) -> Callable[[], bool]:
-    """One function that is true while all guards hold. conditions: further expressions, in terms of ``names``."""
-    tests = list(conditions)
+def expression(guards: Iterable[Guard], names: dict[str, Any]) -> str:
+    """A Python expression that is true while all guards hold; what it names is entered into ``names``.
+
+    It raises KeyError or ValueError where a variable is gone.
+    """
+    tests = []
     for number, one in enumerate({(id(g.holder), g.key): g for g in guards}.values()):
         names[f"h{number}"], names[f"e{number}"] = one.holder, one.expected
         found = f"h{number}.cell_contents" if one.key is None else f"h{number}[{one.key!r}]"
-        tests.append(f"same({found}, e{number})" if one.entries else f"{found} is e{number}")
-    names["same"] = _same
-    text = "def holds():\n try:\n  return " + (" and ".join(tests) or "True") + "\n except (KeyError, ValueError):\n  return False\n"
-    exec(compile(text, "<guards>", "exec"), names)
-    return names["holds"]
-
-
-def _same(found: Any, expected: list[Any]) -> bool:
-    return isinstance(found, list) and len(found) == len(expected) and all(a is b for a, b in zip(found, expected))
+        # Lists compare their entries by identity first; other arrays raise ValueError.
+        tests.append(f"{found} {'==' if one.entries else 'is'} e{number}")
+    return " and ".join(tests) or "True"
 
 
 def of_module(module: Module) -> Iterator[Guard]:

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mytorch.graph import backends, capture, guards, passes, proof, updates
+from mytorch.graph import backends, capture, guards, passes, proof, replay, updates
 from mytorch.graph.eager import Work, unique
 from mytorch.graph.errors import NoPlan
+from mytorch.graph.flat import side_by_side
 from mytorch.graph.plan import Plan
 from mytorch.graph.recorder import Recording, is_observed, locate
 from mytorch.nn.modules.module import Module
@@ -21,18 +22,18 @@ class Entry:
     """A plan with all that it needs to run and to be doubted.
 
     run: a function of the arrays among the arguments that returns copies of the outputs. instruction_of: the instruction of
-    each of its lines. holds: true as long as what the plan takes for granted holds. held: the arrays that it reads or changes.
-    stale: attributes in which the layers keep results, as (attributes, name, is the loss).
+    each of its lines. serve: a function of all arguments that makes a step, or returns MISSED where something that the plan
+    takes for granted does not hold. holds: the same test alone. held: the arrays that the plan reads or changes.
     """
 
     plan: Plan
     signature: list[Any]
     run: Callable[..., tuple[Any, ...]]
     instruction_of: list[int]
-    holds: Callable[[], bool]
+    serve: Callable[[tuple[Any, ...]], Any]
+    holds: Callable[[tuple[Any, ...]], bool]
+    finish: Callable[[tuple[Any, ...]], Any]
     held: list[np.ndarray]
-    stale: list[tuple[dict[str, Any], str, bool]]
-    engine: Any
     proofs: int = 0
     calls: int = 0
 
@@ -60,6 +61,8 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
     variables, modules, engines = work.surroundings()
     if any(is_observed(engine) for engine in engines):
         return Trial(work.step(arguments), refusal="the engine is in debug mode, which looks at every step", lasting=False)
+    if entry is None and work.optimizer is not None and updates.kind_of(work.optimizer) != "optimizer":
+        side_by_side(work.optimizer)
     arguments = _apart(arguments)
     before = _state(work, modules, entry)
     attributes = {id(module): dict(vars(module)) for module in modules}
@@ -74,7 +77,7 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
         held = capture.Held(variables, recording.modules, work.optimizer.parameters if work.optimizer is not None else ())
         plan, signature = capture.plan_of(recording, arguments, held, work.update())
         if entry is None:
-            entry = _entry(work, options, recording, engines, held, plan, signature)
+            entry = _entry(work, options, recording, arguments, engines, held, plan, signature)
         elif signature != entry.signature:
             raise NoPlan("the list of operations differs between two batches of the same shapes")
         _refuse_changes(before, entry)
@@ -155,6 +158,7 @@ def _entry(
     work: Work,
     options: Options,
     recording: Recording,
+    arguments: Sequence[Any],
     engines: Sequence[Any],
     held: capture.Held,
     plan: Plan,
@@ -183,9 +187,10 @@ def _entry(
         more, further = updates.conditions_of(work.optimizer)
         conditions += more
         names.update(further)
-    holds = guards.compiled([one for one in found if (id(one.holder), one.key) not in results], conditions, **names)
+    conditions.append(guards.expression([g for g in found if (id(g.holder), g.key) not in results], names))
+    functions = replay.functions(arguments, run, " and ".join(conditions), names, stale, work.optimizer is not None, len(plan.outputs))
     arrays = [value.array for value in held.values.values() if value.array is not None]
-    return Entry(plan, signature, run, instruction_of, holds, arrays, stale, engine)
+    return Entry(plan, signature, run, instruction_of, *functions, arrays)
 
 
 def _compare(

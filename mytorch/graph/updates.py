@@ -75,7 +75,7 @@ def emit(p: Builder, held: Any, update: Update, slots: dict[int, tuple[Value, np
         attrs: dict[str, Any] = {"optimizer": optimizer}
         if kind == "sgd":
             attrs.update(
-                momentum=bool(optimizer.momentum), decay=bool(optimizer.weight_decay), nesterov=bool(optimizer.nesterov)
+                momentum=bool(optimizer.momentum), weight_decay=bool(optimizer.weight_decay), nesterov=bool(optimizer.nesterov)
             )
         else:
             attrs.update(decay=bool(optimizer.weight_decay), apart=type(optimizer) is optim.AdamW)
@@ -115,11 +115,6 @@ def conditions_of(optimizer: Any) -> tuple[list[str], dict[str, Any]]:
     return [], names
 
 
-def sgd_scalars(optimizer: Any) -> tuple[float, ...]:
-    """The numbers of ``SCALARS["sgd"]`` for the coming update."""
-    return optimizer.lr, optimizer.momentum, optimizer.weight_decay
-
-
 def adam_scalars(optimizer: Any) -> tuple[float, ...]:
     """The numbers of ``SCALARS["adam"]`` for step number t = ``optimizer.steps``: rate is lr / (1 - beta1**t), correction
     sqrt(1 - beta2**t), decay the factor by which AdamW shrinks the parameters, rest 1 - beta.
@@ -128,6 +123,3 @@ def adam_scalars(optimizer: Any) -> tuple[float, ...]:
     t, lr, weight_decay = optimizer.steps, optimizer.lr, optimizer.weight_decay
     rate, correction = lr / (1 - beta1**t), math.sqrt(1 - beta2**t)
     return rate, correction, 1 - lr * weight_decay, optimizer.eps, weight_decay, beta1, beta2, 1 - beta1, 1 - beta2
-
-
-SCALAR_VALUES = {"sgd": sgd_scalars, "adam": adam_scalars}

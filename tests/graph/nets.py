@@ -275,12 +275,18 @@ def training(
 
 
 def largest_difference(one: Training, other: Training) -> float:
-    """The largest difference of all arrays, relative to each array's largest entry; gradients to the largest of them."""
+    """The largest difference of all arrays, relative to the largest entry of the arrays of its kind.
+
+    A bias before a normalisation has a gradient of zero but for rounding, which has no digits to compare.
+    """
     found, expected = one.arrays(), other.arrays()
     assert found.keys() == expected.keys()
-    gradients = max((float(np.abs(v).max(initial=0)) for k, v in expected.items() if k.startswith("gradient")), default=0.0)
+    largest: dict[str, float] = {}
+    for name, value in expected.items():
+        kind = name.split(".")[0].rstrip("0123456789 ")
+        largest[kind] = max(largest.get(kind, 1e-3), float(np.abs(value).max(initial=0)))
     worst = 0.0
     for name, value in expected.items():
-        scale = max(float(np.abs(value).max(initial=0)), gradients if name.startswith("gradient") else 0.0, 1e-3)
-        worst = max(worst, float(np.abs(found[name] - value).max(initial=0)) / scale)
+        kind = name.split(".")[0].rstrip("0123456789 ")
+        worst = max(worst, float(np.abs(found[name] - value).max(initial=0)) / largest[kind])
     return worst

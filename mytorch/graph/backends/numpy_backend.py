@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mytorch import optim
-from mytorch.graph import updates
+from mytorch.graph.updates import SCALARS, adam_scalars
 from mytorch.graph.binding import Binding
 from mytorch.graph.plan import Instruction, Plan, Value
 from mytorch.graph.primitives import thaw
@@ -18,6 +18,9 @@ from mytorch.graph.primitives import thaw
 SMALL = 4096
 # Entries of a piece of a large array that several calls pass over: what they share stays in the cache.
 BLOCK = 1 << 15
+
+# Operations whose result Python's floats give without an error or a warning of their own.
+SCALAR = {"add": "+", "subtract": "-", "multiply": "*"}
 
 _erf = np.frompyfunc(math.erf, 1, 1)
 
@@ -51,6 +54,17 @@ class Source:
             return self.binding.expressions[value]
         return self.bind(self.binding.arrays[value], "t")
 
+    def entry(self, value: Value) -> str:
+        """The source of an array's only entry, as an array without axes: NumPy broadcasts that without a detour."""
+        if value in self.binding.expressions or not value.shape:
+            return self(value)
+        return self._derived(value, "0", lambda array: array.reshape(()))
+
+    def operands(self, i: Instruction) -> list[str]:
+        """The inputs of an elementwise instruction; one entry that meets many is taken without axes."""
+        many = i.output.size > 1
+        return [self.entry(v) if many and v.size == 1 else self(v) for v in i.inputs]
+
     def transposed(self, value: Value) -> str:
         """The source of a matrix transposed."""
         if value in self.binding.expressions:
@@ -73,19 +87,75 @@ def build(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
     """A function of the arguments that makes one step and returns the outputs, and the instruction of each source line."""
     binding = Binding(plan)
     source = Source(binding)
-    for number, instruction in enumerate(plan.instructions):
+    numbers = iter(enumerate(plan.instructions))
+    for number, instruction in numbers:
         source.number = number
+        if instruction.op in ("sgd", "adam"):
+            neighbours = [instruction, *_neighbours(source, plan.instructions, number)]
+            LINES[instruction.op](source, _joined(source, neighbours))
+            for _ in neighbours[1:]:
+                next(numbers)
+            continue
         for part in instruction.parts or (instruction,):
-            if part.op == "view":
-                continue
-            LINES[part.op](source, part)
+            if part.op != "view":
+                LINES[part.op](source, part)
     source.number = len(plan.instructions)
     results = ", ".join(returned(source, value) for value in plan.outputs)
     source.line(f"return {results},")
     parameters = ", ".join(f"a{value.index}" for value in plan.arguments)
     text = f"def run({parameters}):\n " + "\n ".join(source.lines) + "\n"
+    source.names["__source__"] = text
     exec(compile(text, "<plan>", "exec"), source.names)
     return source.names["run"], [-1, *source.instruction_of]
+
+
+def _neighbours(s: Source, instructions: list[Instruction], number: int) -> list[Instruction]:
+    """The updates that follow one and whose arrays lie in memory right behind it (see ``mytorch.graph.flat``)."""
+    found: list[Instruction] = []
+    before = instructions[number]
+    for after in instructions[number + 1 :]:
+        if after.op != before.op or after.attrs != before.attrs:
+            break
+        if not all(map(_is_next, _arrays(s, before), _arrays(s, after))):
+            break
+        found.append(after)
+        before = after
+    return found
+
+
+def _arrays(s: Source, update: Instruction) -> list[np.ndarray]:
+    return [s.binding.arrays[value] for value in (*update.inputs, *update.writes)]
+
+
+def _is_next(one: np.ndarray, other: np.ndarray) -> bool:
+    addresses = [array.__array_interface__["data"][0] for array in (one, other)]
+    return (
+        isinstance(one.base, np.ndarray)
+        and one.base is other.base
+        and one.base.ndim == 1
+        and one.flags.c_contiguous
+        and other.flags.c_contiguous
+        and one.dtype == other.dtype == one.base.dtype
+        and addresses[1] - addresses[0] == one.nbytes
+    )
+
+
+def _joined(s: Source, updates: list[Instruction]) -> Instruction:
+    """Updates of neighbouring arrays as one update of the memory that they share."""
+    if len(updates) == 1:
+        return updates[0]
+    values = []
+    for arrays in zip(*(_arrays(s, update) for update in updates)):
+        base = arrays[0].base
+        assert isinstance(base, np.ndarray)
+        begin = arrays[0].__array_interface__["data"][0] - base.__array_interface__["data"][0]
+        begin //= base.itemsize
+        flat = base[begin : begin + sum(array.size for array in arrays)]
+        value = Value(flat.shape, flat.dtype, "held", array=flat)
+        s.binding.arrays[value] = flat
+        values.append(value)
+    count = len(updates[0].inputs)
+    return Instruction(updates[0].op, tuple(values[:count]), (), updates[0].attrs, tuple(values[count:]))
 
 
 def returned(source: Source, value: Value) -> str:
@@ -114,12 +184,19 @@ def _unary(s: Source, i: Instruction) -> None:
 
 @lines("add", "subtract", "multiply", "divide", "power", "greater", "greater_equal", "equal")
 def _binary(s: Source, i: Instruction) -> None:
-    s.line(f"{i.op}({s(i.inputs[0])}, {s(i.inputs[1])}, {s(i.output)})")
+    if i.output.size == 1 and i.op in SCALAR and i.output.dtype.kind == "f":
+        # One entry is computed in Python: float64 rounded to float32 is what float32 arithmetic gives.
+        a, b = (f"{s(v)}.item()" if v.number is None else repr(v.number) for v in i.inputs)
+        s.line(f"{s.entry(i.output)}[()] = {a} {SCALAR[i.op]} {b}")
+        return
+    a, b = s.operands(i)
+    s.line(f"{i.op}({a}, {b}, {s(i.output)})")
 
 
 @lines("maximum")
 def _maximum(s: Source, i: Instruction) -> None:
-    s.line(f"maximum({s(i.inputs[0])}, {s(i.inputs[1])}, out={s(i.output)})")
+    a, b = s.operands(i)
+    s.line(f"maximum({a}, {b}, out={s(i.output)})")
 
 
 @lines("erf")
@@ -149,9 +226,25 @@ def _positive(s: Source, i: Instruction) -> None:
 
 @lines("sum", "max")
 def _reduce(s: Source, i: Instruction) -> None:
-    axes, keepdims = i.attrs["axes"], i.attrs["keepdims"]
+    (a,), axes, keepdims = i.inputs, i.attrs["axes"], i.attrs["keepdims"]
+    if i.op == "sum" and len(axes) == 1 and _is_flat(s, a) and _is_flat(s, i.output):
+        # A product with ones takes half as long as a reduction.
+        ones = s.bind(np.ones(a.shape[axes[0]], a.dtype))
+        if len(a.shape) == 1:
+            s.line(f"dot({s(a)}, {ones}, {s.entry(i.output)})")
+            return
+        if len(a.shape) == 2:
+            left, right = (ones, s(a)) if axes == (0,) else (s(a), ones)
+            s.line(f"dot({left}, {right}, {s.flat(i.output)})")
+            return
     axis = axes[0] if len(axes) == 1 else axes
     s.line(f"{i.op}_reduce({s(i.inputs[0])}, {axis}, None, {s(i.output)}, {keepdims})")
+
+
+def _is_flat(s: Source, value: Value) -> bool:
+    """True for floats that lie one after the other, in rows or in columns, as products read and write them."""
+    array = s.binding.arrays.get(value)
+    return array is not None and array.dtype.kind == "f" and (array.flags.c_contiguous or array.flags.f_contiguous)
 
 
 @lines("matmul")
@@ -172,6 +265,8 @@ def _entries(s: Source, i: Instruction) -> None:
     if scores in s.binding.plan.transposed:
         s.line(f"multiply({s(truth)}, {s.bind(np.array(n))}, {s(i.output)})")
         s.line(f"add({s(i.output)}, {s.bind(np.arange(n))}, {s(i.output)})")
+    elif n == 1:
+        s.line(f"copyto({s(i.output)}, {s(truth)}, 'unsafe')")
     else:
         s.line(f"add({s(truth)}, {s.bind(np.arange(0, n * classes, classes))}, {s(i.output)}, casting='unsafe')")
 
@@ -315,7 +410,7 @@ def _sgd(s: Source, i: Instruction) -> None:
     lr, momentum, weight_decay = scalars(s, i)
     for piece in _update_pieces(s, i):
         g, w, scratch = piece[0], piece[1], piece[-1]
-        if i.attrs["decay"]:
+        if i.attrs["weight_decay"]:
             s.line(f"multiply({w}, {weight_decay}, {scratch})")
             s.line(f"add({scratch}, {g}, {scratch})")
             g = scratch
@@ -367,19 +462,21 @@ def scalars(s: Source, i: Instruction) -> list[str]:
     The first update of a step counts it and reads the numbers from the optimiser.
     """
     optimizer = s.bind(i.attrs["optimizer"])
-    names = updates.SCALARS[i.op]
-    dtypes = {value.dtype for value in i.writes[:1]}
+    dtype = i.writes[0].dtype
+    names = [f"{name}_{dtype.char}" for name in SCALARS[i.op]]
     if not s.counted:
         s.counted = True
         s.line(f"{optimizer}.steps += 1")
-    for dtype in dtypes:
-        held = [f"{name}_{dtype.char}" for name in names]
-        if held[0] not in s.names:
-            s.names.update((name, np.zeros((), dtype)) for name in held)
-            s.names[f"{i.op}_scalars"] = updates.SCALAR_VALUES[i.op]
-            targets = ", ".join(f"{name}[()]" for name in held)
-            s.line(f"{targets} = {i.op}_scalars({optimizer})")
-    return held
+    if names[0] not in s.names:
+        s.names.update((name, np.zeros((), dtype)) for name in names)
+        if i.op == "sgd":
+            for name, attribute in zip(names, SCALARS["sgd"]):
+                if i.attrs.get(attribute, True):
+                    s.line(f"{name}[()] = {optimizer}.{attribute}")
+        else:
+            s.names["adam_scalars"] = adam_scalars
+            s.line(f"{', '.join(f'{name}[()]' for name in names)} = adam_scalars({optimizer})")
+    return names
 
 
 FUNCTIONS: dict[str, Any] = {

@@ -90,10 +90,15 @@ def _homes(plan: Plan, roots: dict[Value, Value]) -> dict[Value, Value]:
             and _shows_all(instruction.inputs[0], value, plan)
         ):
             homes[value] = slot
-    for instruction in plan.instructions:
-        if instruction.op == "clip":
-            for source, target in zip(instruction.inputs, instruction.outputs):
-                if target in homes and source in written and source not in homes and source.dtype == target.dtype:
+    # What is overwritten on the way to such a buffer is best written there too.
+    last = _last_uses(plan.instructions, plan.outputs, roots)
+    for number in range(len(plan.instructions) - 1, -1, -1):
+        instruction = plan.instructions[number]
+        if instruction.op not in ("clip", "put"):
+            continue
+        for source, target in zip(instruction.inputs, instruction.outputs):
+            if target in homes and source in written and source not in homes and last[source] == number:
+                if _same_form(source, target, plan):
                     homes[source] = homes[target]
     return homes
 
