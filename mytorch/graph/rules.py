@@ -533,7 +533,6 @@ def _cross_entropy_forward(p: Builder, r: Recorded) -> Value:
     shifted = p.sub(scores, p.max(scores, 1, keepdims=True))
     e = p.exp(shifted)
     total = p.sum(e, 1, keepdims=True)
-    probabilities = p.div(e, total)
     if truth.shape == pred.shape:
         entries = None
         losses = p.mul(p.reshape(truth, scores.shape), p.sub(p.log(total), shifted))
@@ -543,20 +542,21 @@ def _cross_entropy_forward(p: Builder, r: Recorded) -> Value:
         entries = p.emit("entries", [truth, scores], classes=scores.shape[1], shape=(n,), dtype=INDEX)
         true = p.emit("pick", [shifted, entries])
         losses = p.sub(p.log(p.reshape(total, (n,))), true)
-    r.residuals = probabilities, entries
+    r.residuals = e, total, entries
     return p.cast(p.reshape(p.div(p.sum(losses), float(n)), r.shape), r.dtype)
 
 
 @entry(F.SoftmaxCrossEntropy_backward, _cross_entropy_forward)
 def _cross_entropy(p, r, g):
     pred, truth = r.inputs
-    probabilities, entries = r.residuals
+    e, total, entries = r.residuals
     scale = p.div(p.reshape(g, ()), float(max(samples(pred.shape), 1)))
     if entries is None:
-        truth = p.reshape(truth, probabilities.shape)
-        grad = p.mul(p.sub(p.mul(probabilities, p.sum(truth, 1, keepdims=True)), truth), scale)
+        truth = p.reshape(truth, e.shape)
+        grad = p.mul(p.sub(p.mul(p.div(e, total), p.sum(truth, 1, keepdims=True)), truth), scale)
     else:
-        scaled = p.mul(probabilities, scale)
+        # softmax times scale in one sweep: what differs from row to row is divided first.
+        scaled = p.mul(e, p.div(scale, total))
         grad = p.emit("put", [scaled, entries, p.sub(p.emit("pick", [scaled, entries]), scale)])
     return p.reshape(grad, pred.shape), None
 

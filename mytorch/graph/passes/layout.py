@@ -9,8 +9,9 @@ from mytorch.graph.primitives import PRIMITIVES
 
 # Primitives that write rows one after the other, or whose output somebody outside sees as it lies.
 BY_ROWS = {"random", "concatenate", "take_rows", "scatter_rows", "call", "store", "accumulate", "clip", "sgd", "adam"}
-# A product with few outputs and many samples is faster row by row: its weights fill no register of BLAS the other way.
-FEW_OUTPUTS, MANY_SAMPLES = 64, 512
+# From MANY_SAMPLES on, products are at least as fast row by row; where the data themselves come in rows, a product with
+# FEW_OUTPUTS is so from SOME_SAMPLES on. Measured with OpenBLAS; a rule and no clock, so that the same net rounds alike.
+FEW_OUTPUTS, SOME_SAMPLES, MANY_SAMPLES = 64, 64, 512
 
 
 def layout(plan: Plan) -> Plan:
@@ -32,9 +33,14 @@ def layout(plan: Plan) -> Plan:
                 fixed.add(instruction.inputs[0])
         elif instruction.op == "matmul":
             if _is_matrix(instruction.output):
-                outputs, samples = instruction.output.shape[1], instruction.output.shape[0]
-                if not (outputs <= FEW_OUTPUTS and samples >= MANY_SAMPLES and instruction.inputs[0].kind == "argument"):
+                samples, outputs = instruction.output.shape
+                of_data = instruction.inputs[0].kind == "argument" and outputs <= FEW_OUTPUTS
+                if samples < (SOME_SAMPLES if of_data else MANY_SAMPLES):
                     wanted.add(instruction.output)
+        elif instruction.op in ("sum", "max") and _is_matrix(instruction.inputs[0]) and instruction.attrs["axes"] == (1,):
+            # A reduction over few classes goes along long rows instead.
+            if instruction.inputs[0].shape[0] > instruction.inputs[0].shape[1]:
+                wanted.add(instruction.inputs[0])
         elif PRIMITIVES[instruction.op].elementwise or instruction.op in ("put", "entries", "pick"):
             matrices = [v for v in (*instruction.inputs, *instruction.outputs) if _is_matrix(v)]
             for value in matrices:
