@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 
-from mytorch.graph.plan import Plan, Value
+from mytorch.graph.plan import Instruction, Plan, Value, piece_bytes, piece_rows
 from mytorch.graph.primitives import apply_view
 
 # Buffers begin at multiples of this many bytes: a cache line, and the widest vector register.
@@ -31,6 +33,9 @@ class Binding:
         self.expressions: dict[Value, str] = {value: f"a{value.index}" for value in plan.arguments}
         for value in plan.buffers():
             self.arrays[value] = self._buffer(value)
+        for instruction in plan.instructions:
+            for value in instruction.inner:
+                self.arrays[value] = self._piece(instruction, value)
         for value, home in plan.homes.items():
             assert home.array is not None
             self.arrays[value] = self._shaped(home.array.reshape(-1), value)
@@ -45,10 +50,40 @@ class Binding:
             if value.array is not None:
                 self.arrays[value] = value.array
 
+    def rows(self, instruction: Instruction, begin: int, end: int) -> Binding:
+        """The same with the values of a fused instruction restricted to some rows of memory, the columns of transposed ones."""
+        space = instruction.parts[0].output
+        ndim, by_columns = len(space.shape), space in self.plan.transposed
+        axis = ndim - 1 if by_columns else 0
+        part = copy.copy(self)
+        part.arrays, part.expressions = dict(self.arrays), dict(self.expressions)
+        inner = instruction.inner
+        for value in {v for one in instruction.parts for v in (*one.inputs, *one.outputs)}:
+            own = axis - (ndim - len(value.shape))
+            if own < 0 or value.shape[own] == 1:
+                continue
+            first, last = (0, end - begin) if value in inner else (begin, end)
+            index = (slice(None),) * own + (slice(first, last),)
+            if value in part.expressions:
+                part.expressions[value] += f"[{', '.join([':'] * own + [f'{first}:{last}'])}]"
+            else:
+                part.arrays[value] = part.arrays[value][index]
+        return part
+
     def _buffer(self, value: Value) -> np.ndarray:
         offset = self.plan.offsets.get(value)
         memory = aligned_bytes(value.nbytes) if offset is None else self.arena[offset : offset + value.nbytes]
         return self._shaped(memory.view(value.dtype), value)
+
+    def _piece(self, instruction: Instruction, value: Value) -> np.ndarray:
+        """The memory of an inner value of a fused instruction: as many rows as a piece has."""
+        _, rows = piece_rows(instruction, self.plan.transposed)
+        nbytes = piece_bytes(instruction, value, self.plan.transposed)
+        offset = self.plan.offsets.get(value)
+        memory = aligned_bytes(nbytes) if offset is None else self.arena[offset : offset + nbytes]
+        if value in self.plan.transposed:
+            return memory.view(value.dtype).reshape(rows, *value.shape[-2::-1]).T
+        return memory.view(value.dtype).reshape(rows, *value.shape[1:])
 
     def _shaped(self, memory: np.ndarray, value: Value) -> np.ndarray:
         if value in self.plan.transposed:

@@ -12,7 +12,7 @@ from mytorch import optim
 from mytorch.graph import backends
 from mytorch.graph import passes as _passes
 from mytorch.graph.eager import Work
-from mytorch.graph.plan import Plan
+from mytorch.graph.plan import UPDATES, Plan
 from mytorch.graph.replay import MISSED
 from mytorch.graph.trial import Entry, Options, Trial, attempt
 
@@ -114,7 +114,7 @@ def explain(entry: Entry, error: BaseException) -> None:
         if trace.tb_frame.f_code.co_filename == "<plan>":
             number = entry.instruction_of[min(trace.tb_lineno - 1, len(entry.instruction_of) - 1)]
         trace = trace.tb_next
-    done = [i for i in entry.plan.instructions[: number + 1] if i.op in ("sgd", "adam", "optimizer")]
+    done = [i for i in entry.plan.instructions[: number + 1] if i.op in UPDATES]
     changed = sorted({value.name for instruction in done for value in instruction.writes})
     if changed:
         text = f"The step was interrupted in its update; changed by then, the last perhaps in part: {', '.join(changed)}."

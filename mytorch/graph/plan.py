@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 LONGEST = 60
+# Instructions that change parameters.
+UPDATES = ("sgd", "adam", "matmul_sgd", "optimizer")
 # The settings of an instruction that are printed.
 SHOWN = ("axes", "to", "axis", "classes", "rows")
 
@@ -60,6 +62,11 @@ class Instruction:
     origin: str = ""
     parts: tuple[Instruction, ...] = ()
     flops: int = 0
+
+    @property
+    def inner(self) -> set[Value]:
+        """The values that only the parts of a fused instruction know."""
+        return {value for part in self.parts for value in part.outputs} - set(self.outputs)
 
     @property
     def output(self) -> Value:
@@ -117,22 +124,24 @@ class Plan:
         for instruction in self.instructions:
             if instruction.op == "view":
                 continue
-            inner = {value for part in instruction.parts for value in part.outputs} - set(instruction.outputs)
             for value in instruction.outputs:
-                if value.kind == "buffer" and value not in inner and value not in self.homes:
+                if value.kind == "buffer" and value not in self.homes:
                     yield value
 
     def written(self) -> dict[Value, bool]:
         """The held values that a step changes, and for each whether it is the optimiser's to update."""
         found = dict.fromkeys(self.homes.values(), False)
         for instruction in self.instructions:
-            found.update(dict.fromkeys(instruction.writes, instruction.op in ("sgd", "adam", "optimizer")))
+            found.update(dict.fromkeys(instruction.writes, instruction.op in UPDATES))
         return found
 
     @property
     def buffer_bytes(self) -> int:
         """Bytes of buffers: the arena's once memory is planned, before that the sum over all buffers."""
-        return self.arena_bytes if self.offsets else sum(value.nbytes for value in self.buffers())
+        if self.offsets:
+            return self.arena_bytes
+        pieces = sum(piece_bytes(i, value, self.transposed) for i in self.instructions for value in i.inner)
+        return pieces + sum(value.nbytes for value in self.buffers())
 
     @property
     def flops(self) -> int:
@@ -178,6 +187,24 @@ class Plan:
         for value in (*self.arguments, *self.outputs):
             names.setdefault(value, value.name)
         return names
+
+
+# Entries of a piece of a fused instruction: what several calls pass over stays in the cache.
+PIECE = 1 << 15
+
+
+def piece_rows(instruction: Instruction, transposed: frozenset[Value]) -> tuple[int, int]:
+    """How a fused instruction goes through memory: (rows in all, rows of a piece)."""
+    space = instruction.parts[0].output
+    shape = space.shape[::-1] if space in transposed else space.shape
+    rows = shape[0]
+    return rows, min(rows, max(1, PIECE // max(space.size // max(rows, 1), 1)))
+
+
+def piece_bytes(instruction: Instruction, value: Value, transposed: frozenset[Value]) -> int:
+    """The bytes that an inner value of a fused instruction takes: those of one piece."""
+    rows, piece = piece_rows(instruction, transposed)
+    return value.nbytes // max(rows, 1) * piece
 
 
 def _describe(instruction: Instruction) -> str:

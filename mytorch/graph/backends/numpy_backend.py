@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,11 @@ import numpy as np
 from mytorch import optim
 from mytorch.graph.updates import SCALARS, adam_scalars
 from mytorch.graph.binding import Binding
-from mytorch.graph.plan import Instruction, Plan, Value
+from mytorch.graph.plan import PIECE, Instruction, Plan, Value, piece_rows
 from mytorch.graph.primitives import thaw
 
 # Up to this many entries np.sign makes a mask faster than a comparison does.
 SMALL = 1024
-# Entries of a piece of a large array that several calls pass over: what they share stays in the cache.
-BLOCK = 1 << 15
 
 # Operations whose result Python's floats give without an error or a warning of their own.
 SCALAR = {"add": "+", "subtract": "-", "multiply": "*"}
@@ -89,18 +87,7 @@ def build(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
     """A function of the arguments that makes one step and returns the outputs, and the instruction of each source line."""
     binding = Binding(plan)
     source = Source(binding)
-    numbers = iter(enumerate(plan.instructions))
-    for number, instruction in numbers:
-        source.number = number
-        if instruction.op in ("sgd", "adam"):
-            neighbours = [instruction, *_neighbours(source, plan.instructions, number)]
-            LINES[instruction.op](source, _joined(source, neighbours))
-            for _ in neighbours[1:]:
-                next(numbers)
-            continue
-        for part in instruction.parts or (instruction,):
-            if part.op != "view":
-                LINES[part.op](source, part)
+    emit(source, plan.instructions)
     source.number = len(plan.instructions)
     results = ", ".join(returned(source, value) for value in plan.outputs)
     source.line(f"return {results},")
@@ -109,6 +96,49 @@ def build(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
     source.names["__source__"] = text
     exec(compile(text, "<plan>", "exec"), source.names)
     return source.names["run"], [-1, *source.instruction_of]
+
+
+def emit(source: Source, instructions: Sequence[Instruction], first: int = 0) -> None:
+    """Append the lines of instructions that follow each other, the first of them with this number in the plan."""
+    lowered = list(_apart(source, instructions, first))
+    numbers = iter(range(len(lowered)))
+    for index in numbers:
+        source.number, instruction = lowered[index]
+        if instruction.op in ("sgd", "adam"):
+            neighbours = [instruction, *_neighbours(source, [one for _, one in lowered], index)]
+            LINES[instruction.op](source, _joined(source, neighbours))
+            for _ in neighbours[1:]:
+                next(numbers)
+        elif instruction.op != "view":
+            LINES[instruction.op](source, instruction)
+
+
+def _apart(s: Source, instructions: Sequence[Instruction], first: int) -> Iterator[tuple[int, Instruction]]:
+    """The instructions with their numbers, where a product joined with an update gains nothing here the two apart.
+
+    Updates of small neighbouring arrays are better done together, so they wait for the last of them.
+    """
+    waiting: list[tuple[int, Instruction]] = []
+    for number, instruction in enumerate(instructions, first):
+        if instruction.op == "matmul_sgd" and not _is_large_outer_product(s, instruction):
+            yield number, Instruction("matmul", instruction.inputs, instruction.outputs)
+            update = Instruction("sgd", instruction.outputs, (), instruction.attrs, instruction.writes)
+            waiting.append((number, update))
+        elif instruction.op in ("sgd", "adam"):
+            waiting.append((number, instruction))
+        elif instruction.op in ("store", "view"):
+            yield number, instruction
+        else:
+            yield from waiting
+            waiting.clear()
+            yield number, instruction
+    yield from waiting
+
+
+def _is_large_outer_product(s: Source, i: Instruction) -> bool:
+    product = i.output
+    flat = [s.binding.arrays[value] for value in (product, *i.writes)]
+    return i.inputs[0].shape[1] == 1 and product.size > PIECE and all(array.flags.c_contiguous for array in flat)
 
 
 def _neighbours(s: Source, instructions: list[Instruction], number: int) -> list[Instruction]:
@@ -406,42 +436,78 @@ def pieces(arrays: list[np.ndarray], scratch: np.ndarray) -> Iterator[list[np.nd
     else:
         yield [*arrays, np.empty(arrays[0].shape, arrays[0].dtype)]
         return
-    for begin in range(0, size, BLOCK):
-        piece = [array[begin : begin + BLOCK] for array in arrays]
+    for begin in range(0, size, PIECE):
+        piece = [array[begin : begin + PIECE] for array in arrays]
         yield [*piece, scratch[: piece[0].size]]
 
 
 def _update_pieces(s: Source, i: Instruction) -> Iterator[list[str]]:
     dtype = i.writes[0].dtype
-    scratch = s.names.setdefault(f"scratch_{dtype.char}", np.empty(BLOCK, dtype))
+    scratch = s.names.setdefault(f"scratch_{dtype.char}", np.empty(PIECE, dtype))
     arrays = [np.asarray(s.binding.arrays[value]) for value in (i.inputs[0], *i.writes)]
     for piece in pieces(arrays, scratch):
         yield [s.bind(array, "u") for array in piece]
 
 
+@lines("fused")
+def _fused(s: Source, i: Instruction) -> None:
+    rows, piece = piece_rows(i, s.binding.plan.transposed)
+    if rows <= piece:
+        for part in i.parts:
+            LINES[part.op](s, part)
+        return
+    whole = s.binding
+    for begin in range(0, rows, piece):
+        s.binding = whole.rows(i, begin, min(rows, begin + piece))
+        for part in i.parts:
+            LINES[part.op](s, part)
+    s.binding = whole
+
+
+@lines("matmul_sgd")
+def _matmul_sgd(s: Source, i: Instruction) -> None:
+    """An outer product by rows: each piece is used for the update while it is in the cache."""
+    (a, b), y = i.inputs, i.output
+    gradient, *updated = (s.binding.arrays[value] for value in (y, *i.writes))
+    numbers = scalars(s, i)
+    rows = max(1, PIECE // y.shape[1])
+    scratch = s.names.setdefault(f"scratch_{y.dtype.char}", np.empty(PIECE, y.dtype))
+    for begin in range(0, y.shape[0], rows):
+        part = slice(begin, begin + rows)
+        left = f"{s(a)}[{begin}:{begin + rows}]" if a in s.binding.expressions else s.bind(s.binding.arrays[a][part])
+        s.line(f"multiply({left}, {s(b)}, {s.bind(gradient[part])})")
+        pieces_of = [array[part].reshape(-1) for array in (gradient, *updated)]
+        _sgd_piece(s, i, numbers, [s.bind(array, "u") for array in (*pieces_of, scratch[: pieces_of[0].size])])
+
+
 @lines("sgd")
 def _sgd(s: Source, i: Instruction) -> None:
-    lr, momentum, weight_decay = scalars(s, i)
+    numbers = scalars(s, i)
     for piece in _update_pieces(s, i):
-        g, w, scratch = piece[0], piece[1], piece[-1]
-        if i.attrs["weight_decay"]:
-            s.line(f"multiply({w}, {weight_decay}, {scratch})")
-            s.line(f"add({scratch}, {g}, {scratch})")
-            g = scratch
-        if not i.attrs["momentum"]:
-            s.line(f"multiply({g}, {lr}, {scratch})")
+        _sgd_piece(s, i, numbers, piece)
+
+
+def _sgd_piece(s: Source, i: Instruction, numbers: list[str], piece: list[str]) -> None:
+    lr, momentum, weight_decay = numbers
+    g, w, scratch = piece[0], piece[1], piece[-1]
+    if i.attrs["weight_decay"]:
+        s.line(f"multiply({w}, {weight_decay}, {scratch})")
+        s.line(f"add({scratch}, {g}, {scratch})")
+        g = scratch
+    if not i.attrs["momentum"]:
+        s.line(f"multiply({g}, {lr}, {scratch})")
+    else:
+        v = piece[2]
+        s.line(f"multiply({v}, {momentum}, {v})")
+        s.line(f"add({v}, {g}, {v})")
+        if i.attrs["nesterov"]:
+            look = s.bind(np.empty_like(s.names[v]), "u")
+            s.line(f"multiply({v}, {momentum}, {look})")
+            s.line(f"add({g}, {look}, {scratch})")
+            s.line(f"multiply({scratch}, {lr}, {scratch})")
         else:
-            v = piece[2]
-            s.line(f"multiply({v}, {momentum}, {v})")
-            s.line(f"add({v}, {g}, {v})")
-            if i.attrs["nesterov"]:
-                look = s.bind(np.empty_like(s.names[v]), "u")
-                s.line(f"multiply({v}, {momentum}, {look})")
-                s.line(f"add({g}, {look}, {scratch})")
-                s.line(f"multiply({scratch}, {lr}, {scratch})")
-            else:
-                s.line(f"multiply({v}, {lr}, {scratch})")
-        s.line(f"subtract({w}, {scratch}, {w})")
+            s.line(f"multiply({v}, {lr}, {scratch})")
+    s.line(f"subtract({w}, {scratch}, {w})")
 
 
 @lines("adam")
@@ -475,15 +541,15 @@ def scalars(s: Source, i: Instruction) -> list[str]:
 
     The first update of a step counts it and reads the numbers from the optimiser.
     """
-    optimizer = s.bind(i.attrs["optimizer"])
+    optimizer, kind = s.bind(i.attrs["optimizer"]), "adam" if i.op == "adam" else "sgd"
     dtype = i.writes[0].dtype
-    names = [f"{name}_{dtype.char}" for name in SCALARS[i.op]]
+    names = [f"{name}_{dtype.char}" for name in SCALARS[kind]]
     if not s.counted:
         s.counted = True
         s.line(f"{optimizer}.steps += 1")
     if names[0] not in s.names:
         s.names.update((name, np.zeros((), dtype)) for name in names)
-        if i.op == "sgd":
+        if kind == "sgd":
             for name, attribute in zip(names, SCALARS["sgd"]):
                 if i.attrs.get(attribute, True):
                     s.line(f"{name}[()] = {optimizer}.{attribute}")

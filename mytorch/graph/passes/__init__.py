@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mytorch.graph.passes.common import common_subexpressions
 from mytorch.graph.passes.dead_code import dead_code
+from mytorch.graph.passes.fusion import fusion
 from mytorch.graph.passes.layout import layout
 from mytorch.graph.passes.memory import memory
 from mytorch.graph.plan import PassReport, PassReports, Plan
@@ -15,6 +16,7 @@ TABLE: dict[str, Callable[[Plan], Plan]] = {
     "dead code": dead_code,
     "common subexpressions": common_subexpressions,
     "layout": layout,
+    "fusion": fusion,
     "memory": memory,
 }
 PASSES = tuple(TABLE)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from mytorch.graph.binding import ALIGNMENT
-from mytorch.graph.plan import Instruction, Plan, Value
+from mytorch.graph.plan import Instruction, Plan, Value, piece_bytes
 from mytorch.graph.primitives import PRIMITIVES
 
 # Inputs over which the output may be written, where not all are.
@@ -31,17 +31,30 @@ def memory(plan: Plan) -> Plan:
     offsets: dict[Value, int] = {}
     for number, instruction in enumerate(kept):
         dying = {v for v in (roots.get(u, u) for u in instruction.inputs) if v in offsets and last.get(v, -1) == number}
-        free = [v for v in _overwritable(instruction) if v in dying]
-        for output in instruction.outputs:
-            if output.kind != "buffer" or instruction.op == "view" or output in homes:
-                continue
-            same = next((v for v in free if _same_form(v, output, plan) and _is_read_as_it_is(v, instruction, roots)), None)
-            if same is None:
-                offsets[output] = arena.take(output.nbytes)
-            else:
-                offsets[output] = offsets[same]
-                dying.discard(same)
-                free.remove(same)
+        inner = instruction.inner
+        parts = instruction.parts or (instruction,)
+        within = _last_uses(parts, (), roots)
+        for place, part in enumerate(parts):
+            # An input of a fused instruction may be overwritten by the part that reads it last, not earlier.
+            mine = {v for v in part.inputs if v in inner and within[v] == place}
+            free = [v for v in _overwritable(part) if v in mine or (v in dying and within[v] == place)]
+            for output in part.outputs:
+                if output.kind != "buffer" or part.op == "view" or output in homes:
+                    continue
+                same = next((v for v in free if _may_overwrite(v, output, part, inner, plan, roots)), None)
+                if same is None:
+                    needs = piece_bytes(instruction, output, plan.transposed) if output in inner else output.nbytes
+                    offsets[output] = arena.take(needs)
+                else:
+                    offsets[output] = offsets[same]
+                    free.remove(same)
+                    dying.discard(same)
+                    mine.discard(same)
+            for value in mine:
+                arena.give_back(offsets[value])
+            for output in part.outputs:
+                if output in inner and output not in within:
+                    arena.give_back(offsets[output])
         for value in dying:
             arena.give_back(offsets[value])
         for output in instruction.outputs:
@@ -138,6 +151,17 @@ def _overwritable(instruction: Instruction) -> list[Value]:
 
 def _same_form(one: Value, other: Value, plan: Plan) -> bool:
     return one.shape == other.shape and one.dtype == other.dtype and (one in plan.transposed) == (other in plan.transposed)
+
+
+def _may_overwrite(
+    value: Value, output: Value, part: Instruction, inner: set[Value], plan: Plan, roots: dict[Value, Value]
+) -> bool:
+    """True where an output may take the memory of an input that dies: same form, both whole or both a piece."""
+    return (
+        _same_form(value, output, plan)
+        and (value in inner) == (output in inner)
+        and _is_read_as_it_is(value, part, roots)
+    )
 
 
 def _is_read_as_it_is(value: Value, instruction: Instruction, roots: dict[Value, Value]) -> bool:
