@@ -22,6 +22,19 @@ def chosen(name: str | None) -> str:
 
 
 def build(plan: Plan, name: str) -> tuple[Plan, Callable[..., tuple[Any, ...]], list[int]]:
-    """The plan with the backend that runs it, the function, and the instruction of each of its lines."""
-    run, instruction_of = numpy_backend.build(plan)
-    return replace(plan, backend="numpy"), run, instruction_of
+    """The plan with the backend that runs it, the function, and the instruction of each of its lines.
+
+    Where the C backend was asked for or left open and is not available, NumPy's takes over; the plan's ``backend`` says why.
+    """
+    shown = "numpy"
+    if name != "numpy":
+        try:
+            from mytorch.graph.backends import c
+        except ImportError:
+            shown = "numpy (the C backend is not installed)"
+        else:
+            try:
+                return replace(plan, backend="c"), *c.build(plan)
+            except c.Unavailable as reason:
+                shown = f"numpy (C is not available: {reason})"
+    return replace(plan, backend=shown), *numpy_backend.build(plan)

@@ -85,12 +85,17 @@ class Source:
 
 def build(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
     """A function of the arguments that makes one step and returns the outputs, and the instruction of each source line."""
-    binding = Binding(plan)
-    source = Source(binding)
+    source = Source(Binding(plan))
     emit(source, plan.instructions)
+    return finish(source)
+
+
+def finish(source: Source) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
+    """Compile the lines so far into a function that returns copies of the outputs."""
+    plan = source.binding.plan
     source.number = len(plan.instructions)
-    results = ", ".join(returned(source, value) for value in plan.outputs)
-    source.line(f"return {results},")
+    # What is returned is the caller's: never memory that the next step overwrites.
+    source.line(f"return {', '.join(f'{source(value)}.copy()' for value in plan.outputs)},")
     parameters = ", ".join(f"a{value.index}" for value in plan.arguments)
     text = f"def run({parameters}):\n " + "\n ".join(source.lines) + "\n"
     source.names["__source__"] = text
@@ -188,11 +193,6 @@ def _joined(s: Source, updates: list[Instruction]) -> Instruction:
         values.append(value)
     count = len(updates[0].inputs)
     return Instruction(updates[0].op, tuple(values[:count]), (), updates[0].attrs, tuple(values[count:]))
-
-
-def returned(source: Source, value: Value) -> str:
-    """An output as the caller keeps it: never memory that the next step overwrites."""
-    return f"{source(value)}.copy()"
 
 
 # One function per primitive: it appends the lines that compute an instruction.
