@@ -176,7 +176,7 @@ HIDDEN void N(run)(const ins *t, int64_t rows, int64_t columns, int64_t count, c
 #define SGD(TYPE, g, w, v) { \
         TYPE d = (g); \
         if (mode & 4) d = d + weight_decay * (w); \
-        if (mode & 1) { TYPE u = momentum * (v) + d; (v) = u; d = mode & 2 ? d + momentum * u : u; } \
+        if (mode & 1) { TYPE u = momentum * (v) + d; (v) = u; if (mode & 2) d = d + momentum * u; else d = u; } \
         (w) = (w) - lr * d; }
 
 INLINE void N(sgd_mode)(int64_t n, const T *g, T *restrict w, T *restrict v, T lr, T momentum, T weight_decay, const int mode) {
