@@ -16,6 +16,8 @@ typedef struct {
     char *p[10];
 } ins;
 
+#define PLACE(p) ((uintptr_t)(p) - 1 < 15 ? arguments[(uintptr_t)(p) - 1] : (p))
+
 enum { ROW_MAJOR = 101, NORMAL = 111, TRANSPOSED = 112 };
 /* Entries of a piece: what a run of elementwise operations keeps in the first cache. */
 enum { PIECE = 256, TEMPORARIES = 24 };
@@ -114,7 +116,7 @@ static int64_t walk(const ins *table, int64_t count, char *const *arguments) {
         const ins *t = table + at;
         const int64_t *i = t->i;
         char *p[10];
-        for (int k = 0; k < 10; k++) p[k] = (uintptr_t)t->p[k] - 1 < 15 ? arguments[(uintptr_t)t->p[k] - 1] : t->p[k];
+        for (int k = 0; k < 10; k++) p[k] = PLACE(t->p[k]);
         switch (t->op) {
         case I_copy: memcpy(p[1], p[0], i[0]); break;
         case I_entries: entries(i[0], (int64_t *)p[0], i[1], i[2], (int64_t *)p[1]); break;

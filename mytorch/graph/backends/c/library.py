@@ -20,7 +20,7 @@ from mytorch.graph.backends.c import blas, encode
 
 HERE = Path(__file__).resolve().parent
 FLAGS = (
-    "-O3", "-march=native", "-std=gnu11", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd",
+    "-O2", "-ftree-vectorize", "-march=native", "-std=gnu11", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd",
     "-ffp-contract=fast",
 )  # fmt: skip
 SECONDS = 120

@@ -99,74 +99,68 @@ HIDDEN void N(max_columns)(int64_t rows, int64_t columns, const T *a, T *restric
 
 /* Elementwise */
 
-INLINE T N(sign)(T a) { return a != a ? a : (T)((a > 0) - (a < 0)); }
-
-/* One operation on n entries; an operand that is one number for all of them has step 0. */
-HIDDEN void N(apply)(int64_t op, int64_t n, const T *a, int sa, const T *b, int sb, const T *c, int sc, T *y) {
-#define EACH(expression) for (int64_t k = 0; k < n; k++) y[k] = (expression)
-#define UNARY(name, expression) case E_##name: { _Pragma("omp simd") for (int64_t k = 0; k < n; k++) { T u = a[k * sa]; y[k] = (expression); } } break
-#define BINARY(name, expression) case E_##name: \
-        if (sa && sb) { _Pragma("omp simd") for (int64_t k = 0; k < n; k++) { T u = a[k], v = b[k]; y[k] = (expression); } } \
-        else if (sa) { T v = b[0]; _Pragma("omp simd") for (int64_t k = 0; k < n; k++) { T u = a[k]; y[k] = (expression); } } \
-        else { T u = a[0]; _Pragma("omp simd") for (int64_t k = 0; k < n; k++) { T v = b[k * sb]; y[k] = (expression); } } break
+/* One operation on n entries. */
+HIDDEN void N(apply)(int64_t op, int64_t n, const T *a, const T *b, const T *c, T *y) {
+#define EACH(name, expression) case E_##name: _Pragma("omp simd") for (int64_t k = 0; k < n; k++) y[k] = (expression); break
+#define CALL(name, expression) case E_##name: for (int64_t k = 0; k < n; k++) y[k] = (expression); break
     switch (op) {
-    BINARY(add, u + v);
-    BINARY(subtract, u - v);
-    BINARY(multiply, u * v);
-    BINARY(divide, u / v);
-    BINARY(maximum, LARGER(u, v));
-    BINARY(greater, (T)(u > v));
-    BINARY(greater_equal, (T)(u >= v));
-    BINARY(equal, (T)(u == v));
-    UNARY(copy, u);
-    UNARY(cast, u);
-    UNARY(negative, -u);
-    UNARY(absolute, M(fabs)(u));
-    UNARY(square, u * u);
-    UNARY(sqrt, M(sqrt)(u));
-    UNARY(sign, N(sign)(u));
-    UNARY(positive, (T)(u > 0));
-    UNARY(logical_not, (T)(u == 0));
-    UNARY(exp, N(exp)(u));
-    UNARY(tanh, N(tanh)(u));
-    case E_log: for (int64_t k = 0; k < n; k++) y[k] = M(log)(a[k * sa]); break;
-    case E_log1p: for (int64_t k = 0; k < n; k++) y[k] = M(log1p)(a[k * sa]); break;
-    case E_erf: for (int64_t k = 0; k < n; k++) y[k] = M(erf)(a[k * sa]); break;
-    case E_power: for (int64_t k = 0; k < n; k++) y[k] = M(pow)(a[k * sa], b[k * sb]); break;
-    case E_where: for (int64_t k = 0; k < n; k++) y[k] = a[k * sa] != 0 ? b[k * sb] : c[k * sc]; break;
+    EACH(add, a[k] + b[k]);
+    EACH(subtract, a[k] - b[k]);
+    EACH(multiply, a[k] * b[k]);
+    EACH(divide, a[k] / b[k]);
+    EACH(maximum, LARGER(a[k], b[k]));
+    EACH(greater, (T)(a[k] > b[k]));
+    EACH(greater_equal, (T)(a[k] >= b[k]));
+    EACH(equal, (T)(a[k] == b[k]));
+    EACH(copy, a[k]);
+    EACH(cast, a[k]);
+    EACH(negative, -a[k]);
+    EACH(absolute, M(fabs)(a[k]));
+    EACH(square, a[k] * a[k]);
+    EACH(sqrt, M(sqrt)(a[k]));
+    EACH(sign, a[k] != a[k] ? a[k] : (T)((a[k] > 0) - (a[k] < 0)));
+    EACH(positive, (T)(a[k] > 0));
+    EACH(logical_not, (T)(a[k] == 0));
+    EACH(exp, N(exp)(a[k]));
+    EACH(tanh, N(tanh)(a[k]));
+    EACH(where, a[k] != 0 ? b[k] : c[k]);
+    CALL(log, M(log)(a[k]));
+    CALL(log1p, M(log1p)(a[k]));
+    CALL(erf, M(erf)(a[k]));
+    CALL(power, M(pow)(a[k], b[k]));
     }
 }
 
 /* A run of operations over (rows, columns), piece by piece. */
 HIDDEN void N(run)(const ins *t, int64_t rows, int64_t columns, int64_t count, char *const *arguments) {
-    static const T zero = 0;
     T temporaries[TEMPORARIES][PIECE] __attribute__((aligned(64)));
-    T converted[3][PIECE] __attribute__((aligned(64)));
+    T spread[3][PIECE] __attribute__((aligned(64)));
     for (int64_t r = 0; r < rows; r++)
         for (int64_t begin = 0; begin < columns; begin += PIECE) {
-            int64_t n = columns - begin < PIECE ? columns - begin : PIECE;
+            const int64_t n = columns - begin < PIECE ? columns - begin : PIECE, here = r * columns + begin;
             for (int64_t o = 0; o < count; o++) {
                 const ins *e = t + 1 + o;
-                const T *operand[3] = {&zero, &zero, &zero};
-                int step[3] = {0, 0, 0};
+                const T *operand[3] = {0, 0, 0};
                 for (int k = 0; k < e->i[0]; k++) {
-                    char *p = (uintptr_t)e->p[k] - 1 < 15 ? arguments[(uintptr_t)e->p[k] - 1] : e->p[k];
+                    char *p = PLACE(e->p[k]);
                     switch (e->i[1 + k]) {
-                    case FULL: operand[k] = (T *)p + r * columns + begin; step[k] = 1; break;
-                    case PER_ROW: operand[k] = (T *)p + r; break;
-                    case PER_COLUMN: operand[k] = (T *)p + begin; step[k] = 1; break;
-                    case ONE: operand[k] = (T *)p; break;
-                    case TEMPORARY: operand[k] = temporaries[e->i[5 + k]]; step[k] = 1; break;
+                    case FULL: operand[k] = (T *)p + here; continue;
+                    case PER_COLUMN: operand[k] = (T *)p + begin; continue;
+                    case TEMPORARY: operand[k] = temporaries[e->i[5 + k]]; continue;
                     case FULL_BOOLEAN:
-                        for (int64_t j = 0; j < n; j++) converted[k][j] = ((uint8_t *)p)[r * columns + begin + j];
-                        operand[k] = converted[k];
-                        step[k] = 1;
+                        for (int64_t j = 0; j < n; j++) spread[k][j] = ((uint8_t *)p)[here + j];
+                        break;
+                    default: {
+                        const T one = ((T *)p)[e->i[1 + k] == PER_ROW ? r : 0];
+                        for (int64_t j = 0; j < n; j++) spread[k][j] = one;
                     }
+                    }
+                    operand[k] = spread[k];
                 }
-                T *y = e->i[4] == FULL ? (T *)e->p[3] + r * columns + begin : temporaries[e->i[8]];
-                N(apply)(e->op, n, operand[0], step[0], operand[1], step[1], operand[2], step[2], y);
+                T *y = e->i[4] == FULL ? (T *)e->p[3] + here : temporaries[e->i[8]];
+                N(apply)(e->op, n, operand[0], operand[1], operand[2], y);
                 if (e->i[4] == FULL_BOOLEAN)
-                    for (int64_t j = 0; j < n; j++) ((uint8_t *)e->p[3])[r * columns + begin + j] = y[j] != 0;
+                    for (int64_t j = 0; j < n; j++) ((uint8_t *)e->p[3])[here + j] = y[j] != 0;
             }
         }
 }
@@ -213,7 +207,7 @@ HIDDEN void N(adam)(int64_t n, const T *g, T *restrict w, T *restrict m, T *rest
 
 /* One tile of a weight: the gradient sum_k d[k][row] x[k][column] in registers, then the update. dp and xp are packed. */
 INLINE void N(tile)(const int rows, const int columns, int64_t n, const T *d, int64_t ldd, const T *x, int64_t ldx,
-                    T *W, T *V, T *G, int64_t ld, T lr, T momentum, T weight_decay, const int mode) {
+                    T *W, T *V, T *G, int64_t ld, T lr, T momentum, T weight_decay, int64_t mode) {
     N(vec) sums[N(MR)][N(NR)];
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++)
@@ -242,8 +236,8 @@ INLINE void N(tile)(const int rows, const int columns, int64_t n, const T *d, in
 
 /* The gradient of W (rows, columns) from d (rows, n) and x (n, columns), given by their steps, and the update.
    Panels of x and d are packed into scratch memory, n * (rows + columns) entries, so that the inner loop reads straight on. */
-INLINE void N(gradient_update)(int64_t rows, int64_t columns, int64_t n, const T *d, int64_t dr, int64_t dk, const T *x,
-                               int64_t xk, int64_t xc, T *W, T *V, T *G, T lr, T momentum, T weight_decay, const int mode,
+HIDDEN void N(gradient_update)(int64_t rows, int64_t columns, int64_t n, const T *d, int64_t dr, int64_t dk, const T *x,
+                               int64_t xk, int64_t xc, T *W, T *V, T *G, T lr, T momentum, T weight_decay, int64_t mode,
                                T *scratch) {
     const int64_t wide = columns / (N(NR) * N(L)) * (N(NR) * N(L)), whole = columns / N(L) * N(L), blocks = rows / N(MR) * N(MR);
     T *xp = scratch, *dp = scratch + whole * n;
@@ -284,15 +278,8 @@ INLINE void N(gradient_update)(int64_t rows, int64_t columns, int64_t n, const T
 }
 
 HIDDEN void N(matmul_sgd)(const int64_t *i, char *const *p) {
-    T *d = (T *)p[0], *x = (T *)p[1], *G = (T *)p[2], *W = (T *)p[3], *V = (T *)p[4];
-    T lr = *(T *)p[6], momentum = *(T *)p[7], weight_decay = *(T *)p[8];
-    switch (i[7]) {
-#define MODE(m) case m: N(gradient_update)(i[0], i[1], i[2], d, i[3], i[4], x, i[5], i[6], W, V, G, lr, momentum, weight_decay, m, (T *)p[5]); break
-    MODE(1);
-    MODE(3);
-    MODE(5);
-    MODE(7);
-    }
+    N(gradient_update)(i[0], i[1], i[2], (T *)p[0], i[3], i[4], (T *)p[1], i[5], i[6], (T *)p[3], (T *)p[4], (T *)p[2],
+                       *(T *)p[6], *(T *)p[7], *(T *)p[8], i[7], (T *)p[5]);
 }
 
 HIDDEN void N(outer_sgd)(int64_t rows, int64_t columns, const T *d, const T *x, T *restrict G, T *restrict W, T *restrict V,
