@@ -87,7 +87,7 @@ def _join_elementwise(plan: Plan) -> Plan:
         if instruction.op == "view" and instruction.inputs[0] not in made:
             views.append(instruction)
             continue
-        if not _is_elementwise(instruction) or (group and not _fits(instruction, group[0][1], made, plan)):
+        if not _is_elementwise(instruction) or (group and not _fits(instruction, group[0][1], plan)):
             close()
         if _is_elementwise(instruction):
             group.append((number, instruction))
@@ -98,13 +98,19 @@ def _join_elementwise(plan: Plan) -> Plan:
 
 
 def _is_elementwise(instruction: Instruction) -> bool:
-    return PRIMITIVES[instruction.op].elementwise and instruction.output.size > 1
+    return PRIMITIVES[instruction.op].elementwise
 
 
-def _fits(instruction: Instruction, first: Instruction, made: set[Value], plan: Plan) -> bool:
-    """True where an instruction goes over the same entries in the same order as the group that it follows."""
+def _fits(instruction: Instruction, first: Instruction, plan: Plan) -> bool:
+    """True where an instruction goes over the same entries, in the same order and precision, as the group it follows."""
     output, space = instruction.output, first.output
-    return output.shape == space.shape and (output in plan.transposed) == (space in plan.transposed)
+    same = output.shape == space.shape and (output in plan.transposed) == (space in plan.transposed)
+    return same and len(_precisions(instruction) | _precisions(first)) <= 1
+
+
+def _precisions(instruction: Instruction) -> set[str]:
+    values = (*instruction.inputs, *instruction.outputs)
+    return {value.dtype.char for value in values if value.dtype.kind == "f"}
 
 
 def _fused(parts: list[Instruction], last: dict[Value, int], number: int) -> Instruction:

@@ -74,6 +74,7 @@ def _call(
         row["op"] = op
         row["i"][: len(numbers)] = numbers
         row["p"][: len(places)] = places
+        row["i"][9] = len(places)
     encoder.kept.append(table)
     source.names["kept"] = encoder.kept
     given = [f"a{value.index}" for value in arguments] + ["None"] * (ARGUMENTS - len(arguments))

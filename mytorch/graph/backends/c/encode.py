@@ -23,6 +23,8 @@ OPERATIONS = (
 FULL, PER_ROW, PER_COLUMN, ONE, TEMPORARY, FULL_BOOLEAN = range(6)
 NORMAL, TRANSPOSED = 111, 112
 TEMPORARIES = 24
+# Weights up to this many entries are updated apart from their gradient.
+SMALL = 1 << 14
 ROW = np.dtype([("op", "i8"), ("i", "i8", 10), ("p", "u8", 10)])
 
 Row = tuple[int, list[int], list[int]]
@@ -391,6 +393,10 @@ def _matmul_sgd(e: Encoder, i: Instruction) -> list[Row]:
     if n == 1:
         places = [_line(d), _line(x), gradient, weight, velocity, 0, *numbers]
         return [(_code("outer_sgd", y.dtype), [rows, columns, 0, 0, 0, 0, 0, _mode(i)], places)]
+    if rows * columns <= SMALL:
+        # A small gradient stays in the cache anyway.
+        product = _matmul(e, Instruction("matmul", i.inputs, i.outputs))
+        return [*product, (_code("sgd", y.dtype), [y.size, _mode(i)], [gradient, weight, velocity, 0, 0, 0, *numbers])]
     steps = [stride // size for stride in (*d.array.strides, *x.array.strides)]
     scratch = e.scratch(n * (rows + columns), y.dtype)
     places = [d.address, x.address, gradient, weight, velocity, scratch, *numbers]

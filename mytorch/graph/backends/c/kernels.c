@@ -10,7 +10,7 @@
 #define INLINE static inline __attribute__((always_inline))
 
 typedef BLASINT bint;
-/* An instruction: numbers and places. A place below 16 is the argument of that number plus one. */
+/* An instruction: numbers, the last of them the count of places, and places. A place below 16 is the argument of that number plus one. */
 typedef struct {
     int64_t op, i[10];
     char *p[10];
@@ -116,7 +116,7 @@ static int64_t walk(const ins *table, int64_t count, char *const *arguments) {
         const ins *t = table + at;
         const int64_t *i = t->i;
         char *p[10];
-        for (int k = 0; k < 10; k++) p[k] = PLACE(t->p[k]);
+        for (int k = 0; k < i[9]; k++) p[k] = PLACE(t->p[k]);
         switch (t->op) {
         case I_copy: memcpy(p[1], p[0], i[0]); break;
         case I_entries: entries(i[0], (int64_t *)p[0], i[1], i[2], (int64_t *)p[1]); break;

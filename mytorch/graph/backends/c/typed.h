@@ -135,27 +135,41 @@ HIDDEN void N(apply)(int64_t op, int64_t n, const T *a, const T *b, const T *c, 
 HIDDEN void N(run)(const ins *t, int64_t rows, int64_t columns, int64_t count, char *const *arguments) {
     T temporaries[TEMPORARIES][PIECE] __attribute__((aligned(64)));
     T spread[3][PIECE] __attribute__((aligned(64)));
-    for (int64_t r = 0; r < rows; r++)
+    /* Short rows are taken several at a time. */
+    const int64_t together = columns <= PIECE / 2 ? PIECE / columns : 1;
+    for (int64_t r = 0; r < rows; r += together)
         for (int64_t begin = 0; begin < columns; begin += PIECE) {
-            const int64_t n = columns - begin < PIECE ? columns - begin : PIECE, here = r * columns + begin;
+            const int64_t height = rows - r < together ? rows - r : together;
+            const int64_t width = columns - begin < PIECE ? columns - begin : PIECE, n = height * width, here = r * columns + begin;
             for (int64_t o = 0; o < count; o++) {
                 const ins *e = t + 1 + o;
                 const T *operand[3] = {0, 0, 0};
                 for (int k = 0; k < e->i[0]; k++) {
                     char *p = PLACE(e->p[k]);
+                    T *s = spread[k];
                     switch (e->i[1 + k]) {
                     case FULL: operand[k] = (T *)p + here; continue;
-                    case PER_COLUMN: operand[k] = (T *)p + begin; continue;
                     case TEMPORARY: operand[k] = temporaries[e->i[5 + k]]; continue;
-                    case FULL_BOOLEAN:
-                        for (int64_t j = 0; j < n; j++) spread[k][j] = ((uint8_t *)p)[here + j];
+                    case PER_COLUMN:
+                        if (height == 1) { operand[k] = (T *)p + begin; continue; }
+                        for (int64_t h = 0; h < height; h++)
+                            for (int64_t j = 0; j < width; j++) s[h * width + j] = ((T *)p)[begin + j];
                         break;
-                    default: {
-                        const T one = ((T *)p)[e->i[1 + k] == PER_ROW ? r : 0];
-                        for (int64_t j = 0; j < n; j++) spread[k][j] = one;
+                    case PER_ROW:
+                        for (int64_t h = 0; h < height; h++) {
+                            const T one = ((T *)p)[r + h];
+                            for (int64_t j = 0; j < width; j++) s[h * width + j] = one;
+                        }
+                        break;
+                    case ONE: {
+                        const T one = *(T *)p;
+                        for (int64_t j = 0; j < n; j++) s[j] = one;
+                        break;
                     }
+                    case FULL_BOOLEAN:
+                        for (int64_t j = 0; j < n; j++) s[j] = ((uint8_t *)p)[here + j];
                     }
-                    operand[k] = spread[k];
+                    operand[k] = s;
                 }
                 T *y = e->i[4] == FULL ? (T *)e->p[3] + here : temporaries[e->i[8]];
                 N(apply)(e->op, n, operand[0], operand[1], operand[2], y);
