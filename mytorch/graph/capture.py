@@ -14,7 +14,7 @@ from mytorch.graph.plan import Plan, Value
 from mytorch.graph.recorder import Line, Recording, locate
 from mytorch.graph.rules import RULES, Recorded, rule_of
 from mytorch.nn.modules.module import Module
-from mytorch.report import describe_rule
+from mytorch.operation import describe_rule
 
 
 class Held:
