@@ -38,7 +38,9 @@ class Builder:
         )
         return output
 
-    def effect(self, op: str, inputs: Sequence[Value], writes: Sequence[Value] = (), flops: int = 0, **attrs: Any) -> None:
+    def effect(
+        self, op: str, inputs: Sequence[Value], writes: Sequence[Value] = (), flops: int = 0, **attrs: Any
+    ) -> None:
         """Append an instruction without an output."""
         self.instructions.append(Instruction(op, tuple(inputs), (), attrs, tuple(writes), self.origin, flops=flops))
 

@@ -26,13 +26,14 @@ MOST_RECORDINGS = 8
 class Step:
     """A compiled step, called like the function it was made from.
 
-    plan: the plan of the last call, or None where it ran eagerly. ``print(step)`` shows the plans and the reasons why there
-    are none. One lock per step: threads that call it wait for each other.
+    plan: the plan of the last call, or None where it ran eagerly; then ``reason`` says why. ``print(step)`` shows all plans and
+    reasons. One lock per step: threads that call it wait for each other.
     """
 
     def __init__(self, work: Work, options: Options, check_every: int) -> None:
         self.work, self.options, self.check_every = work, options, check_every
         self.plan: Plan | None = None
+        self.reason: str | None = None
         self.plans: dict[Any, list[Entry]] = {}
         self.refusals: dict[Any, str] = {}
         self._last: Entry | None = None
@@ -65,7 +66,7 @@ class Step:
                 if entry.proofs < PROOFS or (self.check_every and entry.calls % self.check_every == 0):
                     return self._keep(key, attempt(self.work, self.options, arguments, entry))
                 self._recordings[key] = 0
-                self.plan = entry.plan
+                self.plan, self.reason = entry.plan, None
                 # Where steps have to be counted, every call comes this way.
                 self._last = None if self.check_every else entry
                 return self._serve(entry, tuple(map(_plain, arguments)))
@@ -81,13 +82,13 @@ class Step:
                 return self._keep(key, attempt(self.work, self.options, arguments, None))
             self.plans.pop(key, None)
             self.refusals[key] = "something that the plan depends on is another at every call"
-        self.plan = None
+        self.plan, self.reason = None, self.refusals[key]
         return self.work.step(arguments)
 
     def _keep(self, key: Any, trial: Trial) -> Any:
         """Note what a trial has found and return its result."""
         entries = self.plans.setdefault(key, [])
-        self.plan = None if trial.entry is None else trial.entry.plan
+        self.plan, self.reason = None if trial.entry is None else trial.entry.plan, trial.refusal
         if trial.entry is None:
             if trial.refusal is not None:
                 self.plans.pop(key)
@@ -104,6 +105,8 @@ class Step:
         for key, entries in self.plans.items():
             parts += [f"for {_shown(key)}:\n{entry.plan}" for entry in entries]
         parts += [f"for {_shown(key)}: eager, because {reason}" for key, reason in self.refusals.items()]
+        if self.reason is not None and self.reason not in self.refusals.values():
+            parts.append(f"last call: eager, because {self.reason}")
         return "\n\n".join(parts)
 
 
@@ -117,7 +120,9 @@ def explain(entry: Entry, error: BaseException) -> None:
     done = [i for i in entry.plan.instructions[: number + 1] if i.op in UPDATES]
     changed = sorted({value.name for instruction in done for value in instruction.writes})
     if changed:
-        text = f"The step was interrupted in its update; changed by then, the last perhaps in part: {', '.join(changed)}."
+        text = (
+            f"The step was interrupted in its update; changed by then, the last perhaps in part: {', '.join(changed)}."
+        )
     else:
         text = "The step was interrupted before its update: no parameter has changed."
     if hasattr(error, "add_note"):

@@ -166,7 +166,9 @@ class Plan:
         if len(rows) > LONGEST + 1:
             rows = [*rows[: LONGEST // 2 + 1], ("...",) + ("",) * 7, *rows[-LONGEST // 2 :]]
         lines = _table(rows)
-        head = f"Plan: {len(self.instructions)} instructions, {self.flops:,} FLOPs, {self.buffer_bytes:,} bytes of buffers"
+        head = (
+            f"Plan: {len(self.instructions)} instructions, {self.flops:,} FLOPs, {self.buffer_bytes:,} bytes of buffers"
+        )
         if self.backend:
             head += f", backend {self.backend}"
         return "\n".join([head, *lines])

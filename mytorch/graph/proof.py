@@ -41,11 +41,16 @@ class State:
 
     def changed(self) -> list[np.ndarray]:
         """The arrays whose values are others now."""
-        return [array for array, copy in self.copies if not np.array_equal(array, copy, equal_nan=array.dtype.kind == "f")]
+        return [
+            array for array, copy in self.copies if not np.array_equal(array, copy, equal_nan=array.dtype.kind == "f")
+        ]
 
 
 def first_difference(
-    found: Sequence[tuple[str, np.ndarray]], expected: Sequence[np.ndarray], tolerance: dict[str, float], together: bool = False
+    found: Sequence[tuple[str, np.ndarray]],
+    expected: Sequence[np.ndarray],
+    tolerance: dict[str, float],
+    together: bool = False,
 ) -> str | None:
     """A sentence about the first array that differs by more than rounding, or None.
 

@@ -36,7 +36,9 @@ class Recording:
     engines: int
 
 
-def record(function: Callable[..., Any], arguments: Sequence[Any], engines: Iterable[Autograd], keep: bool) -> Recording:
+def record(
+    function: Callable[..., Any], arguments: Sequence[Any], engines: Iterable[Autograd], keep: bool
+) -> Recording:
     """Run function(*arguments) and return its recording.
 
     keep: the engines record as usual too, so that they can walk back. Without it their lists stay as they are.

@@ -13,9 +13,7 @@ import numpy as np
 # Returned instead of a result where a plan does not serve a call.
 MISSED = object()
 
-Functions = tuple[
-    Callable[[tuple[Any, ...]], Any], Callable[[tuple[Any, ...]], bool], Callable[[tuple[Any, ...]], Any]
-]
+Functions = tuple[Callable[[tuple[Any, ...]], Any], Callable[[tuple[Any, ...]], bool], Callable[[tuple[Any, ...]], Any]]
 
 
 def functions(

@@ -97,7 +97,14 @@ def called(backward_operation: Callable[..., Any], forward: Callable[..., Any]) 
                 continue
             take = partial(_entry, backward_operation, number)
             grads.append(
-                p.emit("call", [g, *arrays(r.inputs)], function=take, given=template(r, 1), shape=value.shape, dtype=value.dtype)
+                p.emit(
+                    "call",
+                    [g, *arrays(r.inputs)],
+                    function=take,
+                    given=template(r, 1),
+                    shape=value.shape,
+                    dtype=value.dtype,
+                )
             )
         return tuple(grads)
 
@@ -148,9 +155,7 @@ def binary(backward_operation: Any, forward: Callable[..., Value]) -> Callable[.
     """The same for functions of two arrays or numbers: backward(p, g, a, b) gives a gradient for each."""
 
     def decorate(backward: Callable[..., tuple[Value, Value]]) -> Callable[..., Any]:
-        RULES[backward_operation] = Rule(
-            lambda p, r: forward(p, *r.inputs), lambda p, r, g: backward(p, g, *r.inputs)
-        )
+        RULES[backward_operation] = Rule(lambda p, r: forward(p, *r.inputs), lambda p, r, g: backward(p, g, *r.inputs))
         return backward
 
     return decorate
@@ -194,7 +199,9 @@ def _power(p, g, a, b):
     else:
         less = p.where(p.equal(b, 0.0), 1.0, p.sub(b, 1.0))
     grad_a = p.mul(p.mul(g, b), p.pow(a, less))
-    logarithm = p.log(p.where(p.equal(a, 0.0), 1.0, a)) if a.number is None else p.constant(np.log(a.number or 1.0), dtype)
+    logarithm = (
+        p.log(p.where(p.equal(a, 0.0), 1.0, a)) if a.number is None else p.constant(np.log(a.number or 1.0), dtype)
+    )
     return grad_a, p.mul(p.mul(g, p.pow(a, b)), logarithm)
 
 
@@ -283,7 +290,9 @@ def _slope(r: Recorded) -> float:
     return float(r.settings.get("negative_slope", 0.01))
 
 
-@entry(F.leaky_relu_backward, lambda p, r: p.where(p.greater(r.inputs[0], 0.0), r.inputs[0], p.mul(_slope(r), r.inputs[0])))
+@entry(
+    F.leaky_relu_backward, lambda p, r: p.where(p.greater(r.inputs[0], 0.0), r.inputs[0], p.mul(_slope(r), r.inputs[0]))
+)
 def _leaky_relu(p, r, g):
     return (p.where(p.greater(r.inputs[0], 0.0), g, p.mul(_slope(r), g)),)
 

@@ -60,7 +60,9 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
     """Make one step. Where plan and eager step agree, the plan's numbers stay: a run that is resumed repeats them."""
     variables, modules, engines = work.surroundings()
     if any(is_observed(engine) for engine in engines):
-        return Trial(work.step(arguments), refusal="the engine is in debug mode, which looks at every step", lasting=False)
+        return Trial(
+            work.step(arguments), refusal="the engine is in debug mode, which looks at every step", lasting=False
+        )
     if entry is None and work.optimizer is not None and updates.kind_of(work.optimizer) != "optimizer":
         side_by_side(work.optimizer)
     arguments = _apart(arguments)
@@ -73,11 +75,13 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
         work.met += unknown
         return Trial(_finish(work, recording, engines))
     try:
-        _refuse_side_effects(recording, attributes)
-        held = capture.Held(variables, recording.modules, work.optimizer.parameters if work.optimizer is not None else ())
+        _refuse_side_effects(modules, recording, attributes)
+        held = capture.Held(
+            variables, recording.modules, work.optimizer.parameters if work.optimizer is not None else ()
+        )
         plan, signature = capture.plan_of(recording, arguments, held, work.update())
         if entry is None:
-            entry = _entry(work, options, recording, arguments, engines, held, plan, signature)
+            entry = _entry(work, options, recording, arguments, modules, engines, held, plan, signature)
         elif signature != entry.signature:
             raise NoPlan("the list of operations differs between two batches of the same shapes")
         _refuse_changes(before, entry)
@@ -134,16 +138,18 @@ def _outputs(recording: Recording) -> set[int]:
     return {id(line.output) for line in recording.lines}
 
 
-def _refuse_side_effects(recording: Recording, before: dict[int, dict[str, Any]]) -> None:
+def _refuse_side_effects(modules: Sequence[Module], recording: Recording, before: dict[int, dict[str, Any]]) -> None:
     """Raise NoPlan where a module's forward has rebound one of its attributes to anything but an output of the list."""
     outputs = _outputs(recording)
-    for module in recording.modules:
+    for module in modules:
         if type(module).__module__.startswith("mytorch.nn."):
             continue
         for name, value in vars(module).items():
             old = before[id(module)]
             if name in old and value is not old[name] and id(value) not in outputs:
-                raise NoPlan(f"the forward of {type(module).__name__} changes its attribute {name}, which no plan repeats")
+                raise NoPlan(
+                    f"the forward of {type(module).__name__} changes its attribute {name}, which no plan repeats"
+                )
 
 
 def _refuse_changes(before: proof.State, entry: Entry) -> None:
@@ -159,6 +165,7 @@ def _entry(
     options: Options,
     recording: Recording,
     arguments: Sequence[Any],
+    modules: Sequence[Module],
     engines: Sequence[Any],
     held: capture.Held,
     plan: Plan,
@@ -177,7 +184,7 @@ def _entry(
     ]
     results = {(id(attributes), name) for attributes, name, _ in stale}
     engine = next((engine for engine in engines if engine.operation_list), engines[0])
-    found = [*held.guards, *(one for module in recording.modules for one in guards.of_module(module))]
+    found = [*held.guards, *(one for module in modules for one in guards.of_module(module))]
     conditions, names = ["engine.__class__ is Autograd"], {"engine": engine, "Autograd": type(engine)}
     if work.optimizer is None:
         found = [one for one in found if one.key != "training"]
@@ -188,7 +195,9 @@ def _entry(
         conditions += more
         names.update(further)
     conditions.append(guards.expression([g for g in found if (id(g.holder), g.key) not in results], names))
-    functions = replay.functions(arguments, run, " and ".join(conditions), names, stale, work.optimizer is not None, len(plan.outputs))
+    functions = replay.functions(
+        arguments, run, " and ".join(conditions), names, stale, work.optimizer is not None, len(plan.outputs)
+    )
     arrays = [value.array for value in held.values.values() if value.array is not None]
     return Entry(plan, signature, run, instruction_of, *functions, arrays)
 

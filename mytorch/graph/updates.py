@@ -70,13 +70,16 @@ def emit(p: Builder, held: Any, update: Update, slots: dict[int, tuple[Value, np
         return
     for index, parameter in enumerate(parameters):
         value = held.value(parameter.value, "a parameter")
-        state = [held.add(array, f"{value.name}.{name}") for array, name in zip(optimizer._state_of(index), optimizer.state_names)]
+        state = [
+            held.add(array, f"{value.name}.{name}")
+            for array, name in zip(optimizer._state_of(index), optimizer.state_names)
+        ]
         writes = [value, *(state if kind == "adam" or optimizer.momentum else [])]
         attrs: dict[str, Any] = {"optimizer": optimizer}
         if kind == "sgd":
-            attrs.update(
-                momentum=bool(optimizer.momentum), weight_decay=bool(optimizer.weight_decay), nesterov=bool(optimizer.nesterov)
-            )
+            has_momentum = bool(optimizer.momentum)
+            attrs.update(momentum=has_momentum, nesterov=has_momentum and bool(optimizer.nesterov))
+            attrs.update(weight_decay=bool(optimizer.weight_decay))
         else:
             attrs.update(decay=bool(optimizer.weight_decay), apart=type(optimizer) is optim.AdamW)
         gradient = gradients[id(parameter.gradient)]
@@ -86,14 +89,18 @@ def emit(p: Builder, held: Any, update: Update, slots: dict[int, tuple[Value, np
 def guards_of(optimizer: Any) -> list[guards.Guard]:
     """What an update has taken for granted: the parameters, their arrays, the state's arrays."""
     attributes = vars(optimizer)
-    found = [guards.Guard(attributes, "parameters", list(optimizer.parameters), "the optimiser's parameters", entries=True)]
+    found = [
+        guards.Guard(attributes, "parameters", list(optimizer.parameters), "the optimiser's parameters", entries=True)
+    ]
     for parameter in optimizer.parameters:
         owner = vars(parameter.owner)
         for name in (parameter.name, parameter.gradient_name, parameter.momentum_name):
             if name is not None:
                 found.append(guards.Guard(owner, name, owner[name], f"{type(parameter.owner).__name__}.{name}"))
     state = attributes.get("state", {})
-    found += [guards.Guard(state, name, list(arrays), f"the optimiser's {name}", True) for name, arrays in state.items()]
+    found += [
+        guards.Guard(state, name, list(arrays), f"the optimiser's {name}", True) for name, arrays in state.items()
+    ]
     return found
 
 

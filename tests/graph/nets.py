@@ -90,7 +90,9 @@ def chain(*steps: Any, width: int = 7) -> Callable[..., nn.Module]:
     return layers(nn.Tanh, lambda e: Chain(e, *steps), width=width)
 
 
-def pair(function: Callable, rule: Callable, first: int = 6, second: int = 6, joined: int = 6) -> Callable[..., nn.Module]:
+def pair(
+    function: Callable, rule: Callable, first: int = 6, second: int = 6, joined: int = 6
+) -> Callable[..., nn.Module]:
     """Two positive branches of the given widths joined into one."""
     return lambda e, rng, dtype: nn.Sequential(
         Pair(
@@ -188,16 +190,15 @@ NETS: dict[str, Callable[..., nn.Module]] = {
         (lambda a: a.transpose(1, 2, 0), partial(F.transpose_backward, axes=(1, -1, 0))),
         (lambda a: a[0], partial(F.getitem_backward, index=0)),
     ),
-    "slice": chain(
-        (lambda a: a[:, 1:5], partial(F.getitem_backward, index=(slice(None), slice(1, 5)))), width=4
-    ),
+    "slice": chain((lambda a: a[:, 1:5], partial(F.getitem_backward, index=(slice(None), slice(1, 5)))), width=4),
     "gather": layers(Gather, width=4),
-    "sum": chain(
-        (lambda a: a.sum(1, keepdims=True), partial(F.sum_backward, axis=1, keepdims=True)), width=1
+    "sum": chain((lambda a: a.sum(1, keepdims=True), partial(F.sum_backward, axis=1, keepdims=True)), width=1),
+    "mean": chain(
+        (lambda a: a.mean(1), partial(F.mean_backward, axis=1)), (lambda a: a[:, None], F.reshape_backward), width=1
     ),
-    "mean": chain((lambda a: a.mean(1), partial(F.mean_backward, axis=1)), (lambda a: a[:, None], F.reshape_backward), width=1),
     "matmul3": chain(
-        (lambda a: a.reshape(-1, 1, 7), F.reshape_backward), (lambda a: a[:, 0], partial(F.getitem_backward, index=(slice(None), 0)))
+        (lambda a: a.reshape(-1, 1, 7), F.reshape_backward),
+        (lambda a: a[:, 0], partial(F.getitem_backward, index=(slice(None), 0))),
     ),
 }
 

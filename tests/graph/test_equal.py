@@ -36,7 +36,9 @@ def test_every_loss_and_optimizer(loss, optimizer, backend):
     check("tanh", loss, optimizer, backend=backend)
 
 
-@pytest.mark.parametrize("net", ["linear", "relu", "dropout", "batchnorm", "layernorm", "skip", "tied", "gelu", "softmax"])
+@pytest.mark.parametrize(
+    "net", ["linear", "relu", "dropout", "batchnorm", "layernorm", "skip", "tied", "gelu", "softmax"]
+)
 def test_single_precision(net, backend):
     check(net, dtype=np.float32, backend=backend)
 

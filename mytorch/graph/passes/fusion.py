@@ -119,5 +119,10 @@ def _fused(parts: list[Instruction], last: dict[Value, int], number: int) -> Ins
     outputs = tuple(value for value in made if last.get(value, -1) > number)
     origins = list(dict.fromkeys(part.origin for part in parts))
     return Instruction(
-        "fused", tuple(inputs), outputs, origin=", ".join(origins), parts=tuple(parts), flops=sum(p.flops for p in parts)
+        "fused",
+        tuple(inputs),
+        outputs,
+        origin=", ".join(origins),
+        parts=tuple(parts),
+        flops=sum(p.flops for p in parts),
     )

@@ -37,7 +37,9 @@ def layout(plan: Plan) -> Plan:
                 of_data = instruction.inputs[0].kind == "argument" and outputs <= FEW_OUTPUTS
                 if samples < (SOME_SAMPLES if of_data else MANY_SAMPLES):
                     wanted.add(instruction.output)
-        elif instruction.op in ("sum", "max") and _is_matrix(instruction.inputs[0]) and instruction.attrs["axes"] == (1,):
+        elif (
+            instruction.op in ("sum", "max") and _is_matrix(instruction.inputs[0]) and instruction.attrs["axes"] == (1,)
+        ):
             # A reduction over few classes goes along long rows instead.
             if instruction.inputs[0].shape[0] > instruction.inputs[0].shape[1]:
                 wanted.add(instruction.inputs[0])

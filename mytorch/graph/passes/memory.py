@@ -150,7 +150,9 @@ def _overwritable(instruction: Instruction) -> list[Value]:
 
 
 def _same_form(one: Value, other: Value, plan: Plan) -> bool:
-    return one.shape == other.shape and one.dtype == other.dtype and (one in plan.transposed) == (other in plan.transposed)
+    return (
+        one.shape == other.shape and one.dtype == other.dtype and (one in plan.transposed) == (other in plan.transposed)
+    )
 
 
 def _may_overwrite(

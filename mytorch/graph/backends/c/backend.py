@@ -65,7 +65,11 @@ def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
 
 
 def _call(
-    source: numpy_backend.Source, encoder: encode.Encoder, rows: list[encode.Row], segment: list[Instruction], first: int
+    source: numpy_backend.Source,
+    encoder: encode.Encoder,
+    rows: list[encode.Row],
+    segment: list[Instruction],
+    first: int,
 ) -> None:
     arguments = source.binding.plan.arguments
     table = np.zeros(len(rows) + 1, encode.ROW)
@@ -75,7 +79,8 @@ def _call(
         row["i"][: len(numbers)] = numbers
         row["p"][: len(places)] = places
         row["i"][9] = len(places)
-    encoder.kept.append(table)
+    # The table holds addresses: what they belong to has to live as long as the function.
+    encoder.kept += [table, source.binding]
     source.names["kept"] = encoder.kept
     given = [f"a{value.index}" for value in arguments] + ["None"] * (ARGUMENTS - len(arguments))
     address, count = table.__array_interface__["data"][0], len(table)
@@ -106,9 +111,14 @@ def refuse(checks: tuple[tuple[np.ndarray, dict[str, Any]], ...], optimizer: Any
 def self_test() -> None:
     """Compare a plan of every kind of instruction with NumPy's. Raises library.Unavailable where they differ."""
     for dtype in (np.float32, np.float64):
-        x, weight = (np.linspace(-2, 2, size, dtype=dtype).reshape(shape) for size, shape in ((35, (7, 5)), (15, (3, 5))))
+        x, weight = (
+            np.linspace(-2, 2, size, dtype=dtype).reshape(shape) for size, shape in ((35, (7, 5)), (15, (3, 5)))
+        )
         p = Builder()
-        given, held = Value(x.shape, x.dtype, "argument", index=0), Value(weight.shape, weight.dtype, "held", array=weight)
+        given, held = (
+            Value(x.shape, x.dtype, "argument", index=0),
+            Value(weight.shape, weight.dtype, "held", array=weight),
+        )
         y = p.add(p.matmul(given, p.transpose(held)), 0.25)
         y = p.div(p.exp(y), p.sum(p.exp(y), 1, keepdims=True))
         y = p.mul(p.tanh(y), p.max(y, 0, keepdims=True))

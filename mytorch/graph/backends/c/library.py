@@ -70,7 +70,11 @@ def _fields() -> tuple[int, int]:
     for array in (rows, columns, rows[1:]):
         found = ctypes.c_void_p.from_address(id(array) + data).value
         bits = ctypes.c_int.from_address(id(array) + flags).value
-        if found != array.__array_interface__["data"][0] or bool(bits & 1) != array.flags.c_contiguous or not bits & 0x100:
+        if (
+            found != array.__array_interface__["data"][0]
+            or bool(bits & 1) != array.flags.c_contiguous
+            or not bits & 0x100
+        ):
             raise Unavailable("arrays of this NumPy are laid out in an unknown way")
     return data, flags
 
@@ -101,7 +105,9 @@ def _built(source: str) -> Path:
             text, built = Path(folder) / "plan.c", Path(folder) / "plan.so"
             text.write_text(source, encoding="utf-8")
             command = [compiler, *FLAGS, str(text), "-o", str(built), "-lm"]
-            done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False)
+            done = subprocess.run(
+                command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False
+            )
             if done.returncode:
                 lines = [line for line in done.stderr.splitlines() if "error" in line] or [f"exit {done.returncode}"]
                 raise Unavailable(f"{compiler} failed: {lines[0][:200]}")
