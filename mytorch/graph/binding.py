@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,7 @@ class Binding:
         self.plan = plan
         self.arena = aligned_bytes(plan.arena_bytes)
         self.arrays: dict[Value, np.ndarray] = {}
+        self._same: dict[Any, np.ndarray] = {}
         self.expressions: dict[Value, str] = {value: f"a{value.index}" for value in plan.arguments}
         for value in plan.buffers():
             self.arrays[value] = self._buffer(value)
@@ -73,7 +75,13 @@ class Binding:
     def _buffer(self, value: Value) -> np.ndarray:
         offset = self.plan.offsets.get(value)
         memory = aligned_bytes(value.nbytes) if offset is None else self.arena[offset : offset + value.nbytes]
-        return self._shaped(memory.view(value.dtype), value)
+        if offset is None:
+            return self._shaped(memory.view(value.dtype), value)
+        # One array object for one place: NumPy copies an input that overlaps with another object for its output.
+        key = offset, value.shape, value.dtype, value in self.plan.transposed
+        if key not in self._same:
+            self._same[key] = self._shaped(memory.view(value.dtype), value)
+        return self._same[key]
 
     def _piece(self, instruction: Instruction, value: Value) -> np.ndarray:
         """The memory of an inner value of a fused instruction: as many rows as a piece has."""

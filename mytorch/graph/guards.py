@@ -96,7 +96,7 @@ def of_function(function: Any) -> Iterator[Guard]:
             found = _variables(one)
         else:
             # An object that is called: a module's own guards are found while it runs.
-            call = getattr(type(one), "__call__", None)
+            call = vars(type(one)).get("__call__")
             if not isinstance(one, (Module, type)) and isinstance(call, types.FunctionType):
                 waiting.append(types.MethodType(call, one))
             continue

@@ -1,4 +1,4 @@
-"""Replay: the function that tests whether a plan serves a call, runs it and hands out the result, as generated Python.
+"""Replay: the function that tests if a plan serves a call, runs it and hands out the result, as generated Python.
 
 A step of a small net takes microseconds, so everything that is known when the plan is made stands in the source as a name.
 """
@@ -27,7 +27,8 @@ def functions(
 ) -> Functions:
     """(serve, holds, finish) of a plan.
 
-    serve(arguments) makes a step if holds(arguments) and the dtypes are the very objects, and finish(outputs) turns what ``run`` has returned into the result.
+    serve(arguments) makes a step if holds(arguments) and the dtypes are the very objects. finish(outputs) turns what ``run`` has
+    returned into the result.
     guards: an expression in terms of ``names``. stale: the attributes in which layers keep results, as (attributes, name, is
     the loss): the loss is renewed, of the others nothing true is left. trains: the result is a float, not an array.
     """

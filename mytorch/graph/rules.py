@@ -519,7 +519,7 @@ def _dropout(p, r, g):
     return (g if r.residuals is None else p.mul(g, r.residuals),)
 
 
-@entry(F.mse_backward, lambda p, r: _mse_forward(p, *r.inputs, r))
+@entry(F.mse_backward, lambda p, r: _mse_forward(p, r))
 def _mse(p, r, g):
     y, y_hat = r.inputs
     difference = p.sub(p.floating(y), y_hat)
@@ -527,7 +527,8 @@ def _mse(p, r, g):
     return grad, p.neg(grad)
 
 
-def _mse_forward(p: Builder, y: Value, y_hat: Value, r: Recorded) -> Value:
+def _mse_forward(p: Builder, r: Recorded) -> Value:
+    y, y_hat = r.inputs
     difference = p.sub(p.floating(y), y_hat)
     loss = p.div(p.sum(p.square(difference), None, keepdims=True), float(max(difference.size, 1)))
     return p.cast(p.reshape(loss, r.shape), r.dtype)
@@ -604,7 +605,7 @@ def _normalize_forward(p: Builder, r: Recorded) -> Value:
 
 @entry(F.normalize_backward, _normalize_forward)
 def _normalize(p, r, g):
-    x, gamma, beta = r.inputs
+    _, gamma, beta = r.inputs
     axes, shape = r.settings["axes"], r.settings["shape"]
     x_hat, inverse_std, fixed = r.residuals
     scaled = p.mul(g, p.reshape(gamma, shape))

@@ -104,7 +104,7 @@ def test_large_fused_instructions_run_piece_by_piece(backend):
 @pytest.mark.parametrize("optimizer", ["nesterov", "adamw"])
 @pytest.mark.parametrize("net", ["relu", "sigmoid", "dropout", "batchnorm", "softmax"])
 def test_a_replay_allocates_no_array(net, optimizer, backend):
-    n = 700  # the smallest activation takes 16 kB
+    n = 20_000  # a number per sample takes 160 kB
     one = training(net, optimizer=optimizer)
     step = one.compiled(backend=backend)
     rng = np.random.default_rng(0)
@@ -120,8 +120,8 @@ def test_a_replay_allocates_no_array(net, optimizer, backend):
         most = tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()
-    # Views of the arguments, the loss, and NumPy's buffers for a mask of booleans.
-    assert most < 12_000
+    # Views of the arguments, the loss; and NumPy's iterator takes memory for up to 8192 entries where it broadcasts.
+    assert most < (12_000 if backend == "c" and net in ("relu", "sigmoid", "softmax") else 100_000)
 
 
 def test_the_plan_knows_its_memory():

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from mytorch import optim
-from mytorch.graph.updates import SCALARS, adam_scalars
 from mytorch.graph.binding import Binding
 from mytorch.graph.plan import PIECE, Instruction, Plan, Value, piece_rows
 from mytorch.graph.primitives import thaw
+from mytorch.graph.updates import SCALARS, adam_scalars
 
 # Up to this many entries np.sign makes a mask faster than a comparison does.
 SMALL = 1024
@@ -399,7 +399,8 @@ def clip(given: list[np.ndarray], clipped: list[np.ndarray], max_norm: float) ->
     for source, target in zip(given, clipped):
         if source is not target:
             np.copyto(target, source)
-    optim.clip_grad_norm([_Gradient(array) for array in clipped], max_norm)  # type: ignore[arg-type]
+    gradients: list[Any] = [_Gradient(array) for array in clipped]
+    optim.clip_grad_norm(gradients, max_norm)
 
 
 class _Gradient:

@@ -110,9 +110,9 @@ def _homes(plan: Plan, roots: dict[Value, Value]) -> dict[Value, Value]:
         if instruction.op not in ("clip", "put"):
             continue
         for source, target in zip(instruction.inputs, instruction.outputs):
-            if target in homes and source in written and source not in homes and last[source] == number:
-                if _same_form(source, target, plan):
-                    homes[source] = homes[target]
+            is_free = source in written and source not in homes and last[source] == number
+            if target in homes and is_free and _same_form(source, target, plan):
+                homes[source] = homes[target]
     return homes
 
 

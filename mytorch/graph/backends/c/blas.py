@@ -41,7 +41,7 @@ def find() -> Products | None:
                 continue
             addresses = [ctypes.cast(function, ctypes.c_void_p).value or 0 for function in functions]
             if all(addresses):
-                return Products(*addresses, bits)
+                return Products(addresses[0], addresses[1], bits)
     return None
 
 
