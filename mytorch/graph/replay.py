@@ -27,8 +27,8 @@ def functions(
 ) -> Functions:
     """(serve, holds, finish) of a plan.
 
-    serve(arguments) makes a step if holds(arguments) and the dtypes are the very objects. finish(outputs) turns what ``run`` has
-    returned into the result.
+    serve(arguments) makes a step if holds(arguments) and the dtypes are the very objects. finish(outputs) turns what ``run``
+    has returned into the result.
     guards: an expression in terms of ``names``. stale: the attributes in which layers keep results, as (attributes, name, is
     the loss): the loss is renewed, of the others nothing true is left. trains: the result is a float, not an array.
     """
