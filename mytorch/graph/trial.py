@@ -84,7 +84,7 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
             entry = _entry(work, options, recording, arguments, modules, engines, held, plan, signature)
         elif signature != entry.signature:
             raise NoPlan("the list of operations differs between two batches of the same shapes")
-        _refuse_changes(before, entry)
+        _refuse_changes(work, before, entry)
     except NoPlan as reason:
         return Trial(_finish(work, recording, engines), refusal=str(reason))
     difference, result = _compare(work, entry, arguments, before, recording, engines)
@@ -152,9 +152,11 @@ def _refuse_side_effects(modules: Sequence[Module], recording: Recording, before
                 )
 
 
-def _refuse_changes(before: proof.State, entry: Entry) -> None:
+def _refuse_changes(work: Work, before: proof.State, entry: Entry) -> None:
     """Raise NoPlan where the forward pass has changed an array in place off the list."""
     written = {id(value.array) for value in entry.plan.written()}
+    if work.optimizer is not None:
+        written |= {id(parameter.gradient) for parameter in work.optimizer.parameters}
     for array in before.changed():
         if id(array) not in written:
             raise NoPlan(f"an array of shape {array.shape} that a module holds was changed in place off the list")
@@ -248,7 +250,7 @@ def _compare_update(work: Work, entry: Entry, before: proof.State, gradients: li
     optimizer.step()
     tolerance = proof.UPDATE_TOLERANCE if work.keep_gradients else proof.TOLERANCE
     found = [(value.name, array) for value, array in zip(updated, planned)]
-    difference = proof.first_difference(found, [np.asarray(value.array) for value in updated], tolerance)
+    difference = proof.first_difference(found, [np.asarray(value.array) for value in updated], tolerance, together=True)
     for value, array in zip(updated, planned):
         np.copyto(np.asarray(value.array), array)
     return difference

@@ -121,23 +121,29 @@ def emit(source: Source, instructions: Sequence[Instruction], first: int = 0) ->
 def _apart(s: Source, instructions: Sequence[Instruction], first: int) -> Iterator[tuple[int, Instruction]]:
     """The instructions with their numbers, where a product joined with an update gains nothing here the two apart.
 
-    Updates of small neighbouring arrays are better done together, so they wait for the last of them.
+    Updates of small neighbouring arrays are better done together, so they wait for the last of them; but not if their
+    gradient lies in the arena, where the next instruction may write over it.
     """
     waiting: list[tuple[int, Instruction]] = []
     for number, instruction in enumerate(instructions, first):
+        update = instruction
         if instruction.op == "matmul_sgd" and not _is_large_outer_product(s, instruction):
-            yield number, Instruction("matmul", instruction.inputs, instruction.outputs)
             update = Instruction("sgd", instruction.outputs, (), instruction.attrs, instruction.writes)
-            waiting.append((number, update))
-        elif instruction.op in ("sgd", "adam"):
-            waiting.append((number, instruction))
-        elif instruction.op in ("store", "view"):
-            yield number, instruction
-        else:
+        can_wait = update.op in ("sgd", "adam") and not _is_in_arena(s, update.inputs[0])
+        if not can_wait and instruction.op not in ("store", "view"):
             yield from waiting
             waiting.clear()
-            yield number, instruction
+        if update is not instruction:
+            yield number, Instruction("matmul", instruction.inputs, instruction.outputs)
+        if can_wait:
+            waiting.append((number, update))
+        else:
+            yield number, update
     yield from waiting
+
+
+def _is_in_arena(s: Source, value: Value) -> bool:
+    return np.may_share_memory(s.binding.arrays[value], s.binding.arena)
 
 
 def _is_large_outer_product(s: Source, i: Instruction) -> bool:
