@@ -5,6 +5,7 @@ A step of a small net takes microseconds, so everything that is known when the p
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ MISSED = object()
 Functions = tuple[Callable[[tuple[Any, ...]], Any], Callable[[tuple[Any, ...]], bool], Callable[[tuple[Any, ...]], Any]]
 
 
-def functions(
+def build(
     arguments: Sequence[Any],
     run: Callable[..., tuple[Any, ...]],
     guards: str,
@@ -57,11 +58,6 @@ def functions(
     empty = ["if engine.operation_list: engine.zero_grad()"] if trains else []
     finish = [*leave, f"return {result}"]
     text = "\n".join([
-        "def holds(arguments):",
-        " try:",
-        f"  {unpack}",
-        f"  return {' and '.join(tests[1:] or tests)} and {guards}",
-        " except (KeyError, ValueError): return False",
         "def finish(outputs):",
         *(f" {line}" for line in finish),
         "def serve(arguments):",
@@ -74,4 +70,15 @@ def functions(
         *(f" {line}" for line in finish),
     ])  # fmt: skip
     exec(compile(text, "<replay>", "exec"), names)
-    return names["serve"], names["holds"], names["finish"]
+    test = f"{' and '.join(tests[1:] or tests)} and {guards}"
+
+    @functools.lru_cache(maxsize=1)
+    def compiled() -> Any:
+        lines = (
+            f"def holds(arguments):\n try:\n  {unpack}\n  return {test}\n except (KeyError, ValueError): return False"
+        )
+        exec(compile(lines, "<replay>", "exec"), names)
+        return names["holds"]
+
+    # Compiled when it is first asked for: most steps meet one plan only.
+    return names["serve"], lambda arguments: compiled()(arguments), names["finish"]

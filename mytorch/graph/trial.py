@@ -157,9 +157,8 @@ def _refuse_changes(work: Work, before: proof.State, entry: Entry) -> None:
     written = {id(value.array) for value in entry.plan.written()}
     if work.optimizer is not None:
         written |= {id(parameter.gradient) for parameter in work.optimizer.parameters}
-    for array in before.changed():
-        if id(array) not in written:
-            raise NoPlan(f"an array of shape {array.shape} that a module holds was changed in place off the list")
+    for array in before.changed(written):
+        raise NoPlan(f"an array of shape {array.shape} that a module holds was changed in place off the list")
 
 
 def _entry(
@@ -197,7 +196,7 @@ def _entry(
         conditions += more
         names.update(further)
     conditions.append(guards.expression([g for g in found if (id(g.holder), g.key) not in results], names))
-    functions = replay.functions(
+    functions = replay.build(
         arguments, run, " and ".join(conditions), names, stale, work.optimizer is not None, len(plan.outputs)
     )
     arrays = [value.array for value in held.values.values() if value.array is not None]

@@ -35,14 +35,10 @@ def chosen(names: Sequence[str] | None) -> tuple[str, ...]:
 def run(plan: Plan, names: Sequence[str]) -> Plan:
     """Let the named passes work on a plan and report what each one did."""
     reports = PassReports()
+    before = len(plan.instructions), plan.buffer_bytes
     for name in names:
-        before = plan
         plan = TABLE[name](plan)
-        reports.append(
-            PassReport(
-                name,
-                (len(before.instructions), len(plan.instructions)),
-                (before.buffer_bytes, plan.buffer_bytes),
-            )
-        )
+        after = len(plan.instructions), plan.buffer_bytes
+        reports.append(PassReport(name, (before[0], after[0]), (before[1], after[1])))
+        before = after
     return replace(plan, passes=reports)
