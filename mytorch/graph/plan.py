@@ -177,15 +177,12 @@ class Plan:
         """A name for every value: its own, or ``t`` and the number of the instruction that writes it."""
         names: dict[Value, str] = {}
         for number, instruction in enumerate(self.instructions):
-            for part in instruction.parts or (instruction,):
-                for value in (*part.inputs, *part.outputs, *part.writes):
-                    if value in names:
-                        continue
-                    if value.kind == "constant":
-                        shown = "[...]" if value.number is None else f"{value.number:g}"
-                        names[value] = value.name or shown
-                    else:
-                        names[value] = value.name or f"t{number}"
+            several = len(instruction.outputs) > 1
+            for place, value in enumerate(instruction.outputs):
+                names.setdefault(value, value.name or f"t{number}{'abcdefgh'[place % 8] if several else ''}")
+            for value in (*instruction.inputs, *instruction.writes):
+                shown = f"{value.number:g}" if value.number is not None else "[...]"
+                names.setdefault(value, value.name or shown)
         for value in (*self.arguments, *self.outputs):
             names.setdefault(value, value.name)
         return names

@@ -247,7 +247,7 @@ def _compare_update(work: Work, entry: Entry, before: proof.State, gradients: li
         for parameter, gradient in zip(optimizer.parameters, gradients):
             np.copyto(parameter.gradient, gradient)
     optimizer.step()
-    tolerance = proof.UPDATE_TOLERANCE if work.keep_gradients else proof.TOLERANCE
+    tolerance = proof.UPDATE_TOLERANCE if work.keep_gradients else proof.LOOSE_TOLERANCE
     found = [(value.name, array) for value, array in zip(updated, planned)]
     difference = proof.first_difference(found, [np.asarray(value.array) for value in updated], tolerance, together=True)
     for value, array in zip(updated, planned):

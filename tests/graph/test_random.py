@@ -81,8 +81,10 @@ def test_random_networks(case, backend):
     one, other = make(case), make(case)
     step = one.compiled(passes=case["passes"], keep_gradients=case["keep_gradients"], backend=backend)
     tolerance = TOLERANCE[case["dtype"]]
-    if "adam" in case["optimizer"] and any(kind in SIZED for kind, _ in case["layers"]):
-        # The gradient of a bias before a normalisation is zero but for rounding, and Adam divides it by 1e-8.
+    kinds = {kind for kind, _ in case["layers"]}
+    if "batchnorm" in kinds or ("adam" in case["optimizer"] and kinds & SIZED.keys()):
+        # Batches of few samples may hardly vary, and dividing by that magnifies rounding. A bias before a normalisation has
+        # a gradient of zero but for rounding, and Adam divides it by 1e-8.
         tolerance *= 1000
     for x, y in batches(case, 30):
         value, expected = step(x, y), other.eager(x, y)
