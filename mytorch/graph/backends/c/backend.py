@@ -39,6 +39,8 @@ def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
         return [source.names[name] for name in numpy_backend.scalars(source, instruction)]
 
     encoder = encode.Encoder(source.binding, scalars)
+    # The tables hold bare addresses of its arrays.
+    encoder.kept.append(source.binding)
     segment: list[Instruction] = []
     rows: list[encode.Row] = []
     first = 0
@@ -60,6 +62,9 @@ def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
         except encode.NotEncoded:
             close()
             numpy_backend.emit(source, [instruction], number)
+            for value in set(instruction.outputs) & source.indices.keys():
+                # NumPy's lines keep a single entry in a variable; the table looks for it in its buffer.
+                source.line(f"{source.entry(value)}[()] = {source.indices.pop(value)}")
     close()
     return numpy_backend.finish(source)
 
