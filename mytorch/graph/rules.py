@@ -51,6 +51,10 @@ class Rule(NamedTuple):
 
 RULES: dict[Any, Rule] = {}
 
+# The eager errors for indices that name nothing.
+OUT_OF_TABLE = "The indices run from {least} to {most}; the table has rows 0 to {last}."
+OUT_OF_CLASSES = "The ground truth names class {wrong}, but the scores are for {below} classes, 0 to {last}."
+
 
 def rule_of(backward_operation: Any) -> tuple[Any, dict[str, Any]]:
     """The backward function under ``functools.partial`` and the settings that were bound to it.
@@ -488,7 +492,7 @@ def _concatenate(p, r, g):
 
 def _embedding_forward(p: Builder, r: Recorded) -> Value:
     W, indices = r.inputs
-    p.effect("check_index", [indices], below=W.shape[0], error=IndexError, what="The indices name row")
+    p.effect("check_index", [indices], below=W.shape[0], error=IndexError, text=OUT_OF_TABLE)
     return p.emit("take_rows", [W, indices])
 
 
@@ -547,8 +551,10 @@ def _cross_entropy_forward(p: Builder, r: Recorded) -> Value:
         entries = None
         losses = p.mul(p.reshape(truth, scores.shape), p.sub(p.log(total), shifted))
     else:
-        p.effect("check_index", [truth], below=scores.shape[1], error=ValueError, what="The ground truth names class")
+        p.effect("check_index", [truth], below=scores.shape[1], error=ValueError, text=OUT_OF_CLASSES)
         truth = p.reshape(truth, (n,))
+        if truth.dtype == np.uint64:  # NumPy would add these to int64 as floats
+            truth = p.cast(truth, INDEX)
         entries = p.emit("entries", [truth, scores], classes=scores.shape[1], shape=(n,), dtype=INDEX)
         true = p.emit("pick", [shifted, entries])
         losses = p.sub(p.log(p.reshape(total, (n,))), true)
