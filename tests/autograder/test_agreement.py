@@ -31,6 +31,7 @@ from autograder.staff.differences import (
 from autograder.staff.leaks import leaked_lines, solution_lines
 from tests.autograder.workshop import Files
 
+PACKAGE = "mytorch/__init__.py"
 LAYERS = "mytorch/nn/modules/activation.py"
 REFERENCE, SKELETON = "reference", "skeleton"
 
@@ -74,6 +75,8 @@ def test_the_skeleton_agrees_with_the_reference() -> None:
         (LINEAR, '    parameter_names = ("W", "b")', '    parameter_names = ("W", "b")\n    fused = True', "Linear.fused"),
         (LINEAR, 'parameter_names = ("W", "b")', 'parameter_names = ("W",)', "Linear.parameter_names is"),
         (FUNCTIONAL, "Array = np.ndarray", "Array = object", "Array is"),
+        (PACKAGE, "__version__ = ", "__version__ = 2 * ", "__version__ is"),
+        (PACKAGE, "__all__ = [", '__all__ = ["trace", ', "trace is in the"),
         (LINEAR, "bound = 1 / np.sqrt(in_features)", "bound = 1 / in_features", "Linear.__init__ is given"),
         (ENGINE, "    @contextmanager\n    def paused", "    def paused", "Autograd.paused is decorated"),
     ],

@@ -78,6 +78,7 @@ def test_nothing_but_what_is_meant(archives: list[Path]) -> None:
         "tests",
         "benchmarks",
         "autodiff",
+        "graph",
         ".git",
         "__pycache__",
         ".pyc",

@@ -233,7 +233,7 @@ def test_gradients_memory_and_long_chains_are_measured():
 
 
 def test_every_comparison_has_what_the_command_line_needs():
-    assert cli.names() == ["autodiff", "chain", "memory", "training_step"]
+    assert cli.names() == ["autodiff", "chain", "memory", "static_graph", "training_step"]
     for module in (autodiff, chain, memory, training_step):
         assert module.TITLE
         assert all(callable(getattr(module, name)) for name in ("check", "run", "lines", "missed"))

@@ -17,7 +17,7 @@ from mytorch.autodiff.kinds import Explicit, composite, constant, explicit
 from mytorch.autodiff.rules.decompositions import adjoint, diagonals, eye, svdvals, turned
 from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, no_value, others, squares
 from mytorch.autodiff.traced import TABLE, Traced, plain
-from mytorch.nn.rules import fit
+from mytorch.utils import fit
 
 la = np.linalg
 
@@ -283,7 +283,8 @@ def _outer(x1, x2):
     return np.outer(x1, x2)
 
 
-def _cross(x1, x2, axis: int):
+def _cross(x1, x2, axis: int | None):
+    axis = -1 if axis is None else axis
     if np.shape(x1)[axis] != 3 or np.shape(x2)[axis] != 3:
         raise ValueError("Both input arrays must be (arrays of) 3-dimensional vectors.")
     return np.cross(x1, x2, axis=axis)
