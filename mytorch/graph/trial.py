@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -65,7 +65,7 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
         )
     if entry is None and work.optimizer is not None and updates.kind_of(work.optimizer) != "optimizer":
         side_by_side(work.optimizer)
-    arguments = _apart(arguments)
+    arguments = _apart(arguments, [*variables, *(one for module in modules for one in guards.of_module(module))])
     before = _state(work, modules, entry)
     attributes = {id(module): dict(vars(module)) for module in modules}
     recording = work.trial(arguments, modules, engines)
@@ -95,9 +95,12 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
     return Trial(work.step(arguments), refusal=f"the plan did not prove itself: {difference}")
 
 
-def _apart(arguments: Sequence[Any]) -> tuple[Any, ...]:
-    """The arguments, no two of them the same array, so that a plan made from them also serves different ones."""
-    seen: set[Any] = set()
+def _apart(arguments: Sequence[Any], held: Iterable[guards.Guard]) -> tuple[Any, ...]:
+    """The arguments, no two of them the same array and none that a module or variable holds, as copies where necessary.
+
+    Otherwise a plan could not tell them apart, and would take one for the other when it is given different ones.
+    """
+    seen = {locate(array) for array, _, _ in guards.arrays_of(held)}
     found = []
     for argument in arguments:
         if isinstance(argument, np.ndarray):
