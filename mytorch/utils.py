@@ -126,7 +126,7 @@ def fit(gradient: Any, array: Any) -> Any:
     shape = getattr(array, "shape", None)
     if shape is None:
         return None
-    if not shape and isinstance(gradient, np.generic):
+    if not shape and issubclass(type(gradient), np.generic):
         gradient = np.asarray(gradient)
     if gradient.shape != shape:
         gradient = unbroadcast(gradient, shape)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff.aliases import Array, Function
-from mytorch.autodiff.errors import stored_in_plain_array
+from mytorch.autodiff.errors import no_float, stored_in_plain_array, subclass
 from mytorch.autodiff.kinds import zeros_like
 from mytorch.autodiff.traced import Traced, plain
-from mytorch.autodiff.tracing import LARGE, Dual, ForwardTrace, ReverseTrace, Variable, backward_pass
+from mytorch.autodiff.tracing import LARGE, Dual, ForwardTrace, ReverseTrace, Variable, backward_pass, refuse_escaped
 from mytorch.autodiff.tree import flatten, tree_map
 from mytorch.nn.rules import fit
 
@@ -52,7 +52,7 @@ def record(fun: Function, leaves: Sequence[Any], has_aux: bool = False) -> tuple
     variables = [trace.variable(value) for value in values]
     out, aux = _call_traced(trace, fun, variables, has_aux)
     traced, build = flatten(out)
-    _check_outputs(traced)
+    _check_outputs(out, traced, trace)
     nodes = [v.node if isinstance(v, Variable) and v.owner is trace else None for v in traced]
 
     def pull(cotangents: Sequence[Any], so_far: Sequence[Any] | None = None, once: bool = False) -> list[Any]:
@@ -100,7 +100,7 @@ def push(fun: Function, leaves: Sequence[Any], tangents: Sequence[Any], has_aux:
     duals = [v if t is None else Dual(v, trace, _cotangent(t, v, "tangent")) for v, t in zip(values, tangents)]
     out, aux = _call_traced(trace, fun, duals, has_aux)
     traced, build = flatten(out)
-    _check_outputs(traced)
+    _check_outputs(out, traced, trace)
     tangent = [v.tangent if isinstance(v, Dual) and v.owner is trace else zeros_like(v)[()] for v in traced]
     return build(iter([_outside(v, trace) for v in traced])), build(iter(tangent)), aux
 
@@ -109,7 +109,9 @@ def as_leaf(leaf: Any) -> Array:
     """An argument to differentiate with respect to, as an array or NumPy scalar. Refuses what is no float."""
     if isinstance(leaf, Traced):
         return leaf
-    array = leaf if isinstance(leaf, np.ndarray) else np.asarray(leaf)
+    if type(leaf) not in (np.ndarray, np.memmap) and isinstance(leaf, np.ndarray):
+        raise subclass(leaf, "An argument to differentiate")
+    array = np.asarray(leaf)
     kind = array.dtype.kind
     if kind in "iub":
         raise TypeError(
@@ -122,8 +124,7 @@ def as_leaf(leaf: Any) -> Array:
             f"An argument of dtype {array.dtype} was given: {what} cannot be differentiated. Pass arrays of floats; argnums "
             f"chooses the arguments to differentiate, the others may be anything."
         )
-    # Subclasses (np.matrix, masked arrays) have meanings of their own for * and the like; inside they are plain arrays.
-    return array if type(array) is np.ndarray else np.asarray(array)
+    return array if isinstance(leaf, np.ndarray) else array[()]
 
 
 def _call_traced(trace: Trace, fun: Function, arguments: Sequence[Any], has_aux: bool) -> tuple[Any, Any]:
@@ -156,11 +157,24 @@ def _outside(value: Any, trace: Trace) -> Any:
     return value[()] if type(value) is np.ndarray and value.ndim == 0 else value
 
 
-def _check_outputs(leaves: Sequence[Any]) -> None:
+def _check_outputs(out: Tree, leaves: list[Any], trace: Trace) -> None:
+    """Refuse None, strings and objects, and traced values of a function that has ended."""
     for leaf in leaves:
+        if isinstance(leaf, Traced) and leaf.owner is not trace and not leaf.owner.open:
+            refuse_escaped()
         dtype = plain(leaf).dtype if hasattr(plain(leaf), "dtype") else np.asarray(plain(leaf)).dtype
         if dtype.kind not in "fciub":
-            raise TypeError(f"The function returned a value of dtype {dtype}. What is differentiated returns floats.")
+            raise no_float([leaf])
+    if out is None:
+        raise no_float([])
+
+
+def floats(out: Tree) -> list[Any]:
+    """The leaves of a function's result. Raises TypeError if they are integers, booleans or nothing, without a derivative."""
+    leaves, _ = flatten(out)
+    if not any(np.asarray(plain(leaf)).dtype.kind in "fc" for leaf in leaves):
+        raise no_float(leaves)
+    return leaves
 
 
 def _cotangent(g: Any, value: Any, what: str = "gradient") -> Any:

@@ -12,6 +12,12 @@ INSTEAD = {
     "complex(x)": "Keep x as it is, or write x.astype(complex).",
     "np.asarray(x)": "x already behaves as an array; to build one from several numbers use np.stack([a, b]) instead of "
     "np.array([a, b]), np.concatenate for arrays, and np.broadcast_to(v, shape) instead of np.full(shape, v).",
+    "hash(x)": "A set, a dict or a cache would know the value and not its trace. Use id(x), or a plain number as the key.",
+    "pickle.dumps(x)": "Return x from the function and store it outside, or copy it with copy.copy(x).",
+    "x.tobytes()": "Store arrays outside of the function that is differentiated.",
+    "x.tofile()": "Store arrays outside of the function that is differentiated.",
+    "x.dump()": "Store arrays outside of the function that is differentiated.",
+    "x.dumps()": "Store arrays outside of the function that is differentiated.",
     "x.item()": "Keep x as it is, or index it: x[0].",
     "x.tolist()": "Iterate over x itself: for entry in x.",
 }
@@ -30,10 +36,13 @@ def in_place(what: str, instead: str) -> TypeError:
     )
 
 
-def refuse_out(out: Any) -> None:
-    """Raise if a function of a traced array was given an array to write into."""
-    if out is not None:
-        raise in_place("out=", WRITES["out="])
+def subclass(array: Any, where: str) -> TypeError:
+    """The error for arrays of a subclass, such as masked arrays and np.matrix, whose operations mean something else."""
+    name = f"{type(array).__module__}.{type(array).__name__}".replace("numpy", "np", 1)
+    return TypeError(
+        f"{where} is a {name}, a subclass of np.ndarray with operations of its own, which the rules do not know. Pass a plain "
+        "array, np.asarray(x), and the mask of a masked array as an array beside it."
+    )
 
 
 WRITES = {
@@ -45,6 +54,19 @@ WRITES = {
     "x.put(i, v)": "x = np.where(mask, v, x).",
     "x.resize(shape)": "x = np.resize(x, shape) of a plain array, or x.reshape(shape).",
 }
+
+
+RESULT = (
+    "The function returned {what}. What is differentiated returns floats: return the number that depends on the arguments. "
+    "has_aux=True passes other results on beside it."
+)
+
+
+def no_float(leaves: list) -> TypeError:
+    """The error for a function that returned nothing with a derivative."""
+    what = f"a value of type {type(leaves[0]).__name__}" if leaves else "None"
+    dtype = getattr(leaves[0], "dtype", None) if leaves else None
+    return TypeError(RESULT.format(what=what if dtype is None else f"a value of dtype {dtype}"))
 
 
 STORED = (
@@ -60,6 +82,13 @@ def stored_in_plain_array(error: Exception) -> TypeError | None:
     return TypeError(STORED) if isinstance(cause, TypeError) and "out of the trace" in str(cause) else None
 
 
+def full_name(function: Any) -> str:
+    """A function's name as one writes it: np.sort, np.linalg.norm, or its own name if it is not NumPy's."""
+    name = getattr(function, "__name__", repr(function))
+    module = getattr(function, "__module__", None) or "numpy"
+    return f"{module.replace('numpy', 'np', 1)}.{name}" if module.startswith("numpy") else name
+
+
 def no_rule(function: Any) -> NotImplementedError:
     """The error for a function that the table does not know."""
     name = getattr(function, "__name__", repr(function))
@@ -71,8 +100,7 @@ def no_rule(function: Any) -> NotImplementedError:
                 )
             )
         )
-    module = (getattr(function, "__module__", None) or "numpy").replace("numpy", "np", 1)
-    full = f"{module}.{name}" if module.startswith("np") else name
+    full = full_name(function)
     return NotImplementedError(
         f"{full} has no rule of differentiation. Write it in functions that have one, or give it one in two lines:\n"
         "    from mytorch.autodiff import explicit\n"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff.aliases import Array, Function, Rules, Settings
+from mytorch.autodiff.signatures import refusing
 from mytorch.autodiff.traced import TABLE, Traced, plain
 from mytorch.autodiff.tracing import Outline, ReverseTrace, Variable, backward_pass, bind
 from mytorch.utils import fit, gradient_dtype
@@ -201,9 +202,12 @@ def explicit(
 
 
 def composite(fun: Function, definition: Function) -> Function:
-    """Register a function by a definition in other functions of the table, which are recorded in its place."""
-    TABLE[fun] = definition
-    return definition
+    """Register a function by a definition in other functions of the table, which are recorded in its place.
+
+    An argument that fun takes and the definition does not is refused, unless it has its default value.
+    """
+    TABLE[fun] = refusing(fun, definition)
+    return TABLE[fun]
 
 
 def constant(*funs: Function) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,7 +22,7 @@ OPERATORS = {
 UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute}
 COMPARISONS = ("lt", "le", "eq", "ne", "gt", "ge")
 METHODS = (
-    "all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "clip", "compress", "conj", "conjugate",
+    "all", "any", "argmax", "argmin", "argpartition", "argsort", "clip", "conj", "conjugate",
     "cumprod", "cumsum", "diagonal", "dot", "max", "mean", "min", "nonzero", "prod", "ptp", "ravel", "repeat", "round",
     "searchsorted", "squeeze", "std", "sum", "swapaxes", "take", "trace", "var",
 )  # fmt: skip
@@ -30,6 +31,8 @@ REDUCTIONS: dict[Any, tuple[Any, Any]] = {
     np.add: (np.sum, np.cumsum), np.multiply: (np.prod, np.cumprod),
     np.maximum: (np.max, None), np.minimum: (np.min, None),
 }  # fmt: skip
+# The keyword arguments of every ufunc, which change nothing with these values.
+UFUNC_DEFAULTS = {"where": True, "casting": "same_kind", "order": "K", "subok": True, "dtype": None, "signature": None}
 
 
 class Traced:
@@ -41,7 +44,6 @@ class Traced:
 
     __slots__ = ("owner", "value")
     __array_priority__ = 1000
-    __hash__ = None  # type: ignore[assignment]
 
     value: Array
     owner: Any
@@ -79,11 +81,28 @@ class Traced:
     real = property(lambda self: TABLE[np.real](self))
     imag = property(lambda self: TABLE[np.imag](self))
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """The class of the array, so that isinstance(x, np.ndarray), or isinstance(x, float) of a scalar, says what it is."""
+        return type(plain(self))
+
     def __bool__(self) -> bool:
         return bool(plain(self))
 
     def __int__(self) -> int:
         return int(plain(self))
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return plain(self).__round__(ndigits)
+
+    def __floor__(self) -> int:
+        return math.floor(plain(self))
+
+    def __ceil__(self) -> int:
+        return math.ceil(plain(self))
+
+    def __trunc__(self) -> int:
+        return math.trunc(plain(self))
 
     def __len__(self) -> int:
         return len(plain(self))
@@ -112,13 +131,19 @@ class Traced:
         return self.copy()
 
     def copy(self, order: str = "C") -> Any:
-        return TABLE[np.copy](self)
+        return TABLE[np.copy](self, order)
+
+    def choose(self, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+        return TABLE[np.choose](self, choices, out, mode)
+
+    def compress(self, condition: Any, axis: int | None = None, out: Any = None) -> Any:
+        return TABLE[np.compress](condition, self, axis, out)
 
     def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
         return TABLE[np.ndarray.astype](self, dtype, *args, **kwargs)
 
-    def flatten(self, *args: Any) -> Any:
-        return TABLE[np.ravel](self, *args)
+    def flatten(self, order: str = "C") -> Any:
+        return TABLE[np.ravel](self, order)
 
     def reshape(self, *shape: Any, **kwargs: Any) -> Any:
         return TABLE[np.reshape](self, _one_or_all(shape), **kwargs)
@@ -152,17 +177,20 @@ def _call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, kwargs: Settings) -
     rule = TABLE.get(ufunc)
     if rule is None:
         raise no_rule(ufunc)
-    if ufunc.signature is not None and method == "__call__" and ufunc is not np.matmul:
-        return rule(*inputs, **kwargs)
-    if method == "outer":
-        a, b = inputs
-        return rule(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
     if method in ("reduce", "accumulate"):
         replacement = REDUCTIONS.get(ufunc, (None, None))[method == "accumulate"]
         if replacement is not None:
             kwargs.setdefault("axis", 0)
             return TABLE[replacement](*inputs, **kwargs)
+    for name, default in UFUNC_DEFAULTS.items():
+        if kwargs.get(name) is default:
+            kwargs.pop(name, None)
+    if method == "__call__" and kwargs.keys() == {"axis"} and ufunc.__name__ == "vecdot":
+        return rule(*inputs, **kwargs)
     dtype = kwargs.pop("dtype", None)
+    if method == "outer" and not kwargs:
+        a, b = inputs
+        method, inputs = "__call__", (np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
     if method != "__call__" or kwargs:
         given = (
             f"np.{ufunc.__name__}.{method}"
@@ -209,7 +237,10 @@ def _add_methods() -> None:
 
 
 def _add_refusals() -> None:
-    for name, what in {"__array__": "np.asarray(x)", "__float__": "float(x)", "__complex__": "complex(x)"}.items():
+    for name, what in {
+        "__array__": "np.asarray(x)", "__float__": "float(x)", "__complex__": "complex(x)", "__hash__": "hash(x)",
+        "__reduce_ex__": "pickle.dumps(x)",
+    }.items():  # fmt: skip
         setattr(Traced, name, _raiser(cut, what))
     for name, what in {"__setitem__": "x[i] = v", "__delitem__": "del x[i]"}.items():
         setattr(Traced, name, _raiser(in_place, what, WRITES["x[i] = v"]))

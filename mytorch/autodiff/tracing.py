@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from mytorch.autodiff.aliases import Array, Settings
+from mytorch.autodiff.errors import subclass
 from mytorch.autodiff.traced import Traced, is_float
 
 # These numbers only tell which of two traces began later: an operation belongs to the innermost trace among its arguments.
 # They are never reset or counted down, so there is nothing for an exception to leave behind.
 _began = itertools.count(1)
+
+UNSUSPICIOUS = {np.ndarray, float, int, type(None), tuple, np.float64, np.float32}  # types that need no further look
 
 LARGE = 1 << 16  # bytes from which an outline is worth its time
 
@@ -85,7 +88,7 @@ class ReverseTrace:
     watching: check constants for changes. whole: steps keep what no rule will read, to be looked at.
     """
 
-    __slots__ = ("append", "constants", "count", "level", "operation_list", "watching", "whole")
+    __slots__ = ("constants", "count", "level", "open", "operation_list", "watching", "whole")
 
     def __init__(self, watching: bool = True, whole: bool = False) -> None:
         self.whole = whole
@@ -93,8 +96,8 @@ class ReverseTrace:
         self.operation_list: list[Step] = []
         self.count = 0  # nodes are numbered from 1, so that a number is true and None is not
         self.constants: dict[int, tuple[np.ndarray, Any, str]] = {}
-        self.append: Callable[[Step], None] = self.operation_list.append
         self.watching = watching
+        self.open = True
 
     def variable(self, value: Array) -> Variable:
         """A new variable, with respect to which gradients are wanted."""
@@ -105,6 +108,8 @@ class ReverseTrace:
 
     def record(self, rule: Any, args: Sequence[Any], kwargs: Settings) -> Any:
         """Carry out an operation and append it to the list."""
+        if not self.open:
+            refuse_escaped()
         values: list[Any] = []
         parents: list[int | None] = []
         for x in args:
@@ -112,7 +117,7 @@ class ReverseTrace:
                 values.append(x.value)
                 parents.append(x.node)
             else:
-                values.append(x)
+                values.append(x if type(x) in UNSUSPICIOUS else _checked(x, rule))
                 parents.append(None)
         output = rule.fun(*values, **kwargs)
         if self.watching and rule.reads and None in parents:
@@ -122,14 +127,14 @@ class ReverseTrace:
         if rule.multiple_results and isinstance(output, tuple):
             nodes = list(range(self.count + 1, self.count + 1 + len(output)))
             self.count += len(output)
-            self.append(Step(rule, values, kwargs, output, parents, nodes))
+            self.operation_list.append(Step(rule, values, kwargs, output, parents, nodes))
             return like_tuple(output, [Variable(o, self, n) if is_float(o) else o for o, n in zip(output, nodes)])
         self.count = node = self.count + 1
         if rule.selects_residuals and output.nbytes >= LARGE and not self.whole:
             values, residual = rule.residuals(values, parents, output)
-            self.append(Step(rule, values, kwargs, residual, parents, node))
+            self.operation_list.append(Step(rule, values, kwargs, residual, parents, node))
         else:
-            self.append(Step(rule, values, kwargs, output, parents, node))
+            self.operation_list.append(Step(rule, values, kwargs, output, parents, node))
         return Variable(output, self, node)
 
     def watch(self, value: Any, where: str) -> None:
@@ -152,7 +157,7 @@ class ReverseTrace:
 
     def close(self) -> None:
         """End the recording. A value that was carried out of its function is refused from here on."""
-        self.append = _refuse_escaped
+        self.open = False
 
 
 class ForwardTrace:
@@ -167,7 +172,7 @@ class ForwardTrace:
     def record(self, rule: Any, args: Sequence[Any], kwargs: Settings) -> Any:
         """Carry out an operation and compute its tangent."""
         if not self.open:
-            _refuse_escaped(None)
+            refuse_escaped()
         values: list[Any] = []
         tangents: list[Array | None] = []
         for x in args:
@@ -175,7 +180,7 @@ class ForwardTrace:
                 values.append(x.value)
                 tangents.append(x.tangent)
             else:
-                values.append(x)
+                values.append(x if type(x) in UNSUSPICIOUS else _checked(x, rule))
                 tangents.append(None)
         output = rule.fun(*values, **kwargs)
         tangent = rule.push(tangents, output, values, kwargs)
@@ -273,6 +278,17 @@ def _by_position(rule: Any, args: Sequence[Any], kwargs: Settings) -> tuple[tupl
     return bound.args, bound.kwargs
 
 
+def _checked(value: Any, rule: Any) -> Any:
+    """A constant argument. Refuses masked arrays and other subclasses."""
+    if (
+        isinstance(value, np.ndarray)
+        and not issubclass(type(value), (Traced, np.memmap))
+        and type(value) is not np.ndarray
+    ):
+        raise subclass(value, f"An argument of {rule.name}")
+    return value
+
+
 def _describe(value: Any) -> str:
     shape = getattr(value, "shape", None)
     return repr(value) if shape is None else f"{value.dtype}{list(shape)}"
@@ -291,7 +307,7 @@ def _fingerprint(array: np.ndarray) -> Any:
     return hash((body.sum(axis=0).tobytes(), body.sum(axis=1).tobytes(), raw[body.nbytes :].tobytes()))
 
 
-def _refuse_escaped(_: Any) -> None:
+def refuse_escaped() -> None:
     raise RuntimeError(
         "A traced value was used after its transformation had ended: it was stored outside of the function and read again. "
         "Return what you need from the function (has_aux=True passes it on beside the value)."

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff.aliases import Function, Settings
-from mytorch.autodiff.core import as_leaf, call_and_close, jvp, push, record
+from mytorch.autodiff.core import as_leaf, call_and_close, floats, jvp, push, record
 from mytorch.autodiff.errors import no_rule
 from mytorch.autodiff.kinds import Rule, zeros_like
 from mytorch.autodiff.traced import TABLE, Traced, plain
@@ -49,13 +49,10 @@ def value_and_grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, h
     def gradient(*args: Any, **kwargs: Any) -> Any:
         call, leaves, build = _split_arguments(fun, argnums, args, kwargs)
         value, pull, aux = record(call, leaves, has_aux)
-        shape, dtype = np.shape(value), getattr(plain(value), "dtype", np.asarray(plain(value)).dtype)
-        if isinstance(value, (tuple, list, dict)) or shape != ():
-            what = (
-                f"an array of shape {shape}"
-                if not isinstance(value, (tuple, list, dict))
-                else f"a {type(value).__name__}"
-            )
+        dtype = np.asarray(plain(floats(value)[0])).dtype
+        shape = np.shape(value) if not isinstance(value, (tuple, list, dict)) else None
+        if shape != ():
+            what = f"a {type(value).__name__}" if shape is None else f"an array of shape {shape}"
             raise TypeError(
                 f"grad differentiates functions that return one number, and this one returned {what}. Reduce it to a scalar "
                 "(result.sum() or result.mean()), or use jacobian(fun), or elementwise_grad(fun) for a function that works "
@@ -70,7 +67,7 @@ def value_and_grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, h
                 "grad differentiates real-valued functions, and this one returned a complex number. Take a real part of it, "
                 "such as np.abs(result)**2, or pass holomorphic=True if it has a complex derivative."
             )
-        gradients = build(pull([np.ones((), dtype if dtype.kind in "fc" else float)], once=True))
+        gradients = build(pull([np.ones((), dtype)], once=True))
         return ((value, aux) if has_aux else value), gradients
 
     return gradient
@@ -86,7 +83,7 @@ def elementwise_grad(fun: Function, argnums: Argnums = 0) -> Function:
     def gradient(*args: Any, **kwargs: Any) -> Any:
         call, leaves, build = _split_arguments(fun, argnums, args, kwargs)
         value, pull, _ = record(call, leaves)
-        return build(pull([_ones_like(v) for v in flatten(value)[0]], once=True))
+        return build(pull([_ones_like(v) for v in floats(value)], once=True))
 
     return gradient
 
@@ -103,7 +100,7 @@ def jacobian(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> 
     def rows(*args: Any, **kwargs: Any) -> Any:
         call, leaves, build = _split_arguments(fun, argnums, args, kwargs)
         value, pull, _ = record(call, leaves)
-        outputs, rebuild = flatten(value)
+        outputs, (_, rebuild) = floats(value), flatten(value)
         _check_complex(outputs, holomorphic, "output")
         blocks = []
         for k, output in enumerate(outputs):
@@ -140,7 +137,7 @@ def jacobian_forward(fun: Function, argnums: Argnums = 0, holomorphic: bool = Fa
                 value, tangent, _ = push(call, leaves, [basis if j == k else None for j in range(len(leaves))])
                 found[k].append(flatten(tangent)[0])
         value = call(*leaves) if value is None else value
-        outputs, rebuild = flatten(value)
+        outputs, (_, rebuild) = floats(value), flatten(value)
         blocks = []
         for j, output in enumerate(outputs):
             parts = [_stacked([t[j] for t in tangents], np.shape(x), output) for x, tangents in zip(leaves, found)]

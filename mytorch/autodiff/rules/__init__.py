@@ -1,6 +1,7 @@
 """The rules of NumPy's functions: importing this fills the table."""
 
 from mytorch.autodiff.rules import (
+    choices,
     decompositions,
     elementary,
     fourier,
@@ -13,6 +14,7 @@ from mytorch.autodiff.rules import (
 )
 
 __all__ = [
+    "choices",
     "decompositions",
     "elementary",
     "fourier",

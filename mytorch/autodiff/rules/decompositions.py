@@ -68,12 +68,13 @@ def _with_unknown(part, whole, axis: int):
 
 def _cholesky_jvp(t, y, a, upper: bool = False):
     """dL = L Phi(L^-1 dA L^-H), where Phi keeps the lower triangle and half of the diagonal."""
+    if upper:
+        return adjoint(_cholesky_jvp(t, adjoint(y), a))
     inner = adjoint(la.solve(y, adjoint(la.solve(y, _symmetric(t)))))
     return y @ (np.tril(inner) - inner * (eye(y) / 2))
 
 
-_cholesky = explicit(la.cholesky, jvps=[_cholesky_jvp])
-composite(la.cholesky, lambda a, *, upper=False: adjoint(_cholesky(adjoint(a))) if upper else _cholesky(a))
+explicit(la.cholesky, jvps=[_cholesky_jvp])
 
 
 def _qr_jvp(t, y, a, mode: str = "reduced"):
@@ -131,25 +132,19 @@ def _gaps(values, what: str):
     return np.where(own, 0, 1 / np.where(own, 1, difference))
 
 
-def _eigh_jvp(t, y, a):
+def _eigh_jvp(t, y, a, UPLO="L"):
     w, v = y
     inner = adjoint(v) @ _symmetric(t) @ v
     return np.real(diagonals(inner)), v @ (_gaps(w, "eigenvalues") * inner)
 
 
-def _eigvalsh_jvp(t, y, a):
-    _, v = la.eigh(a)
+def _eigvalsh_jvp(t, y, a, UPLO="L"):
+    _, v = la.eigh(a, UPLO)
     return np.real(diagonals(adjoint(v) @ _symmetric(t) @ v))
 
 
-def _lower(a, uplo: str):
-    return adjoint(a) if uplo.upper() == "U" else a
-
-
-_eigh = explicit(la.eigh, jvps=[_eigh_jvp])
-_eigvalsh = explicit(la.eigvalsh, jvps=[_eigvalsh_jvp])
-composite(la.eigh, lambda a, UPLO="L": _eigh(_lower(a, UPLO)))
-composite(la.eigvalsh, lambda a, UPLO="L": _eigvalsh(_lower(a, UPLO)))
+explicit(la.eigh, jvps=[_eigh_jvp])
+explicit(la.eigvalsh, jvps=[_eigvalsh_jvp])
 
 
 def _eig_jvp(t, y, a):
@@ -211,7 +206,7 @@ svdvals = explicit(lambda a: la.svd(a, compute_uv=False), jvps=[_svdvals_jvp], n
 SVD = type(la.svd(np.ones((1, 1)))) if hasattr(la.svd(np.ones((1, 1))), "_fields") else None
 
 
-def svd(a, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False):
+def svd(a, full_matrices: bool = True, compute_uv: bool = True):
     """np.linalg.svd. The columns that full_matrices adds to u and vh may be read, but not differentiated."""
     if not compute_uv:
         return svdvals(a)

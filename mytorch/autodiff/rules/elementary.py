@@ -1,4 +1,4 @@
-"""Elementwise functions: arithmetic, powers, exponentials, trigonometry, roundings, choices; and functions of zero derivative.
+"""Elementwise functions: arithmetic, powers, exponentials, trigonometry, roundings; and functions of zero derivative.
 
 A line states dy/dx given y and x; the rules are NumPy code that is itself recorded. Formulas: Abramowitz and Stegun,
 "Handbook of Mathematical Functions" (1964), chapter 4.
@@ -11,6 +11,7 @@ import operator
 
 import numpy as np
 
+from mytorch.autodiff.errors import in_place
 from mytorch.autodiff.kinds import composite, constant, elementwise, explicit
 from mytorch.autodiff.traced import Traced, plain
 
@@ -28,7 +29,7 @@ elementwise(np.positive, 1)
 
 def _power_by_base(y, a, b):
     """b a**(b-1), and 0 where b is 0 even at a = 0. A power with a plain exponent stays one: NumPy is quick at a**2."""
-    if isinstance(b, (int, float)):
+    if type(b) in (int, float):
         return b * a ** (b - 1) if b != 0 else 0 * a
     return b * a ** np.where(b == 0, 1, b - 1)
 
@@ -73,7 +74,13 @@ for to_radians in (np.deg2rad, np.radians):
     elementwise(to_radians, DEGREE)
 for to_degrees in (np.rad2deg, np.degrees):
     elementwise(to_degrees, 1 / DEGREE)
-composite(np.unwrap, lambda p, *args, **kwargs: p + (np.unwrap(plain(p), *args, **kwargs) - plain(p)))
+
+
+def _unwrap(p, discont=None, axis=-1, *, period=2 * math.pi):
+    return p + (np.unwrap(plain(p), discont, axis, period=period) - plain(p))
+
+
+composite(np.unwrap, _unwrap)
 
 
 def _sinc(x):
@@ -105,76 +112,24 @@ composite(np.angle, lambda z, deg=False: _angle(z) * (1 / DEGREE) if deg else _a
 composite(np.real_if_close, lambda a, tol=100: np.real(a) if np.isrealobj(np.real_if_close(plain(a), tol)) else a)
 elementwise(np.copysign, lambda y, a, b: np.sign(a) * np.copysign(1, plain(b)).astype(y.dtype), None)
 elementwise(np.heaviside, None, lambda y, a, b: plain(a) == 0)
-composite(
-    np.nan_to_num,
-    lambda x, *args, **kwargs: np.where(np.isfinite(plain(x)), x, np.nan_to_num(plain(x), *args, **kwargs)),
-)
 
-# Roundings and remainders: a - b * trunc(a / b) and a - b * floor(a / b)
-elementwise(np.fmod, lambda y, a, b: 1, lambda y, a, b: -np.trunc(a / b))
-elementwise(np.remainder, lambda y, a, b: 1, lambda y, a, b: -np.floor(a / b))
+
+def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
+    if not copy:
+        raise in_place("np.nan_to_num with copy=False", "x = np.nan_to_num(x).")
+    return np.where(np.isfinite(plain(x)), x, np.nan_to_num(plain(x), nan=nan, posinf=posinf, neginf=neginf))
+
+
+composite(np.nan_to_num, _nan_to_num)
+
+# Roundings and remainders: a - b * q, where q is the quotient that NumPy has found, not a / b rounded once more
+elementwise(np.fmod, 1, lambda y, a, b: -np.rint((plain(a) - plain(y)) / plain(b)))
+elementwise(np.remainder, 1, lambda y, a, b: -np.floor_divide(a, b))
 composite(np.divmod, lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)))
-composite(np.modf, lambda x: (x - np.trunc(x), np.trunc(x)))
+composite(np.modf, lambda x: (np.where(np.isinf(plain(x)), 0, x - np.trunc(x)), np.trunc(x)))
 composite(np.frexp, lambda x: (np.ldexp(x, -np.frexp(plain(x))[1]), np.frexp(plain(x))[1]))
 elementwise(np.ldexp, lambda y, x, n: np.ldexp(np.ones((), y.dtype), plain(n)), None)
 elementwise(np.nextafter, 1, None)
-
-
-# Choices. At a tie both sides get half, as in JAX.
-def _share(a, b, y):
-    """1 where a > b, 1/2 where they are equal, in y's dtype; also 1 where only b is NaN, which fmax and fmin pass over."""
-    a, b = plain(a), plain(b)
-    wins = (a > b) | (np.isnan(b) & ~np.isnan(a))
-    return np.add(wins, wins | (a == b), dtype=y.dtype) / 2
-
-
-def _larger(a, b, y):
-    a, b = plain(a), plain(b)
-    return np.add(a > b, a >= b, dtype=y.dtype) / 2
-
-
-elementwise(np.maximum, lambda y, a, b: _larger(a, b, y), lambda y, a, b: _larger(b, a, y))
-elementwise(np.minimum, lambda y, a, b: _larger(b, a, y), lambda y, a, b: _larger(a, b, y))
-elementwise(np.fmax, lambda y, a, b: _share(a, b, y), lambda y, a, b: _share(b, a, y))
-elementwise(np.fmin, lambda y, a, b: _share(-plain(a), -plain(b), y), lambda y, a, b: _share(-plain(b), -plain(a), y))
-
-
-def _where_vjp(i: int, g, y, condition, *args):
-    return None if i == 0 else np.where(condition, g, 0) if i == 1 else np.where(condition, 0, g)
-
-
-def _where_jvp(i: int, t, y, condition, *args):
-    return None if i == 0 else np.where(condition, t, 0) if i == 1 else np.where(condition, 0, t)
-
-
-where = explicit(np.where, _where_vjp, _where_jvp)
-where.reads = True
-composite(np.where, lambda condition, *args: where(plain(condition), *args) if args else np.where(plain(condition)))
-
-
-def _clip(a, a_min=None, a_max=None, out=None, *, min=None, max=None, **_):
-    low, high = a_min if a_min is not None else min, a_max if a_max is not None else max
-    a = a if low is None else np.maximum(a, low)
-    return a if high is None else np.minimum(a, high)
-
-
-composite(np.clip, _clip)
-
-
-def _select(condlist, choicelist, default=0):
-    result = default
-    for condition, choice in zip(reversed(condlist), reversed(choicelist)):
-        result = np.where(condition, choice, result)
-    return result
-
-
-composite(np.select, _select)
-composite(np.piecewise, lambda x, condlist, funclist: _piecewise(x, condlist, funclist))
-
-
-def _piecewise(x, condlist, funclist):
-    values = [choice(x) if callable(choice) else choice for choice in funclist]
-    return _select(condlist, values[: len(condlist)], values[len(condlist)] if len(values) > len(condlist) else 0)
 
 
 def _at_least_double(x):

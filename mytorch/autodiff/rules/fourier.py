@@ -26,16 +26,16 @@ def _fit_length(x, n: int, axis: int):
     return x if have == n else scatter(x, before + (slice(0, have),), shape)
 
 
-linear(np.fft.fft, _transform_vjp(np.fft.fft), name="fft")
-linear(np.fft.ifft, _transform_vjp(np.fft.ifft), name="ifft")
+_fft = linear(np.fft.fft, _transform_vjp(np.fft.fft), name="fft")
+_ifft = linear(np.fft.ifft, _transform_vjp(np.fft.ifft), name="ifft")
 
 
-def _rfft(a, n=None, axis: int = -1, norm=None, out=None):
+def _rfft(a, n=None, axis: int = -1, norm=None):
     n = np.shape(a)[axis] if n is None else n
     return np.fft.fft(a, n, axis, norm)[(slice(None),) * (axis % np.ndim(a)) + (slice(0, n // 2 + 1),)]
 
 
-def _irfft(a, n=None, axis: int = -1, norm=None, out=None):
+def _irfft(a, n=None, axis: int = -1, norm=None):
     """The other half of the spectrum is the conjugate of the first; of entries 0 and n/2 only the real part counts."""
     axis %= np.ndim(a)
     n = 2 * (np.shape(a)[axis] - 1) if n is None else n
@@ -54,7 +54,7 @@ def _irfft(a, n=None, axis: int = -1, norm=None, out=None):
 def _over_axes(one, last=None):
     """A transform over several axes: one after the other, real transforms (``last``) over the last axis first."""
 
-    def transform(a, s=None, axes=None, norm=None, out=None):
+    def transform(a, s=None, axes=None, norm=None):
         axes = list(range(np.ndim(a)) if s is None else range(-len(s), 0)) if axes is None else list(axes)
         lengths = [None] * len(axes) if s is None else list(s)
         steps = list(zip(axes, lengths))
@@ -72,17 +72,20 @@ def _over_axes(one, last=None):
     return transform
 
 
+def _over_two_axes(transform):
+    return lambda a, s=None, axes=(-2, -1), norm=None: transform(a, s, axes, norm)
+
+
+composite(np.fft.fft, _fft)
+composite(np.fft.ifft, _ifft)
 composite(np.fft.rfft, _rfft)
 composite(np.fft.irfft, _irfft)
 for _name, _one, _last in (
-    ("fft", np.fft.fft, None), ("ifft", np.fft.ifft, None), ("rfft", np.fft.fft, _rfft), ("irfft", np.fft.ifft, _irfft),
+    ("fft", _fft, None), ("ifft", _ifft, None), ("rfft", _fft, _rfft), ("irfft", _ifft, _irfft),
 ):  # fmt: skip
-    _several = _over_axes(_one, _last)
-    composite(getattr(np.fft, f"{_name}n"), _several)
-    composite(
-        getattr(np.fft, f"{_name}2"),
-        lambda a, s=None, axes=(-2, -1), norm=None, out=None, several=_several: several(a, s, axes, norm),
-    )
+    _transform = _over_axes(_one, _last)
+    composite(getattr(np.fft, f"{_name}n"), _transform)
+    composite(getattr(np.fft, f"{_name}2"), _over_two_axes(_transform))
 composite(np.fft.fftshift, lambda x, axes=None: _shift(x, axes, 1))
 composite(np.fft.ifftshift, lambda x, axes=None: _shift(x, axes, -1))
 

@@ -15,8 +15,8 @@ import numpy as np
 from mytorch.autodiff.aliases import Function, Settings
 from mytorch.autodiff.kinds import Explicit, composite, constant, explicit
 from mytorch.autodiff.rules.decompositions import adjoint, diagonals, eye, svdvals, turned
-from mytorch.autodiff.rules.reductions import in_dtype, others, squares
-from mytorch.autodiff.traced import Traced, plain
+from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, others, squares
+from mytorch.autodiff.traced import TABLE, Traced, plain
 from mytorch.nn.rules import fit
 
 la = np.linalg
@@ -109,16 +109,25 @@ explicit(la.slogdet, jvps=[_slogdet_jvp])
 
 
 # Least squares. With P = pinv(A): dP = -P dA P + P P^H dA^H (1 - A P) + (1 - P A) dA^H P^H P, for constant rank.
-def _pinv_jvp(t, y, a, *_, **__):
+def _pinv_jvp(t, y, a, **_):
     yh, th = adjoint(y), adjoint(t)
     return -(y @ t @ y) + y @ yh @ (th - th @ a @ y) + (th - y @ (a @ th)) @ yh @ y
 
 
-explicit(la.pinv, jvps=[_pinv_jvp])
+_pinv = explicit(la.pinv, jvps=[_pinv_jvp])
+
+
+def pinv(a, rcond=None, *, rtol=None):
+    """np.linalg.pinv. Singular values below the cutoff, and so the rank, are taken to stay as they are."""
+    settings = {key: value for key, value in (("rcond", rcond), ("rtol", rtol)) if value is not None}
+    return _pinv(a, **plain(settings))
+
+
+composite(la.pinv, pinv)
 
 
 def _lstsq_a(t, x, a, b, rcond):
-    p = la.pinv(a)
+    p = pinv(a, rcond)
     th, residual = adjoint(t), b - a @ x
     return (
         -(p @ (t @ x))
@@ -129,14 +138,14 @@ def _lstsq_a(t, x, a, b, rcond):
 
 _lstsq = explicit(
     lambda a, b, rcond: la.lstsq(a, b, rcond=rcond)[0],
-    jvps=[_lstsq_a, lambda t, x, a, b, rcond: la.pinv(a) @ t],
+    jvps=[_lstsq_a, lambda t, x, a, b, rcond: pinv(a, rcond) @ t],
     name="linalg.lstsq",
 )
 
 
 def lstsq(a, b, rcond=None):
     """np.linalg.lstsq: the solution, the residuals and the singular values are differentiated, the rank is a number."""
-    rcond = None if rcond == "warn" else rcond
+    rcond = np.finfo(plain(a).dtype).eps * max(np.shape(a)) if rcond is None or rcond == "warn" else rcond
     _, residuals, rank, _ = la.lstsq(plain(a), plain(b), rcond=rcond)
     x = _lstsq(a, b, rcond)
     rest = np.abs(b - a @ x)
@@ -155,7 +164,7 @@ def _norm(x, ord=None, axis=None, keepdims: bool = False):
         x = np.ravel(x) if ord is None else x
         axes = tuple(range(np.ndim(x)))
     else:
-        axes = (axis,) if isinstance(axis, int) else tuple(axis)
+        axes = (axis,) if np.ndim(axis) == 0 else tuple(axis)
     settings: Settings = {"axis": axes, "keepdims": keepdims}
     if ord is None or (ord in ("fro", "f") and len(axes) == 2) or (ord == 2 and len(axes) == 1):
         return np.sqrt(np.sum(squares(x), **settings))
@@ -192,17 +201,14 @@ def _vector_norm(x, ord, settings):
     return np.sum(size, **settings) if ord == 1 else in_dtype(np.sum(size**ord, **settings) ** (1 / ord), size.dtype)
 
 
+def _norm_over_axes(x, /, *, axis=None, keepdims=False, ord=2):
+    """np.linalg.vector_norm: the entries along all the axes as one vector."""
+    return keep(_norm(axes_last(x, axis), ord, -1), x, axis if np.ndim(axis) == 0 else tuple(axis), keepdims)
+
+
 composite(la.norm, _norm)
 if hasattr(la, "vector_norm"):
-    composite(
-        la.vector_norm,
-        lambda x, /, *, axis=None, keepdims=False, ord=2: _norm(
-            np.ravel(x) if axis is None and not keepdims else x,
-            ord if (axis is None and not keepdims) or isinstance(axis, int) else None,
-            axis,
-            keepdims,
-        ),
-    )
+    composite(la.vector_norm, _norm_over_axes)
     composite(la.matrix_norm, lambda x, /, *, keepdims=False, ord="fro": _norm(x, ord, (-2, -1), keepdims))
 
 
@@ -217,7 +223,7 @@ def _matrix_power(a, n: int):
     return np.broadcast_to(eye(a), np.shape(a)) + 0 * a if result is None else result
 
 
-def _multi_dot(arrays, out=None):
+def _multi_dot(arrays):
     """Multiplied in the order that costs least, found as in Cormen et al., "Introduction to Algorithms", section 15.2."""
     arrays = list(arrays)
     n = len(arrays)
@@ -253,16 +259,30 @@ composite(
         else la.norm(x, p, (-2, -1)) * la.norm(la.inv(x), p, (-2, -1))
     ),
 )
+
+
 # NumPy 2 has some functions a second time under linalg, over the last two axes.
+def _outer(x1, x2):
+    if np.ndim(x1) != 1 or np.ndim(x2) != 1:
+        raise ValueError("Input arrays must be one-dimensional; np.outer takes others.")
+    return np.outer(x1, x2)
+
+
+def _cross(x1, x2, axis: int):
+    if np.shape(x1)[axis] != 3 or np.shape(x2)[axis] != 3:
+        raise ValueError("Both input arrays must be (arrays of) 3-dimensional vectors.")
+    return np.cross(x1, x2, axis=axis)
+
+
 _TWINS: dict[str, Function] = {
-    "matmul": np.matmul,
-    "outer": np.outer,
-    "tensordot": np.tensordot,
-    "cross": np.cross,
-    "diagonal": lambda x, offset=0: np.diagonal(x, offset, -2, -1),
-    "trace": lambda x, offset=0: np.trace(x, offset, -2, -1),
-    "matrix_transpose": turned,
-    "vecdot": lambda a, b, axis=-1: np.sum(np.conj(np.moveaxis(a, axis, -1)) * np.moveaxis(b, axis, -1), axis=-1),
+    "matmul": lambda x1, x2, /: np.matmul(x1, x2),
+    "outer": lambda x1, x2, /: _outer(x1, x2),
+    "tensordot": lambda x1, x2, /, *, axes=2: np.tensordot(x1, x2, axes),
+    "cross": lambda x1, x2, /, *, axis=-1: _cross(x1, x2, axis),
+    "diagonal": lambda x, /, *, offset=0: np.diagonal(x, offset, -2, -1),
+    "trace": lambda x, /, *, offset=0, dtype=None: np.trace(x, offset, -2, -1, dtype),
+    "matrix_transpose": lambda x, /: turned(x),
+    "vecdot": lambda x1, x2, /, *, axis=-1: TABLE[np.vecdot](x1, x2, axis),
 }
 for _name, _twin in _TWINS.items():
     if hasattr(la, _name) and getattr(la, _name) is not getattr(np, _name, None):

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.autodiff.errors import refuse_out
 from mytorch.autodiff.kinds import Explicit, composite, linear
 from mytorch.autodiff.rules.shapes import scatter
 from mytorch.autodiff.traced import Traced, plain
@@ -54,8 +53,7 @@ def _tensordot(a, b, axes=2):
     return np.reshape(rows @ columns, shape_a + shape_b)
 
 
-def _dot(a, b, out=None):
-    refuse_out(out)
+def _dot(a, b):
     na, nb = np.ndim(plain(a)), np.ndim(plain(b))
     if na == 0 or nb == 0:
         return np.multiply(a, b)
@@ -93,7 +91,7 @@ def _cross(a, b, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis=None):
 composite(np.tensordot, _tensordot)
 composite(np.dot, _dot)
 composite(np.inner, _inner)
-composite(np.outer, lambda a, b, out=None: np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1)))
+composite(np.outer, lambda a, b: np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1)))
 composite(np.vdot, lambda a, b: np.matmul(np.conj(np.ravel(a)), np.ravel(b)))
 composite(np.kron, _kron)
 composite(np.cross, _cross)
@@ -142,7 +140,7 @@ def _einsum_jvp(i: int, t, y, *arrays, **kwargs):
 einsum = Explicit(_einsum, "einsum", _einsum_vjp, _einsum_jvp)
 
 
-def _einsum_of(*operands, optimize=False, out=None, **kwargs):
+def _einsum_of(*operands, optimize=False):
     """np.einsum in both its spellings: "ij,jk->ik" and operands with lists of axes."""
     if isinstance(operands[0], str):
         arrays = operands[1:]
@@ -241,6 +239,17 @@ def _logspace(start, stop, num: int = 50, endpoint: bool = True, base=10.0, dtyp
     return (base ** _linspace(start, stop, num, endpoint, axis=axis)).astype(dtype)
 
 
+def _geomspace(start, stop, num: int = 50, endpoint: bool = True, dtype=None, axis: int = 0):
+    """Even steps between the logarithms. Of two negative ends the sign is taken off first."""
+    dtype = np.geomspace(plain(start), plain(stop), 0, dtype=dtype).dtype
+    start, stop = np.broadcast_arrays(start, stop)
+    if dtype.kind == "c":
+        return np.exp(_linspace(np.log(start), np.log(stop), num, endpoint, axis=axis)).astype(dtype)
+    sign = np.where((plain(start) < 0) & (plain(stop) < 0), -1.0, 1.0)
+    powers = np.exp(_linspace(np.log(sign * start), np.log(sign * stop), num, endpoint, axis=axis))
+    return (np.moveaxis(np.moveaxis(powers, axis, 0) * sign, 0, axis)).astype(dtype)
+
+
 def _bincount(x, /, weights=None, minlength: int = 0):
     x = np.asarray(plain(x))
     if weights is None or not x.size:  # of nothing NumPy counts in integers, whatever the weights
@@ -251,9 +260,7 @@ def _bincount(x, /, weights=None, minlength: int = 0):
 composite(np.interp, _interp)
 composite(np.linspace, _linspace)
 composite(np.logspace, _logspace)
-composite(
-    np.geomspace, lambda start, stop, *args, **kwargs: np.exp(_linspace(np.log(start), np.log(stop), *args, **kwargs))
-)
+composite(np.geomspace, _geomspace)
 composite(np.bincount, _bincount)
 composite(np.vander, lambda x, N=None, increasing=False: _vander(x, N, increasing))
 composite(np.polyval, lambda p, x: _polyval(p, x))

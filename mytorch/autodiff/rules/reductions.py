@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from mytorch.autodiff.aliases import Settings
-from mytorch.autodiff.errors import refuse_out
 from mytorch.autodiff.kinds import composite, explicit, linear
-from mytorch.autodiff.traced import plain
+from mytorch.autodiff.signatures import like_signature
+from mytorch.autodiff.traced import TABLE, plain
 
 
 # Sums and means
@@ -34,9 +34,8 @@ def no_value(value) -> bool:
     return value is None or value is np._NoValue
 
 
-def settings_of(axis, keepdims, dtype=None, out=None) -> Settings:
+def settings_of(axis, keepdims, dtype=None) -> Settings:
     """axis, keepdims and, if it was given, dtype, as the rules take them."""
-    refuse_out(out)
     axis = tuple(axis) if isinstance(axis, list) else axis
     settings = {"axis": axis, "keepdims": False if no_value(keepdims) else bool(keepdims)}
     return settings if dtype is None else {**settings, "dtype": dtype}
@@ -59,23 +58,26 @@ def squares(x):
 def _reduction(fun, rule, neutral: float, join) -> None:
     """Register np.sum or np.prod: entries outside of where= become neutral, and initial= joins at the end."""
 
-    def reduction(
-        a, axis=None, dtype=None, out=None, keepdims=False, initial=None,
-        where=None,
-    ):  # fmt: skip
-        result = rule(masked(a, where, neutral), **settings_of(axis, keepdims, dtype, out))
+    def reduction(a, axis=None, dtype=None, keepdims=False, initial=None, where=None):
+        result = rule(masked(a, where, neutral), **settings_of(axis, keepdims, dtype))
         return result if no_value(initial) else in_dtype(join(result, initial), result.dtype)
 
     composite(fun, reduction)
 
 
-def mean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=None):
+def mean(a, axis=None, dtype=None, keepdims=False, *, where=None):
     """np.mean."""
-    settings = settings_of(axis, keepdims, dtype, out)
+    settings = settings_of(axis, keepdims, dtype)
     if no_value(where):
         return _mean(a, **settings)
-    counts = np.broadcast_to(where, np.shape(a)).sum(axis=settings["axis"], keepdims=settings["keepdims"])
-    return _sum(masked(a, where, 0), **settings) / counts.astype(plain(a).dtype)
+    counts = np.broadcast_to(plain(where), np.shape(a)).sum(axis=settings["axis"], keepdims=settings["keepdims"])
+    total = np.sum(wide(masked(a, where, 0), dtype), **settings)
+    return in_dtype(total / counts, plain(a).dtype if dtype is None else dtype)
+
+
+def wide(x, dtype=None):
+    """x in single precision if it is in half precision, in which NumPy's means and variances do not add up their entries."""
+    return x.astype(np.float32) if dtype is None and x.dtype == np.float16 else x
 
 
 _reduction(np.sum, _sum, 0, np.add)
@@ -139,8 +141,7 @@ def keep(result, a, axis=None, keepdims: bool = False, **_):
 
 
 def _cumulative(fun, step):
-    def cumulative(a, axis=None, dtype=None, out=None):
-        settings_of(axis, False, dtype, out)
+    def cumulative(a, axis=None, dtype=None):
         a = a if dtype is None else a.astype(dtype)
         return step(np.ravel(a), 0) if axis is None else step(a, axis)
 
@@ -171,8 +172,8 @@ def _extreme_jvp(t, y, x, axis=None, keepdims: bool = False):
 def _extreme(fun, neutral: float, pair):
     rule = explicit(fun, [_extreme_vjp], [_extreme_jvp])
 
-    def extreme(a, axis=None, out=None, keepdims=False, initial=None, where=None):
-        settings = settings_of(axis, keepdims, out=out)
+    def extreme(a, axis=None, keepdims=False, initial=None, where=None):
+        settings = settings_of(axis, keepdims)
         if not np.size(plain(a)) and not no_value(initial):  # the largest of nothing but initial
             return in_dtype(np.broadcast_to(initial, fun(plain(a), initial=0, **settings).shape), a.dtype)
         result = rule(masked(a, where, neutral), **settings)
@@ -187,25 +188,54 @@ _extreme(np.min, math.inf, np.minimum)
 
 for old, new in ((np.amax, np.max), (np.amin, np.min)):
     if old is not new:  # in NumPy 1.x they are functions of their own
-        composite(old, lambda *args, new=new, **kwargs: new(*args, **kwargs))
-for name in ("cumulative_sum", "cumulative_prod"):
-    if hasattr(np, name):
-        older = {"cumulative_sum": np.cumsum, "cumulative_prod": np.cumprod}[name]
-        composite(
-            getattr(np, name),
-            lambda x, /, *, axis=None, dtype=None, older=older, **_: older(x, 0 if axis is None else axis, dtype),
-        )
+        composite(old, TABLE[new])
+
+
+def _cumulative_along(scan, neutral: float):
+    """np.cumulative_sum and np.cumulative_prod: as np.cumsum and np.cumprod along an axis that only a 1-d array may omit."""
+
+    def cumulative(x, /, *, axis=None, dtype=None, include_initial=False):
+        if axis is None and np.ndim(x) != 1:
+            raise ValueError("For arrays which have more than one dimension ``axis`` argument is required.")
+        y = scan(x, 0 if axis is None else axis, dtype)
+        if not include_initial:
+            return y
+        first = [1 if i == (axis or 0) % y.ndim else n for i, n in enumerate(y.shape)]
+        return np.concatenate([np.full(first, neutral, y.dtype), y], axis=axis or 0)
+
+    return cumulative
+
+
+if hasattr(np, "cumulative_sum"):
+    composite(np.cumulative_sum, _cumulative_along(np.cumsum, 0))
+    composite(np.cumulative_prod, _cumulative_along(np.cumprod, 1))
 
 
 # NaN aside: reductions over the other entries
 def _nan_as(fun, neutral: float):
-    return lambda a, *args, **kwargs: fun(np.where(np.isnan(plain(a)), neutral, a), *args, **kwargs)
+    def reduction(a, *args, **kwargs):
+        return TABLE[fun](np.where(np.isnan(plain(a)), neutral, a), *args, **kwargs)
+
+    return like_signature(reduction, TABLE[fun])
+
+
+def _nan_extreme(fun, neutral: float):
+    """The largest or smallest of the numbers; NaN where there is none."""
+
+    def extreme(a, axis=None, keepdims=False, initial=None, where=None):
+        holes = np.isnan(plain(a))
+        result = fun(np.where(holes, neutral, a), axis=axis, keepdims=keepdims, initial=initial, where=where)
+        settings = settings_of(axis, keepdims)
+        none = masked(holes, where, True).all(**settings) if no_value(initial) and holes.any() else False
+        return np.where(none, np.asarray(np.nan, result.dtype), result) if np.any(none) else result
+
+    return extreme
 
 
 composite(np.nansum, _nan_as(np.sum, 0))
 composite(np.nanprod, _nan_as(np.prod, 1))
-composite(np.nanmax, _nan_as(np.max, -math.inf))
-composite(np.nanmin, _nan_as(np.min, math.inf))
+composite(np.nanmax, _nan_extreme(np.max, -math.inf))
+composite(np.nanmin, _nan_extreme(np.min, math.inf))
 composite(np.nancumsum, _nan_as(np.cumsum, 0))
 composite(np.nancumprod, _nan_as(np.cumprod, 1))
 

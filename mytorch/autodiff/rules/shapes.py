@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.autodiff.errors import refuse_out
 from mytorch.autodiff.kinds import Rule, composite, constant, explicit, linear
 from mytorch.autodiff.traced import Traced, is_float, plain
 from mytorch.autodiff.tracing import Outline
@@ -112,13 +111,17 @@ def _broadcast_arrays(*arrays, subok: bool = False):
 
 
 composite(np.broadcast_arrays, _broadcast_arrays)
-composite(np.meshgrid, lambda *xs, indexing="xy", **_: _meshgrid(xs, indexing))
 
 
-def _meshgrid(xs: tuple, indexing: str):
-    grids = [np.reshape(x, (1,) * i + (-1,) + (1,) * (len(xs) - 1 - i)) for i, x in enumerate(xs)]
-    grids = list(_broadcast_arrays(*grids))
-    return tuple(np.swapaxes(grid, 0, 1) for grid in grids) if indexing == "xy" and len(xs) > 1 else tuple(grids)
+def _meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
+    if indexing not in ("xy", "ij"):
+        raise ValueError("np.meshgrid takes indexing='xy' or indexing='ij'.")
+    grids = [np.reshape(x, (1,) * i + (-1,) + (1,) * (len(xi) - 1 - i)) for i, x in enumerate(xi)]
+    grids = grids if sparse else list(_broadcast_arrays(*grids))
+    return tuple(np.swapaxes(grid, 0, 1) for grid in grids) if indexing == "xy" and len(xi) > 1 else tuple(grids)
+
+
+composite(np.meshgrid, _meshgrid)
 
 
 # Triangles and diagonals
@@ -128,7 +131,9 @@ linear(np.diagflat, lambda g, y, x, k=0: np.reshape(np.diagonal(g, k), x.shape))
 composite(np.diag, lambda v, k=0: np.diagflat(v, k) if np.ndim(v) == 1 else np.diagonal(v, k))
 composite(
     np.trace,
-    lambda a, offset=0, axis1=0, axis2=1, **kwargs: np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, **kwargs),
+    lambda a, offset=0, axis1=0, axis2=1, dtype=None: np.sum(
+        np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype
+    ),
 )
 
 
@@ -150,28 +155,33 @@ _concatenate = explicit(
 _concatenate.reads = False
 
 
-def _concatenate_all(arrays, /, axis=0, out=None, **settings):
-    refuse_out(out)
-    return _concatenate(*arrays, axis=axis, **settings)
+composite(
+    np.concatenate,
+    lambda arrays, /, axis=0, *, dtype=None, casting="same_kind": _concatenate(
+        *arrays, axis=axis, dtype=dtype, casting=casting
+    ),
+)
 
 
-composite(np.concatenate, _concatenate_all)
-
-
-def _stack(arrays, axis: int = 0, **kwargs):
+def _stack(arrays, axis: int = 0, *, dtype=None, casting="same_kind"):
     arrays = list(arrays)
     if len({np.shape(array) for array in arrays}) > 1:
         raise ValueError("all input arrays must have the same shape")
-    return np.concatenate([np.expand_dims(array, axis) for array in arrays], axis=axis, **kwargs)
+    return np.concatenate([np.expand_dims(array, axis) for array in arrays], axis=axis, dtype=dtype, casting=casting)
 
 
-def _column_stack(arrays):
-    return np.concatenate([np.reshape(a, (-1, 1)) if np.ndim(a) < 2 else a for a in arrays], axis=1)
+def _column_stack(tup):
+    return np.concatenate([np.reshape(a, (-1, 1)) if np.ndim(a) < 2 else a for a in tup], axis=1)
 
 
-def _hstack(arrays, **kwargs):
-    arrays = [np.atleast_1d(array) for array in arrays]
-    return np.concatenate(arrays, axis=0 if arrays and np.ndim(arrays[0]) == 1 else 1, **kwargs)
+def _hstack(tup, *, dtype=None, casting="same_kind"):
+    arrays = [np.atleast_1d(array) for array in tup]
+    axis = 0 if arrays and np.ndim(arrays[0]) == 1 else 1
+    return np.concatenate(arrays, axis=axis, dtype=dtype, casting=casting)
+
+
+def _vstack(tup, *, dtype=None, casting="same_kind"):
+    return np.concatenate([np.atleast_2d(a) for a in tup], axis=0, dtype=dtype, casting=casting)
 
 
 def _block(arrays):
@@ -194,7 +204,7 @@ def _block(arrays):
 
 
 composite(np.stack, _stack)
-composite(np.vstack, lambda tup, **kwargs: np.concatenate([np.atleast_2d(a) for a in tup], axis=0, **kwargs))
+composite(np.vstack, _vstack)
 composite(np.hstack, _hstack)
 composite(np.dstack, lambda tup: np.concatenate([np.atleast_3d(a) for a in tup], axis=2))
 composite(np.column_stack, _column_stack)
@@ -227,15 +237,15 @@ def _split(ary, indices_or_sections, axis: int = 0):
 
 composite(np.array_split, _array_split)
 composite(np.split, _split)
-composite(np.vsplit, lambda ary, n: _split(ary, n, 0))
-composite(np.hsplit, lambda ary, n: _split(ary, n, 0 if np.ndim(ary) == 1 else 1))
-composite(np.dsplit, lambda ary, n: _split(ary, n, 2))
+composite(np.vsplit, lambda ary, indices_or_sections: _split(ary, indices_or_sections, 0))
+composite(np.hsplit, lambda ary, indices_or_sections: _split(ary, indices_or_sections, 0 if np.ndim(ary) == 1 else 1))
+composite(np.dsplit, lambda ary, indices_or_sections: _split(ary, indices_or_sections, 2))
 if hasattr(np, "unstack"):
     composite(np.unstack, lambda x, axis=0: tuple(np.moveaxis(x, axis, 0)))
 
 
 # Taking, sorting
-def _take(a, indices, axis=None, out=None, mode="raise"):
+def _take(a, indices, axis=None, mode="raise"):
     a = np.ravel(a) if axis is None else a
     axis = 0 if axis is None else axis % np.ndim(a)
     indices = np.asarray(plain(indices))
@@ -246,12 +256,12 @@ def _take(a, indices, axis=None, out=None, mode="raise"):
     return a[(slice(None),) * axis + (indices,)]
 
 
-def _sort(a, axis=-1, kind=None, order=None, **_):
+def _sort(a, axis=-1, kind=None, *, stable=None):
     a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
     return np.take_along_axis(a, np.argsort(plain(a), axis=axis, kind=kind or "stable"), axis)
 
 
-def _partition(a, kth, axis=-1, kind: str = "introselect", order=None):
+def _partition(a, kth, axis=-1, kind="introselect"):
     a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
     return np.take_along_axis(a, np.argpartition(plain(a), kth, axis=axis), axis)
 
@@ -263,9 +273,9 @@ composite(
 )
 composite(np.sort, _sort)
 composite(np.partition, _partition)
-composite(np.compress, lambda condition, a, axis=None, out=None: _take(a, np.flatnonzero(plain(condition)), axis))
+composite(np.compress, lambda condition, a, axis=None: _take(a, np.flatnonzero(plain(condition)), axis))
 composite(np.extract, lambda condition, arr: np.ravel(arr)[np.flatnonzero(plain(condition))])
-composite(np.full_like, lambda a, fill_value, dtype=None, **_: _full_like(a, fill_value, dtype))
+composite(np.full_like, lambda a, fill_value, dtype=None, *, shape=None: _full_like(a, fill_value, dtype, shape))
 
 
 def _choice(a, choices, mode):
@@ -274,22 +284,18 @@ def _choice(a, choices, mode):
     return (a, *np.indices(shape))
 
 
-def _full_like(a, fill_value, dtype):
-    full = np.broadcast_to(fill_value, np.shape(a))
+def _full_like(a, fill_value, dtype, shape):
+    full = np.broadcast_to(fill_value, np.shape(a) if shape is None else shape)
     return (
         full.astype(plain(a).dtype if dtype is None else dtype)
         if is_float(plain(fill_value))
-        else np.full_like(plain(a), fill_value, dtype)
+        else np.full_like(plain(a), fill_value, dtype, shape=shape)
     )
 
 
-def _unique(ar, *args, **kwargs):
+def _unique(ar, *, equal_nan=True):
     """The sorted distinct entries, each differentiated through its first occurrence."""
-    if args or any(value for key, value in kwargs.items() if key != "equal_nan"):
-        raise NotImplementedError(
-            "np.unique of a traced array takes no further arguments. Use plain indices of np.argsort."
-        )
-    return np.ravel(ar)[np.unique(plain(ar), return_index=True)[1]]
+    return np.ravel(ar)[np.unique(plain(ar), return_index=True, equal_nan=equal_nan)[1]]
 
 
 composite(np.unique, _unique)

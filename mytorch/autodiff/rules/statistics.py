@@ -7,36 +7,39 @@ from functools import partial
 import numpy as np
 
 from mytorch.autodiff.kinds import composite
-from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, masked, no_value, settings_of, squares
+from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, masked, no_value, settings_of, squares, wide
+from mytorch.autodiff.signatures import like_signature
 from mytorch.autodiff.traced import plain
 
 
 def var(
-    a, axis=None, dtype=None, out=None, ddof: float = 0, keepdims=False, *,
+    a, axis=None, dtype=None, ddof: float = 0, keepdims=False, *,
     where=None, mean=None, correction=None,
 ):  # fmt: skip
     """np.var: the sum of |x - mean|**2 over n - ddof."""
-    settings = settings_of(axis, keepdims, dtype, out)
+    settings, given = settings_of(axis, keepdims, dtype), a
+    a = wide(a, dtype)
     chosen = True if no_value(where) else where
     about = np.mean(a, axis=settings["axis"], keepdims=True, where=chosen) if no_value(mean) else mean
     total = np.sum(squares(masked(a - about, where, 0)), **settings)
     count = np.broadcast_to(chosen, np.shape(a)).sum(axis=settings["axis"], keepdims=settings["keepdims"])
-    return in_dtype(total / np.maximum(count - (ddof if no_value(correction) else correction), 0), total.dtype)
+    degrees = np.maximum(count - (ddof if no_value(correction) else correction), 0)
+    return in_dtype(total / degrees, np.abs(plain(given)).dtype if dtype is None else total.dtype)
 
 
-def nanmean(a, axis=None, dtype=None, out=None, keepdims=False, *, where=None):
+def nanmean(a, axis=None, dtype=None, keepdims=False, *, where=None):
     """np.nanmean: the sum of the entries that are numbers over their count."""
-    a, settings = masked(a, where, np.nan), settings_of(axis, keepdims, dtype, out)
+    a, settings = masked(a, where, np.nan), settings_of(axis, keepdims, dtype)
     total = np.nansum(a, **settings)
     return in_dtype(total / np.sum(~np.isnan(plain(a)), settings["axis"], keepdims=settings["keepdims"]), total.dtype)
 
 
 def nanvar(
-    a, axis=None, dtype=None, out=None, ddof: float = 0, keepdims=False, *,
+    a, axis=None, dtype=None, ddof: float = 0, keepdims=False, *,
     where=None, mean=None, correction=None,
 ):  # fmt: skip
     """np.nanvar; NaN where no degree of freedom is left."""
-    a, settings = masked(a, where, np.nan), settings_of(axis, keepdims, dtype, out)
+    a, settings = masked(a, where, np.nan), settings_of(axis, keepdims, dtype)
     hole = np.isnan(plain(a))
     about = nanmean(a, settings["axis"], keepdims=True) if no_value(mean) else mean
     total = np.sum(squares(np.where(hole, 0, a - about)), **settings)
@@ -46,29 +49,33 @@ def nanvar(
 
 
 def _average(a, axis=None, weights=None, returned: bool = False, *, keepdims=False):
-    if weights is None:
-        weights = np.ones(np.shape(a), plain(a).dtype)
-    elif np.shape(weights) != np.shape(a):
-        weights = np.reshape(weights, [n if i == axis % np.ndim(a) else 1 for i, n in enumerate(np.shape(a))])
-        weights = np.broadcast_to(weights, np.shape(a))
     settings = settings_of(axis, keepdims)
+    if weights is None:
+        average = np.mean(a, **settings)
+        total = np.full(average.shape, np.size(plain(a)) / max(average.size, 1), average.dtype)
+        return (average, total) if returned else average
+    if np.shape(weights) != np.shape(a):
+        axes = [i % np.ndim(a) for i in (axis if isinstance(axis, tuple) else (axis,))]
+        weights = np.transpose(weights, np.argsort(axes))
+        weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(np.shape(a))])
+        weights = np.broadcast_to(weights, np.shape(a))
     total = np.sum(weights, **settings)
     average = np.sum(a * weights, **settings) / total
     return (average, total) if returned else average
 
 
 composite(np.var, var)
-composite(np.std, lambda a, *args, **kwargs: np.sqrt(np.var(a, *args, **kwargs)))
+composite(np.std, like_signature(lambda a, *args, **kwargs: np.sqrt(var(a, *args, **kwargs)), var))
 composite(np.average, _average)
 composite(np.nanmean, nanmean)
 composite(np.nanvar, nanvar)
-composite(np.nanstd, lambda a, *args, **kwargs: np.sqrt(nanvar(a, *args, **kwargs)))
+composite(np.nanstd, like_signature(lambda a, *args, **kwargs: np.sqrt(nanvar(a, *args, **kwargs)), nanvar))
 
 
 # Medians and quantiles: one or two of the sorted entries
-def _median(a, axis=None, out=None, overwrite_input: bool = False, keepdims=False, skip: bool = False):
+def _median(a, axis=None, *, overwrite_input=False, keepdims=False, skip: bool = False):
     """The mean of the middle two. NaN is sorted to the end; skip: count the entries before it."""
-    settings = settings_of(axis, keepdims, out=out)
+    settings = settings_of(axis, keepdims)
     flat = np.sort(axes_last(a, settings["axis"]), axis=-1)
     holes = np.isnan(plain(flat))
     n = flat.shape[-1]
@@ -88,15 +95,11 @@ STEEPNESS = {
 
 
 def _quantile(
-    a, q, axis=None, out=None, overwrite_input: bool = False, method: str = "linear",
-    keepdims=False, *, weights=None, interpolation=None, fun=np.quantile,
+    a, q, axis=None, *, overwrite_input=False, method: str = "linear",
+    keepdims=False, interpolation=None, fun=np.quantile,
 ):  # fmt: skip
     """Every method reads the sorted entries at a place between two of them. NumPy's quantile of 0, 1, ... is that place."""
-    if weights is not None:
-        raise NotImplementedError(
-            f"np.{fun.__name__} with weights has no rule of differentiation. Use np.sort and np.argsort."
-        )
-    settings, method = settings_of(axis, keepdims, out=out), interpolation or method
+    settings, method = settings_of(axis, keepdims), interpolation or method
     if not np.size(plain(a)) and fun is np.nanquantile:  # NumPy forgets q's shape here
         return nanmean(a, **settings)
     flat = np.sort(axes_last(a, settings["axis"]), axis=-1)
@@ -117,17 +120,20 @@ def _quantile(
     return np.reshape(mixed, known.shape + kept)
 
 
-def _percentile(a, q, *args, fun=np.quantile, **kwargs):
-    return _quantile(a, np.true_divide(q, 100) if isinstance(q, (list, tuple)) else q / 100, *args, fun=fun, **kwargs)
+def _percentile(quantile):
+    def percentile(a, q, *args, **kwargs):
+        return quantile(a, np.true_divide(q, 100) if isinstance(q, (list, tuple)) else q / 100, *args, **kwargs)
+
+    return like_signature(percentile, quantile)
 
 
 composite(np.median, _median)
 composite(np.nanmedian, partial(_median, skip=True))
 composite(np.quantile, _quantile)
 composite(np.nanquantile, partial(_quantile, fun=np.nanquantile))
-composite(np.percentile, _percentile)
-composite(np.nanpercentile, partial(_percentile, fun=np.nanquantile))
+composite(np.percentile, _percentile(_quantile))
+composite(np.nanpercentile, _percentile(partial(_quantile, fun=np.nanquantile)))
 composite(
     np.ptp,
-    lambda a, axis=None, out=None, keepdims=False: np.max(a, axis, out, keepdims) - np.min(a, axis, out, keepdims),
+    lambda a, axis=None, *, keepdims=False: np.max(a, axis, keepdims=keepdims) - np.min(a, axis, keepdims=keepdims),
 )
