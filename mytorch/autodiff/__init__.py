@@ -1,6 +1,7 @@
 """Differentiate any NumPy function: forward, reverse, to any order, on the homework's operation list."""
 
 from mytorch.autodiff import rules as _rules
+from mytorch.autodiff.batching import vmap
 from mytorch.autodiff.checking import check_grads
 from mytorch.autodiff.core import jvp, vjp
 from mytorch.autodiff.kinds import composite, constant, elementwise, explicit, linear
@@ -13,6 +14,7 @@ from mytorch.autodiff.transforms import (
     hvp,
     jacobian,
     jacobian_forward,
+    jacobian_reverse,
     primitive,
     trace,
     value_and_grad,
@@ -26,6 +28,6 @@ def primitives() -> list[str]:
 
 __all__ = [
     "check_grads", "checkpoint", "composite", "constant", "elementwise", "elementwise_grad", "explicit", "grad", "hessian",
-    "hvp", "jacobian", "jacobian_forward", "jvp", "linear", "primitive", "primitives", "trace", "value_and_grad", "vjp",
+    "hvp", "jacobian", "jacobian_forward", "jacobian_reverse", "jvp", "linear", "primitive", "primitives", "trace", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip
 del _rules

@@ -10,7 +10,7 @@ import numpy as np
 from mytorch.autodiff.aliases import Array, Function
 from mytorch.autodiff.errors import no_float, stored_in_plain_array, subclass
 from mytorch.autodiff.kinds import zeros_like
-from mytorch.autodiff.traced import Traced, plain
+from mytorch.autodiff.traced import Traced, dtype_of
 from mytorch.autodiff.tracing import LARGE, Dual, ForwardTrace, ReverseTrace, Variable, backward_pass, refuse_escaped
 from mytorch.autodiff.tree import flatten, tree_map
 from mytorch.nn.rules import fit
@@ -162,8 +162,7 @@ def _check_outputs(out: Tree, leaves: list[Any], trace: Trace) -> None:
     for leaf in leaves:
         if isinstance(leaf, Traced) and leaf.owner is not trace and not leaf.owner.open:
             refuse_escaped()
-        dtype = plain(leaf).dtype if hasattr(plain(leaf), "dtype") else np.asarray(plain(leaf)).dtype
-        if dtype.kind not in "fciub":
+        if dtype_of(leaf).kind not in "fciub":
             raise no_float([leaf])
     if out is None:
         raise no_float([])
@@ -172,7 +171,7 @@ def _check_outputs(out: Tree, leaves: list[Any], trace: Trace) -> None:
 def floats(out: Tree) -> list[Any]:
     """The leaves of a function's result. Raises TypeError if they are integers, booleans or nothing, without a derivative."""
     leaves, _ = flatten(out)
-    if not any(np.asarray(plain(leaf)).dtype.kind in "fc" for leaf in leaves):
+    if not any(dtype_of(leaf).kind in "fc" for leaf in leaves):
         raise no_float(leaves)
     return leaves
 
@@ -186,7 +185,7 @@ def _cotangent(g: Any, value: Any, what: str = "gradient") -> Any:
         raise ValueError(
             f"A {what} of shape {g.shape} was given for a value of shape {shape}. The shapes have to be equal."
         )
-    dtype = plain(value).dtype if hasattr(plain(value), "dtype") else g.dtype
+    dtype = dtype_of(value)
     if g.dtype == dtype or dtype.kind not in "fc":
         return g
     return (g.real if g.dtype.kind == "c" and dtype.kind != "c" else g).astype(dtype)

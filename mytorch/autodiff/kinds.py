@@ -14,6 +14,10 @@ from mytorch.autodiff.tracing import Outline, ReverseTrace, Variable, backward_p
 from mytorch.utils import fit, gradient_dtype
 
 
+CONSTANT: set[Any] = set()
+"""The functions of zero derivative."""
+
+
 class Rule:
     """A primitive and its derivative. Calling it with Traced arguments records it.
 
@@ -22,6 +26,7 @@ class Rule:
     ``reads``: the derivative depends on the arguments, which therefore must not be changed in between.
     ``multiple_results``: there may be several outputs, a tuple.
     ``selects_residuals``: ``residuals(args, wanted, y)`` tells which of them, and of y, the backward pass needs.
+    ``key``: the function that it was registered for.
     ``pulls_onto``: ``pull_onto(g, args, so_far)`` adds to gradients instead of returning new ones.
     """
 
@@ -32,6 +37,7 @@ class Rule:
 
     def __init__(self, fun: Function, name: str) -> None:
         self.fun = fun
+        self.key = fun
         self.name = name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -214,11 +220,13 @@ def constant(*funs: Function) -> None:
     """Register functions with zero derivative: they are called on the plain arrays and their result is plain."""
     for fun in funs:
         TABLE[fun] = _without_trace(fun)
+        CONSTANT.add(fun)
 
 
 def zeros_like(x: Array) -> np.ndarray:
     """Zeros for the tangent or gradient of a value: of its dtype, or float64 for what is no float."""
-    x = np.asarray(plain(x))
+    x = plain(x)
+    x = x if hasattr(x, "dtype") else np.asarray(x)
     return np.zeros(x.shape, gradient_dtype(x))
 
 
@@ -231,6 +239,7 @@ def _without_trace(fun: Function) -> Function:
 
 def _register(fun: Function, rule: Rule) -> Rule:
     TABLE[fun] = rule
+    rule.key = fun
     return rule
 
 

@@ -44,6 +44,7 @@ class Traced:
 
     __slots__ = ("owner", "value")
     __array_priority__ = 1000
+    mapped = False  # True for a stack of examples, which stays one without its derivatives
 
     value: Array
     owner: Any
@@ -155,10 +156,18 @@ class Traced:
 def plain(value: Any) -> Any:
     """The array under all traces, also inside tuples, lists and dicts."""
     while isinstance(value, Traced):
+        if value.mapped:
+            return value.plain()
         value = value.value
     if type(value) in (tuple, list):
         return type(value)(plain(part) for part in value)
     return {key: plain(part) for key, part in value.items()} if type(value) is dict else value
+
+
+def dtype_of(value: Any) -> np.dtype:
+    """The dtype of an array, a number or a traced value, or that of the array that a list makes."""
+    value = plain(value)
+    return value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
 
 
 def is_float(value: Any) -> bool:

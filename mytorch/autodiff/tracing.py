@@ -28,6 +28,11 @@ UNSUSPICIOUS = {np.ndarray, float, int, type(None), tuple, np.float64, np.float3
 LARGE = 1 << 16  # bytes from which an outline is worth its time
 
 
+def next_level() -> int:
+    """The number of a trace that begins now."""
+    return next(_began)
+
+
 class Variable(Traced):
     """A value of a reverse trace; ``node`` is its number there."""
 
@@ -92,7 +97,7 @@ class ReverseTrace:
 
     def __init__(self, watching: bool = True, whole: bool = False) -> None:
         self.whole = whole
-        self.level = next(_began)
+        self.level = next_level()
         self.operation_list: list[Step] = []
         self.count = 0  # nodes are numbered from 1, so that a number is true and None is not
         self.constants: dict[int, tuple[np.ndarray, Any, str]] = {}
@@ -166,7 +171,7 @@ class ForwardTrace:
     __slots__ = ("level", "open")
 
     def __init__(self) -> None:
-        self.level = next(_began)
+        self.level = next_level()
         self.open = True
 
     def record(self, rule: Any, args: Sequence[Any], kwargs: Settings) -> Any:
