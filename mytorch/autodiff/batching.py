@@ -11,6 +11,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,14 +54,13 @@ class Batched(Traced):
         return np.ndarray if self.ndim else self.dtype.type
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if ufunc in CONSTANT and method == "__call__" and not kwargs:
-            return constant_call(ufunc, inputs, kwargs)
+        if method == "__call__" and not kwargs:
+            return self.owner.once(ufunc, inputs, kwargs, partial(Traced.__array_ufunc__, self, ufunc, method, *inputs))
         return super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
 
     def __array_function__(self, function: Function, types: Any, args: tuple, kwargs: Settings) -> Any:
-        if function in CONSTANT:
-            return constant_call(function, args, kwargs)
-        return super().__array_function__(function, types, args, kwargs)
+        by_rule = partial(Traced.__array_function__, self, function, types, args, kwargs)
+        return self.owner.once(function, args, kwargs, by_rule)
 
     def plain(self) -> Batched:
         """The value without its derivatives: the examples stay."""
@@ -112,13 +112,14 @@ class Batched(Traced):
 class BatchTrace:
     """A trace that carries out each operation for all examples. ``largest``: the most entries an example's array had."""
 
-    __slots__ = ("largest", "level", "open", "size")
+    __slots__ = ("inside", "largest", "level", "open", "size")
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.level = next_level()
         self.open = True
         self.largest = 1
+        self.inside: set[Any] = set()
 
     def record(self, rule: Any, args: Sequence[Any], kwargs: Settings) -> Any:
         """Carry out an operation on all examples, at once where the rule has a batch form."""
@@ -131,6 +132,16 @@ class BatchTrace:
             with suppress(Exception):  # not for these arguments, or for no example at all: the loop tells
                 return self.wrap(form(rule, self.size, own, values, kwargs))
         return self.loop(rule, args, kwargs)
+
+    def once(self, fun: Function, args: Sequence[Any], kwargs: Settings, by_rule: Callable[[], Any]) -> Any:
+        """Call a function by its rule. A rule that asks for the same function without derivatives gets NumPy's."""
+        if fun in CONSTANT or fun in self.inside:
+            return constant_call(fun, args, kwargs)
+        self.inside.add(fun)
+        try:
+            return by_rule()
+        finally:
+            self.inside.discard(fun)
 
     def loop(self, fun: Function, args: Sequence[Any], kwargs: Settings) -> Any:
         """Call a function once per example, and stack the results."""

@@ -67,8 +67,18 @@ def _reduction(fun, x, axis=None, **kwargs):
 
 
 @_first
-def _along(rule, x, *args, axis=-1, **kwargs):
-    return rule(_flat(x) if axis is None else x, *args, axis=1 if axis is None else _axis(axis, x), **kwargs)
+def _cumsum(rule, x, axis):
+    return rule(x, _axis(axis, x))
+
+
+@_first
+def _transform(rule, x, n=None, axis=-1, norm=None):
+    return rule(x, n=n, axis=_axis(axis, x), norm=norm)
+
+
+@_first
+def _sorting(fun, x, axis=-1, **kwargs):
+    return fun(_flat(x) if axis is None else x, axis=1 if axis is None else _axis(axis, x), **kwargs)
 
 
 @_first
@@ -214,7 +224,7 @@ def _searchsorted(fun, n: int, own, values, kwargs):
 BATCHES.update(
     {
         **dict.fromkeys((np.sum, np.mean, np.max, np.min, np.any, np.all, np.count_nonzero), _reduction),
-        **dict.fromkeys((np.cumsum, np.fft.fft, np.fft.ifft, np.argsort), _along),
+        **dict.fromkeys((np.fft.fft, np.fft.ifft), _transform),
         **dict.fromkeys((np.argmax, np.argmin), _argument),
         **dict.fromkeys((np.reshape, np.ravel, np.squeeze, np.expand_dims), _reshaping),
         **dict.fromkeys((np.atleast_1d, np.atleast_2d, np.atleast_3d), _reshaping),
@@ -225,7 +235,7 @@ BATCHES.update(
         **dict.fromkeys((np.triu, np.tril, la.inv, la.det, la.slogdet, la.pinv, la.cholesky), _as_it_is(2)),
         **dict.fromkeys((la.eigh, la.eigvalsh, la.eig, la.eigvals, linalg.adjugate.key), _as_it_is(2)),
         **dict.fromkeys((decompositions._qr.key, decompositions._svd.key, decompositions.svdvals.key), _as_it_is(2)),
-        np.transpose: _transpose, np.flip: _flip, np.roll: _roll, np.broadcast_to: _broadcast_to, np.diagonal: _diagonal,
+        np.cumsum: _cumsum, np.argsort: _sorting, np.transpose: _transpose, np.flip: _flip, np.roll: _roll, np.broadcast_to: _broadcast_to, np.diagonal: _diagonal,
         np.repeat: _repeat, np.tile: _tile, operator.getitem: _getitem, shapes.scatter.key: _scatter,
         np.take_along_axis: _take_along_axis, np.concatenate: _concatenate, np.matmul: _matmul,
         products.einsum.key: _einsum, la.solve: _solve, np.searchsorted: _searchsorted,
