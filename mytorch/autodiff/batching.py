@@ -147,7 +147,9 @@ class BatchTrace:
         """Call a function once per example, and stack the results."""
         results = [fun(*self.example(list(args), i), **self.example(kwargs, i)) for i in range(self.size)]
         if not results:
-            raise ValueError(f"{getattr(fun, 'name', fun)} cannot be batched over no examples: nothing tells the shape.")
+            raise ValueError(
+                f"{getattr(fun, 'name', fun)} cannot be batched over no examples: nothing tells the shape."
+            )
         first = results[0]
         if isinstance(first, (tuple, list)):
             return like_tuple(first, [self.joined([part[k] for part in results]) for k in range(len(first))])

@@ -13,7 +13,6 @@ from mytorch.autodiff.traced import TABLE, Traced, plain
 from mytorch.autodiff.tracing import Outline, ReverseTrace, Variable, backward_pass, bind
 from mytorch.utils import fit, gradient_dtype
 
-
 CONSTANT: set[Any] = set()
 """The functions of zero derivative."""
 

@@ -10,7 +10,6 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -39,7 +38,7 @@ def _holds_batched(settings) -> bool:
 def _axis(axis, x, ndim: int | None = None):
     """One example's axis, or axes, as those of the stack x."""
     ndim = x.ndim - 1 if ndim is None else ndim
-    if isinstance(axis, (tuple, list, range)):
+    if isinstance(axis, (tuple, list, range, np.ndarray)):
         return tuple(_axis(one, x, ndim) for one in axis)
     if not -ndim <= axis < ndim:
         raise ValueError("no such axis")
@@ -134,7 +133,9 @@ def _repeat(rule, x, repeats, axis=None):
 def _tile(rule, x, reps):
     reps = tuple(reps) if isinstance(reps, (tuple, list)) else (reps,)
     ndim = max(x.ndim - 1, len(reps))
-    return rule(np.reshape(x, (x.shape[0], *[1] * (ndim - x.ndim + 1), *x.shape[1:])), (*[1] * (ndim + 1 - len(reps)), *reps))
+    return rule(
+        np.reshape(x, (x.shape[0], *[1] * (ndim - x.ndim + 1), *x.shape[1:])), (*[1] * (ndim + 1 - len(reps)), *reps)
+    )
 
 
 def _batch_index(index):
@@ -183,7 +184,11 @@ def _matmul(rule, n: int, own, values, kwargs):
     if 0 in ndims:
         raise NotImplementedError
     if not own[1] and b.ndim <= 2:
-        return rule(a, b) if a.ndim == 2 else np.reshape(rule(np.reshape(a, (-1, a.shape[-1])), b), (*a.shape[:-1], *b.shape[1:]))
+        return (
+            rule(a, b)
+            if a.ndim == 2
+            else np.reshape(rule(np.reshape(a, (-1, a.shape[-1])), b), (*a.shape[:-1], *b.shape[1:]))
+        )
     if not own[0] and a.ndim <= 2 and ndims[1] == 1:
         return rule(b, np.transpose(a))
     if not own[0] and a.ndim <= 2 and ndims[1] == 2:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from mytorch.autograd_engine import Autograd
-from mytorch.nn import Linear, Module
+from mytorch.nn import Module
 
 
 class MLP(Module):

@@ -7,7 +7,6 @@ array, several give a tuple. No function changes its arguments.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.nn import functional
 from mytorch.nn.modules.module import Module
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.nn.functional import add_backward, matmul_backward
 from mytorch.nn.modules.module import Module
 
 
