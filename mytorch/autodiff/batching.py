@@ -103,6 +103,9 @@ class Batched(Traced):
     def __format__(self, spec: str) -> str:
         return str(self)
 
+    def __invert__(self) -> Any:
+        return constant_call(np.invert, (self,), {})
+
     def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
         if np.dtype(dtype).kind in "fc":
             return super().astype(dtype, *args, **kwargs)
@@ -328,7 +331,6 @@ def _compare_batches() -> None:
     for name, ufunc in {"and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor}.items():
         setattr(Batched, f"__{name}__", lambda a, b, ufunc=ufunc: constant_call(ufunc, (a, b), {}))
         setattr(Batched, f"__r{name}__", lambda a, b, ufunc=ufunc: constant_call(ufunc, (b, a), {}))
-    Batched.__invert__ = lambda a: constant_call(np.invert, (a,), {})  # type: ignore[attr-defined]
 
 
 _compare_batches()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,7 @@ def jacobian(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> 
 
 
 def jacobian_reverse(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> Function:
-    """The Jacobian in reverse mode: one backward pass per entry of the output, many at a time. Returns what jacobian returns."""
+    """The Jacobian in reverse mode: one gradient per entry of the output, many at a time. Returns what jacobian returns."""
     return _jacobian(fun, argnums, holomorphic, by_shape=False)
 
 
@@ -118,11 +118,15 @@ def _jacobian(fun: Function, argnums: Argnums, holomorphic: bool, by_shape: bool
                 return _columns(call, leaves, build)
         blocks = []
         for k, output in enumerate(outputs):
-            found = along_basis(output, lambda g, k=k: pull([g if j == k else None for j in range(len(outputs))]))
+            found = along_basis(output, partial(_pull_one, pull, k, len(outputs)))
             blocks.append(build([np.reshape(x, np.shape(output) + np.shape(x)[1:]) for x in found]))
         return rebuild(iter(blocks))
 
     return rows
+
+
+def _pull_one(pull: Function, k: int, n: int, g: Any) -> list[Any]:
+    return pull([g if j == k else None for j in range(n)])
 
 
 def jacobian_forward(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> Function:

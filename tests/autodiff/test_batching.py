@@ -1,4 +1,4 @@
-"""Batches: vmap against a loop for every primitive, Jacobians in batches against rows one by one, and what cannot be batched."""
+"""Batches: vmap against a loop for every primitive, Jacobians against rows one by one, and what cannot be batched."""
 
 from __future__ import annotations
 
@@ -193,8 +193,10 @@ def test_branches() -> None:
 
 
 def test_a_wrong_axis_is_refused_as_for_one_example() -> None:
-    for f in (lambda x: np.sum(x, axis=-2), lambda x: np.flip(x, 1), lambda x: np.transpose(x, (1, 0)), lambda x: np.fft.fft(x, axis=1),
-              lambda x: np.swapaxes(x, 0, 1), lambda x: np.concatenate([x, x], axis=-2), lambda x: np.max(x, axis=1)):  # fmt: skip
+    for f in (
+        lambda x: np.sum(x, axis=-2), lambda x: np.flip(x, 1), lambda x: np.transpose(x, (1, 0)), lambda x: np.max(x, axis=1),
+        lambda x: np.swapaxes(x, 0, 1), lambda x: np.concatenate([x, x], axis=-2), lambda x: np.fft.fft(x, axis=1),
+    ):  # fmt: skip
         with pytest.raises((ValueError, IndexError)):
             f(X)
         with pytest.raises((ValueError, IndexError)):

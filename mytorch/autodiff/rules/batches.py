@@ -160,7 +160,7 @@ def _scatter(rule, g, index, shape):
 
 
 def _take_along_axis(rule, n: int, own, values, kwargs):
-    x, indices, axis = [*values, *kwargs.values()]
+    x, indices, axis = (*values, *kwargs.values())
     if axis is None:
         raise NotImplementedError
     x, indices = (part if mine else np.expand_dims(part, 0) for part, mine in zip((x, indices), own))
@@ -184,11 +184,8 @@ def _matmul(rule, n: int, own, values, kwargs):
     if 0 in ndims:
         raise NotImplementedError
     if not own[1] and b.ndim <= 2:
-        return (
-            rule(a, b)
-            if a.ndim == 2
-            else np.reshape(rule(np.reshape(a, (-1, a.shape[-1])), b), (*a.shape[:-1], *b.shape[1:]))
-        )
+        rows = np.reshape(a, (math.prod(a.shape[:-1]), a.shape[-1]))
+        return np.reshape(rule(rows, b), (*a.shape[:-1], *b.shape[1:]))
     if not own[0] and a.ndim <= 2 and ndims[1] == 1:
         return rule(b, np.transpose(a))
     if not own[0] and a.ndim <= 2 and ndims[1] == 2:
@@ -226,23 +223,39 @@ def _searchsorted(fun, n: int, own, values, kwargs):
     return fun(*values, **kwargs)
 
 
+for form, functions in {
+    _reduction: (np.sum, np.mean, np.max, np.min, np.any, np.all, np.count_nonzero),
+    _reshaping: (np.reshape, np.ravel, np.squeeze, np.expand_dims, np.atleast_1d, np.atleast_2d, np.atleast_3d),
+    together: (np.where, np.absolute, np.conjugate, np.real, np.imag),
+    _transform: (np.fft.fft, np.fft.ifft),
+    _argument: (np.argmax, np.argmin),
+    _two_axes: (np.swapaxes, np.moveaxis),
+    _as_it_is(0): (np.copy, np.ndarray.astype, np.round, np.around),
+    _as_it_is(1): (np.prod,),
+    _as_it_is(2): (
+        np.triu, np.tril, la.inv, la.det, linalg.adjugate.key, la.slogdet, la.pinv, la.cholesky, la.eigh, la.eigvalsh, la.eig,
+        la.eigvals, decompositions._qr.key, decompositions._svd.key, decompositions.svdvals.key,
+    ),
+}.items():  # fmt: skip
+    BATCHES.update(dict.fromkeys(functions, form))
 BATCHES.update(
     {
-        **dict.fromkeys((np.sum, np.mean, np.max, np.min, np.any, np.all, np.count_nonzero), _reduction),
-        **dict.fromkeys((np.fft.fft, np.fft.ifft), _transform),
-        **dict.fromkeys((np.argmax, np.argmin), _argument),
-        **dict.fromkeys((np.reshape, np.ravel, np.squeeze, np.expand_dims), _reshaping),
-        **dict.fromkeys((np.atleast_1d, np.atleast_2d, np.atleast_3d), _reshaping),
-        **dict.fromkeys((np.swapaxes, np.moveaxis), _two_axes),
-        **dict.fromkeys((np.where, np.absolute, np.conjugate, np.real, np.imag), together),
-        **dict.fromkeys((np.copy, np.ndarray.astype, np.round, np.around), _as_it_is(0)),
-        **dict.fromkeys((np.prod,), _as_it_is(1)),
-        **dict.fromkeys((np.triu, np.tril, la.inv, la.det, la.slogdet, la.pinv, la.cholesky), _as_it_is(2)),
-        **dict.fromkeys((la.eigh, la.eigvalsh, la.eig, la.eigvals, linalg.adjugate.key), _as_it_is(2)),
-        **dict.fromkeys((decompositions._qr.key, decompositions._svd.key, decompositions.svdvals.key), _as_it_is(2)),
-        np.cumsum: _cumsum, np.argsort: _sorting, np.transpose: _transpose, np.flip: _flip, np.roll: _roll, np.broadcast_to: _broadcast_to, np.diagonal: _diagonal,
-        np.repeat: _repeat, np.tile: _tile, operator.getitem: _getitem, shapes.scatter.key: _scatter,
-        np.take_along_axis: _take_along_axis, np.concatenate: _concatenate, np.matmul: _matmul,
-        products.einsum.key: _einsum, la.solve: _solve, np.searchsorted: _searchsorted,
+        np.cumsum: _cumsum,
+        np.argsort: _sorting,
+        np.transpose: _transpose,
+        np.flip: _flip,
+        np.roll: _roll,
+        np.broadcast_to: _broadcast_to,
+        np.diagonal: _diagonal,
+        np.repeat: _repeat,
+        np.tile: _tile,
+        operator.getitem: _getitem,
+        shapes.scatter.key: _scatter,
+        np.take_along_axis: _take_along_axis,
+        np.concatenate: _concatenate,
+        np.matmul: _matmul,
+        products.einsum.key: _einsum,
+        la.solve: _solve,
+        np.searchsorted: _searchsorted,
     }
-)  # fmt: skip
+)
