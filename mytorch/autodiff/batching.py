@@ -155,7 +155,7 @@ class BatchTrace:
             )
         first = results[0]
         if isinstance(first, (tuple, list)):
-            return like_tuple(first, [self.joined([part[k] for part in results]) for k in range(len(first))])
+            return like_tuple(tuple(first), [self.joined([part[k] for part in results]) for k in range(len(first))])
         return self.joined(results)
 
     def joined(self, results: list[Any]) -> Any:

@@ -37,7 +37,8 @@ def vjp(fun: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
             raise ValueError(f"pull got {len(cotangents)} gradients for {len(values)} outputs. Give one per output.")
         return build(iter(pull([_cotangent(c, v) for c, v in zip(cotangents, values)])))
 
-    value = rebuild(iter(values))
+    # The caller may do with the value as they like: the backward pass reads its own.
+    value = rebuild(iter([v.copy() if type(v) is np.ndarray else v for v in values]))
     return (value, pull_tree, aux) if has_aux else (value, pull_tree)
 
 

@@ -93,21 +93,21 @@ class ReverseTrace:
     watching: check constants for changes. whole: steps keep what no rule will read, to be looked at.
     """
 
-    __slots__ = ("constants", "count", "level", "open", "operation_list", "watching", "whole")
+    __slots__ = ("arguments", "constants", "count", "level", "open", "operation_list", "watching", "whole")
 
     def __init__(self, watching: bool = True, whole: bool = False) -> None:
         self.whole = whole
         self.level = next_level()
         self.operation_list: list[Step] = []
         self.count = 0  # nodes are numbered from 1, so that a number is true and None is not
+        self.arguments: dict[int, Array] = {}
         self.constants: dict[int, tuple[np.ndarray, Any, str]] = {}
         self.watching = watching
         self.open = True
 
     def variable(self, value: Array) -> Variable:
         """A new variable, with respect to which gradients are wanted."""
-        if self.watching:
-            self.watch(value, "an argument")
+        self.arguments[id(value)] = value
         self.count += 1
         return Variable(value, self, self.count)
 
@@ -125,9 +125,12 @@ class ReverseTrace:
                 values.append(x if type(x) in UNSUSPICIOUS else _checked(x, rule))
                 parents.append(None)
         output = rule.fun(*values, **kwargs)
-        if self.watching and rule.reads and None in parents:
+        if self.watching and rule.reads:
             for value, node in zip(values, parents):
-                if node is None and not isinstance(value, (float, int)):
+                # What was computed here is out of reach, unless it shows the memory of something else.
+                if type(value) is np.ndarray and (node is None or value.base is not None or id(value) in self.arguments):
+                    self.watch(value, rule.name if node is None else "an argument")
+                elif type(value) is tuple or type(value) is list:
                     self.watch(value, rule.name)
         if rule.multiple_results and isinstance(output, tuple):
             nodes = list(range(self.count + 1, self.count + 1 + len(output)))

@@ -160,7 +160,8 @@ def _scatter(rule, g, index, shape):
 
 
 def _take_along_axis(rule, n: int, own, values, kwargs):
-    x, indices, axis = (*values, *kwargs.values())
+    x, indices = values[:2]
+    axis = kwargs["axis"] if kwargs else values[2]
     if axis is None:
         raise NotImplementedError
     x, indices = (part if mine else np.expand_dims(part, 0) for part, mine in zip((x, indices), own))
