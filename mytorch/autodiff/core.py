@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.autodiff.aliases import Array, Function
+from mytorch.autodiff.aliases import Array, Function, Tree
 from mytorch.autodiff.errors import no_float, stored_in_plain_array, subclass
 from mytorch.autodiff.kinds import zeros_like
 from mytorch.autodiff.traced import Traced, plain

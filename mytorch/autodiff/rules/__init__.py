@@ -11,6 +11,7 @@ from mytorch.autodiff.rules import (
     reductions,
     shapes,
     statistics,
+    tails,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "reductions",
     "shapes",
     "statistics",
+    "tails",
 ]
