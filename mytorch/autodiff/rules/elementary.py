@@ -18,6 +18,7 @@ from mytorch.autodiff.traced import Traced, plain
 
 LOG2, LOG10 = math.log(2), math.log(10)
 DEGREE = math.pi / 180
+EXACT = (0.5, 2048)  # exponents b for which b - 1 is a number of the same dtype, in half precision too
 ONE_POINT = np.lib.NumpyVersion(np.__version__) < "2.0.0"  # where the sign of a complex number is that of its real part
 
 # Arithmetic
@@ -30,18 +31,15 @@ elementwise(np.positive, 1)
 
 
 def _power_by_base(y, a, b):
-    """b a**(b-1), and 0 where b is 0 even at a = 0. A power with a plain exponent stays one: NumPy is quick at a**2.
+    """b a**(b-1), and 0 where b is 0 even at a = 0; b y / a where b - 1 would be rounded and a**(b-1) show it.
 
-    b - 1 is rounded, and a**(b-1) would show it where a is large. The rest of the exponent has a power of its own.
+    A power with a plain exponent stays one: NumPy is quick at a**2.
     """
-    if type(b) in (int, float):
-        slope = b * a ** (b - 1) if b != 0 else 0 * a
-    else:
-        slope = b * a ** np.where(b == 0, 1, b - 1)
-    rest = np.asarray(plain(b) - (plain(b) - 1) - 1)
-    if y.dtype.kind != "c" and np.any(rest):
-        slope = slope * np.where(plain(a) > 0, a, 1) ** rest.astype(y.dtype)
-    return slope
+    if type(b) is int or (type(b) is float and EXACT[0] <= b <= EXACT[1]):
+        return b * a ** (b - 1) if b != 0 else 0 * a
+    inexact = ((plain(b) < EXACT[0]) | (plain(b) > EXACT[1])) & (plain(a) != 0)
+    exponent = np.where(inexact | (plain(b) == 0), 1, b - 1)
+    return np.where(inexact, b * y / np.where(inexact, a, 1), b * np.where(inexact, 1, a) ** exponent)
 
 
 # ** and not np.power: arrays have short cuts for the exponents 2, -1 and 0.5.
