@@ -76,8 +76,8 @@ def _over_two_axes(transform):
     return lambda a, s=None, axes=(-2, -1), norm=None: transform(a, s, axes, norm)
 
 
-composite(np.fft.fft, _fft)
-composite(np.fft.ifft, _ifft)
+composite(np.fft.fft, lambda a, n=None, axis=-1, norm=None: _fft(a, n, axis, norm))
+composite(np.fft.ifft, lambda a, n=None, axis=-1, norm=None: _ifft(a, n, axis, norm))
 composite(np.fft.rfft, _rfft)
 composite(np.fft.irfft, _irfft)
 for _name, _one, _last in (

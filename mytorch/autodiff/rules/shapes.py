@@ -41,7 +41,7 @@ def astype(x, dtype, *args, **kwargs):
 _astype = linear(np.ndarray.astype, lambda g, y, x, dtype: g, name="astype", call=lambda x, dtype: x.astype(dtype))
 composite(np.ndarray.astype, astype)
 _astype.jvps = [lambda t, y, x, dtype: t]
-linear(np.copy, lambda g, y, x, *_, **__: g, call=lambda x, *_, **__: x.copy())
+linear(np.copy, lambda g, y, x, order="K", subok=False: g, call=lambda x, order="K", subok=False: x.copy(order))
 
 
 # Any rearrangement of entries: applied to the numbers of the entries, it tells where each one went.
@@ -76,16 +76,27 @@ _reshape = linear(np.reshape, _reshape_vjp, call=lambda x, shape, order="C": x.r
 composite(
     np.reshape,
     lambda a, shape=None, order="C", *, newshape=None, copy=None: _reshape(
-        a, newshape if shape is None else shape, order=order
+        a, newshape if shape is None else shape, order=_order(a, order)
     ),
 )
 
 
-def _ravel_vjp(g, y, x, order="C"):
-    return np.reshape(g, x.shape, order=order)
+def _order(a, order: str):
+    """The order "A", which stands for Fortran's or for C's: whichever a has in memory."""
+    return order if order != "A" else "F" if plain(a).flags.fnc else "C"
 
 
-linear(np.ravel, _ravel_vjp)
+def _ravel(a, order="C"):
+    """np.ravel. The order "K" is that of the entries in memory, found by numbers in an array of the same layout."""
+    if order != "K" or plain(a).flags.c_contiguous:
+        return _raveled(a, "C" if order == "K" else _order(a, order))
+    numbers = np.empty_like(plain(a), dtype=np.intp)
+    numbers[...] = np.arange(numbers.size).reshape(numbers.shape)
+    return _raveled(a, "C")[np.ravel(numbers, "K")]
+
+
+_raveled = linear(np.ravel, lambda g, y, x, order: np.reshape(g, x.shape, order=order))
+composite(np.ravel, _ravel)
 linear(
     np.transpose,
     lambda g, y, x, axes=None: np.transpose(g, None if axes is None else np.argsort([i % x.ndim for i in axes])),
