@@ -27,8 +27,10 @@ CALLS: dict[str, list[list[tuple[str, Any]]]] = {
     "nonzero": [[]], "prod": [[("axis", 1)]], "ravel": [[], [("order", "F")]], "repeat": [[("repeats", 2), ("axis", 0)]],
     "reshape": [[("shape", (9,))], [("shape", -1)]], "round": [[("decimals", 1)]],
     "searchsorted": [[("v", 0.5), ("side", "right")]],
-    "squeeze": [[]], "std": [[("axis", 0)]], "sum": [[], [("axis", 0), ("dtype", float)]], "swapaxes": [[("axis1", 0), ("axis2", 1)]],
-    "take": [[("indices", [0, 2]), ("axis", 1)], [("indices", [5])]], "trace": [[("offset", 1)]], "transpose": [[("axes", (1, 0))], []],
+    "squeeze": [[]], "std": [[("axis", 0)]], "sum": [[], [("axis", 0), ("dtype", float)]],
+    "swapaxes": [[("axis1", 0), ("axis2", 1)]],
+    "take": [[("indices", [0, 2]), ("axis", 1)], [("indices", [5])]],
+    "trace": [[("offset", 1)]], "transpose": [[("axes", (1, 0))], []],
     "var": [[("axis", 1)]], "to_device": [[("device", "cpu")]],
 }  # fmt: skip
 BASES = {"searchsorted": SQUARE[0]}
@@ -115,24 +117,14 @@ def test_methods_with_a_mask() -> None:
         check_grads(f, (X,))
 
 
-def test_binary_operators_are_numpys() -> None:
-    for name in (
-        "add",
-        "sub",
-        "mul",
-        "truediv",
-        "floordiv",
-        "mod",
-        "pow",
-        "matmul",
-        "lt",
-        "le",
-        "eq",
-        "ne",
-        "gt",
-        "ge",
-    ):
-    op = getattr(operator, name)
+OPERATORS = [
+    operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.mod, operator.pow, operator.matmul,
+    operator.lt, operator.le, operator.eq, operator.ne, operator.gt, operator.ge,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("op", OPERATORS)
+def test_operator(op: Any) -> None:
     a, b = np.abs(SQUARE) + 0.3, np.abs(SQUARE.T) + 0.7
     for f in (lambda x, y: op(x, y), lambda x, y: op(x, b), lambda x, y: op(a, y)):
         aux = vjp(lambda x, y, f=f: (x + y, f(x, y)), a, b, has_aux=True)[2]
