@@ -23,9 +23,8 @@ def refusing(fun: Function, definition: Function) -> Function:
     theirs, ours = None if isinstance(fun, np.ufunc) else _signature(fun), _signature(definition)
     if theirs is None or ours is None or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in ours.parameters.values()):
         return definition
-    missing = {
-        name: p for name, p in theirs.parameters.items() if name not in ours.parameters and p.kind not in SEVERAL
-    }
+    optional = {name: p for name, p in theirs.parameters.items() if p.default is not p.empty and p.kind not in SEVERAL}
+    missing = {name: p for name, p in optional.items() if name not in ours.parameters}
     if any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in ours.parameters.values()):
         missing = {name: p for name, p in missing.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
     order = list(theirs.parameters)

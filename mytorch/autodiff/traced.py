@@ -190,6 +190,8 @@ def _call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, kwargs: Settings) -
         replacement = REDUCTIONS.get(ufunc, (None, None))[method == "accumulate"]
         if replacement is not None:
             kwargs.setdefault("axis", 0)
+            if replacement in (np.max, np.min) and kwargs.get("dtype") is not None:
+                inputs = (_cast(inputs[0], kwargs.pop("dtype")),)
             return TABLE[replacement](*inputs, **kwargs)
     for name, default in UFUNC_DEFAULTS.items():
         if kwargs.get(name) is default:

@@ -12,6 +12,7 @@ from mytorch.autodiff.rules import (
     reductions,
     shapes,
     statistics,
+    tails,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "reductions",
     "shapes",
     "statistics",
+    "tails",
 ]

@@ -13,10 +13,13 @@ import numpy as np
 
 from mytorch.autodiff.errors import in_place
 from mytorch.autodiff.kinds import composite, constant, elementwise, explicit
+from mytorch.autodiff.rules.tails import apart, length, logistic, logistic2, over_square, sech2
 from mytorch.autodiff.traced import Traced, plain
 
 LOG2, LOG10 = math.log(2), math.log(10)
 DEGREE = math.pi / 180
+EXACT = (0.5, 2048)  # exponents b for which b - 1 is a number of the same dtype, in half precision too
+ONE_POINT = np.lib.NumpyVersion(np.__version__) < "2.0.0"  # where the sign of a complex number is that of its real part
 
 # Arithmetic
 elementwise(np.add, 1, 1)
@@ -28,10 +31,15 @@ elementwise(np.positive, 1)
 
 
 def _power_by_base(y, a, b):
-    """b a**(b-1), and 0 where b is 0 even at a = 0. A power with a plain exponent stays one: NumPy is quick at a**2."""
-    if type(b) in (int, float):
+    """b a**(b-1), and 0 where b is 0 even at a = 0; b y / a where b - 1 would be rounded and a**(b-1) show it.
+
+    A power with a plain exponent stays one: NumPy is quick at a**2.
+    """
+    if type(b) is int or (type(b) is float and EXACT[0] <= b <= EXACT[1]):
         return b * a ** (b - 1) if b != 0 else 0 * a
-    return b * a ** np.where(b == 0, 1, b - 1)
+    inexact = ((plain(b) < EXACT[0]) | (plain(b) > EXACT[1])) & (plain(a) != 0)
+    exponent = np.where(inexact | (plain(b) == 0), 1, b - 1)
+    return np.where(inexact, b * y / np.where(inexact, a, 1), b * np.where(inexact, 1, a) ** exponent)
 
 
 # ** and not np.power: arrays have short cuts for the exponents 2, -1 and 0.5.
@@ -42,33 +50,33 @@ composite(np.float_power, lambda a, b: _at_least_double(a) ** _at_least_double(b
 elementwise(np.sqrt, lambda y, x: 0.5 / y, of="y")
 elementwise(np.square, lambda y, x: 2 * x, of="x")
 elementwise(np.reciprocal, lambda y, x: -y * y, of="y")
-elementwise(np.cbrt, lambda y, x: 1 / (3 * y * y), of="y")
+elementwise(np.cbrt, lambda y, x: 1 / (3 * y) / y, of="y")
 
 # Exponentials, logarithms
 elementwise(np.exp, lambda y, x: y, of="y")
 elementwise(np.exp2, lambda y, x: LOG2 * y, of="y")
-elementwise(np.expm1, lambda y, x: y + 1, of="y")
+elementwise(np.expm1, lambda y, x: np.exp(x), of="x")
 elementwise(np.log, lambda y, x: 1 / x, of="x")
-elementwise(np.log2, lambda y, x: 1 / (LOG2 * x), of="x")
-elementwise(np.log10, lambda y, x: 1 / (LOG10 * x), of="x")
+elementwise(np.log2, lambda y, x: (1 / LOG2) / x, of="x")
+elementwise(np.log10, lambda y, x: (1 / LOG10) / x, of="x")
 elementwise(np.log1p, lambda y, x: 1 / (1 + x), of="x")
-elementwise(np.logaddexp, lambda y, a, b: np.exp(_below(a, y)), lambda y, a, b: np.exp(_below(b, y)))
-elementwise(np.logaddexp2, lambda y, a, b: np.exp2(_below(a, y)), lambda y, a, b: np.exp2(_below(b, y)))
+elementwise(np.logaddexp, lambda y, a, b: logistic(apart(a, b)), lambda y, a, b: logistic(apart(b, a)), of="ab")
+elementwise(np.logaddexp2, lambda y, a, b: logistic2(apart(a, b)), lambda y, a, b: logistic2(apart(b, a)), of="ab")
 
 # Trigonometry
 elementwise(np.sin, lambda y, x: np.cos(x), of="x")
 elementwise(np.cos, lambda y, x: -np.sin(x), of="x")
 elementwise(np.tan, lambda y, x: 1 + y * y, of="y")
-elementwise(np.arcsin, lambda y, x: 1 / np.sqrt(1 - x * x), of="x")
-elementwise(np.arccos, lambda y, x: -1 / np.sqrt(1 - x * x), of="x")
-elementwise(np.arctan, lambda y, x: 1 / (1 + x * x), of="x")
+elementwise(np.arcsin, lambda y, x: 1 / np.sqrt((1 - x) * (1 + x)), of="x")
+elementwise(np.arccos, lambda y, x: -1 / np.sqrt((1 - x) * (1 + x)), of="x")
+elementwise(np.arctan, lambda y, x: np.square(1 / length(x)), of="x")
 elementwise(np.sinh, lambda y, x: np.cosh(x), of="x")
 elementwise(np.cosh, lambda y, x: np.sinh(x), of="x")
-elementwise(np.tanh, lambda y, x: 1 - y * y, of="y")
-elementwise(np.arcsinh, lambda y, x: 1 / np.sqrt(1 + x * x), of="x")
+elementwise(np.tanh, lambda y, x: sech2(x), of="x")
+elementwise(np.arcsinh, lambda y, x: 1 / length(x), of="x")
 elementwise(np.arccosh, lambda y, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)), of="x")
-elementwise(np.arctanh, lambda y, x: 1 / (1 - x * x), of="x")
-elementwise(np.arctan2, lambda y, a, b: b / (a * a + b * b), lambda y, a, b: -a / (a * a + b * b))
+elementwise(np.arctanh, lambda y, x: 1 / ((1 - x) * (1 + x)), of="x")
+elementwise(np.arctan2, lambda y, a, b: over_square(b, a, b), lambda y, a, b: -over_square(a, a, b), of="ab")
 elementwise(np.hypot, lambda y, a, b: a / y, lambda y, a, b: b / y)
 for to_radians in (np.deg2rad, np.radians):
     elementwise(to_radians, DEGREE)
@@ -103,7 +111,14 @@ def _direction(y, x):
     return np.conj(x) / np.where(y == 0, 1, y) if x.dtype.kind == "c" else np.sign(x)
 
 
+def _turning(t, y):
+    """The part of t across y, which turns z / |z|. The part along y only makes z longer."""
+    return t - y * np.real(np.conj(y) * t)
+
+
 explicit(np.absolute, [lambda g, y, x: g * _direction(y, x)], [lambda t, y, x: np.real(_direction(y, x) * t)])
+_sign = explicit(np.sign, jvps=[lambda t, y, x: _turning(t, y) / np.where(x == 0, 1, np.abs(x))])
+composite(np.sign, lambda x: _sign(x) if plain(x).dtype.kind == "c" and not ONE_POINT else np.sign(plain(x)))
 elementwise(np.fabs, lambda y, x: np.sign(x), of="x")
 explicit(np.conjugate, [lambda g, y, x: np.conj(g)], [lambda t, y, x: np.conj(t)])
 explicit(np.real, [lambda g, y, x: g], [lambda t, y, x: np.real(t)])
@@ -141,13 +156,8 @@ def _angle(z):
     return np.arctan2(np.imag(z), np.real(z))
 
 
-def _below(a, y):
-    """a - y for a <= y, with 0 where both are the same infinity."""
-    return np.where(a == y, 0, a - np.where(a == y, 0, y))
-
-
 constant(
-    np.sign, np.floor, np.ceil, np.trunc, np.rint, np.fix, np.round, np.around, np.floor_divide, np.spacing, np.signbit,
+    np.floor, np.ceil, np.trunc, np.rint, np.fix, np.round, np.around, np.floor_divide, np.spacing, np.signbit,
     np.isnan, np.isinf, np.isfinite, np.isnat, np.isneginf, np.isposinf, np.isreal, np.iscomplex, np.isrealobj,
     np.iscomplexobj, np.isclose, np.allclose, np.array_equal, np.array_equiv, np.less, np.less_equal, np.greater,
     np.greater_equal, np.equal, np.not_equal, np.logical_and, np.logical_or, np.logical_not, np.logical_xor,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mytorch.autodiff.kinds import composite, linear
-from mytorch.autodiff.rules.shapes import scatter
+from mytorch.autodiff.rules.shapes import laid_out_as, scatter
 from mytorch.autodiff.traced import plain
 
 
@@ -48,7 +48,7 @@ def _irfft(a, n=None, axis: int = -1, norm=None):
         else np.concatenate([half[..., 1:-1], np.real(half[..., -1:]).astype(half.dtype)], axis=-1)
     )
     whole = np.concatenate([first, middle, mirrored] if n > 1 else [first], axis=-1)
-    return np.moveaxis(np.real(np.fft.ifft(whole, norm=norm)), -1, axis)
+    return laid_out_as(np.moveaxis(np.real(np.fft.ifft(whole, norm=norm)), -1, axis), a)
 
 
 def _over_axes(one, last=None):
@@ -76,8 +76,8 @@ def _over_two_axes(transform):
     return lambda a, s=None, axes=(-2, -1), norm=None: transform(a, s, axes, norm)
 
 
-composite(np.fft.fft, _fft)
-composite(np.fft.ifft, _ifft)
+composite(np.fft.fft, lambda a, n=None, axis=-1, norm=None: _fft(a, n, axis, norm))
+composite(np.fft.ifft, lambda a, n=None, axis=-1, norm=None: _ifft(a, n, axis, norm))
 composite(np.fft.rfft, _rfft)
 composite(np.fft.irfft, _irfft)
 for _name, _one, _last in (

@@ -15,7 +15,7 @@ import numpy as np
 from mytorch.autodiff.aliases import Function, Settings
 from mytorch.autodiff.kinds import Explicit, composite, constant, explicit
 from mytorch.autodiff.rules.decompositions import adjoint, diagonals, eye, svdvals, turned
-from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, others, squares
+from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, no_value, others, squares
 from mytorch.autodiff.traced import TABLE, Traced, plain
 from mytorch.nn.rules import fit
 
@@ -118,9 +118,23 @@ _pinv = explicit(la.pinv, jvps=[_pinv_jvp])
 
 
 def pinv(a, rcond=None, *, rtol=None):
-    """np.linalg.pinv. Singular values below the cutoff, and so the rank, are taken to stay as they are."""
-    settings = {key: value for key, value in (("rcond", rcond), ("rtol", rtol)) if value is not None}
+    """np.linalg.pinv, for a cutoff that leaves out only singular values that are zero to rounding."""
+    settings = {key: value for key, value in (("rcond", rcond), ("rtol", rtol)) if not no_value(value)}
+    for key, cutoff in settings.items():
+        _refuse_cut("pinv", key, a, cutoff)
     return _pinv(a, **plain(settings))
+
+
+def _refuse_cut(name: str, key: str, a, cutoff) -> None:
+    """Raise if a cutoff leaves out a singular value that is not zero: the result is then that of another matrix."""
+    s = la.svd(plain(a), compute_uv=False)
+    largest = s.max(axis=-1, keepdims=True, initial=0)
+    left_out = s <= np.asarray(plain(cutoff))[..., np.newaxis] * largest
+    if np.any(left_out & (s > np.finfo(s.dtype).eps * max(np.shape(a)[-2:]) * largest)):
+        raise NotImplementedError(
+            f"np.linalg.{name} with {key}={cutoff!r} leaves out singular values that are not zero, and has no rule for that. "
+            f"Leave {key} out, or build the result from np.linalg.svd and np.where."
+        )
 
 
 composite(la.pinv, pinv)
@@ -146,6 +160,7 @@ _lstsq = explicit(
 def lstsq(a, b, rcond=None):
     """np.linalg.lstsq: the solution, the residuals and the singular values are differentiated, the rank is a number."""
     rcond = np.finfo(plain(a).dtype).eps * max(np.shape(a)) if rcond is None or rcond == "warn" else rcond
+    _refuse_cut("lstsq", "rcond", a, rcond)
     _, residuals, rank, _ = la.lstsq(plain(a), plain(b), rcond=rcond)
     x = _lstsq(a, b, rcond)
     rest = np.abs(b - a @ x)
@@ -161,7 +176,7 @@ def _norm(x, ord=None, axis=None, keepdims: bool = False):
     if not np.size(plain(x)):  # a constant, or nothing at all
         return la.norm(plain(x), ord, axis, keepdims)
     if axis is None:
-        x = np.ravel(x) if ord is None else x
+        x = np.ravel(x) if ord is None and not keepdims else x
         axes = tuple(range(np.ndim(x)))
     else:
         axes = (axis,) if np.ndim(axis) == 0 else tuple(axis)

@@ -7,6 +7,7 @@ import numpy as np
 from mytorch.autodiff.aliases import Function
 from mytorch.autodiff.kinds import composite
 from mytorch.autodiff.rules.reductions import in_dtype
+from mytorch.autodiff.rules.shapes import laid_out_as
 from mytorch.autodiff.traced import Traced, plain
 
 STATISTICS: dict[str, Function] = {"mean": np.mean, "median": np.median, "maximum": np.max, "minimum": np.min}
@@ -15,6 +16,10 @@ COPIES = ("reflect", "symmetric", "wrap")
 
 def pad(array, pad_width, mode="constant", **kwargs):
     """np.pad in all of its modes but 'empty' and functions. constant_values and end_values may be traced beside the array."""
+    return laid_out_as(_pad(array, pad_width, mode, **kwargs), array)
+
+
+def _pad(array, pad_width, mode, **kwargs):
     shape = np.shape(array)
     if isinstance(pad_width, dict):  # by axis, which may be counted from the end
         np.pad(np.ones((1,) * len(shape)), pad_width)  # raises what NumPy raises: older ones take no dict

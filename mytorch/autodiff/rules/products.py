@@ -56,7 +56,7 @@ def _tensordot(a, b, axes=2):
 def _dot(a, b):
     na, nb = np.ndim(plain(a)), np.ndim(plain(b))
     if na == 0 or nb == 0:
-        return np.multiply(a, b)
+        return np.copy(np.multiply(a, b), order="C")
     return matmul(a, b) if nb <= 2 else _tensordot(a, b, (na - 1, nb - 2))
 
 
@@ -85,7 +85,7 @@ def _cross(a, b, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis=None):
     zero = np.zeros((), np.result_type(plain(a[0]), plain(b[0])))
     a, b = (tuple(x) if len(x) == 3 else (x[0], x[1], zero) for x in (a, b))
     space = np.broadcast_arrays(a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], plane)
-    return np.moveaxis(np.stack(space), 0, axisc)
+    return np.moveaxis(np.stack(space, axis=-1), -1, axisc)
 
 
 composite(np.tensordot, _tensordot)

@@ -31,17 +31,27 @@ scatter = linear(_scatter, lambda g, y, x, index, shape: g[index], name="scatter
 getitem.reads = scatter.reads = True  # not x, but the index arrays
 
 
-def astype(x, dtype, *args, **kwargs):
+def astype(x, dtype, order="K", casting="unsafe", subok=True, copy=True):
     """x.astype. An array of integers or booleans has no derivative."""
     if np.dtype(dtype).kind not in "fc":
-        return plain(x).astype(dtype, *args, **kwargs)
-    return _astype(x, np.dtype(dtype))
+        return plain(x).astype(dtype, order, casting)
+    return _astype(x, np.dtype(dtype), order, casting)
 
 
-_astype = linear(np.ndarray.astype, lambda g, y, x, dtype: g, name="astype", call=lambda x, dtype: x.astype(dtype))
+_astype = linear(
+    np.ndarray.astype,
+    lambda g, y, x, dtype, order="K", casting="unsafe": g,
+    name="astype",
+    call=lambda x, dtype, order="K", casting="unsafe": x.astype(dtype, order, casting),
+)
 composite(np.ndarray.astype, astype)
-_astype.jvps = [lambda t, y, x, dtype: t]
-linear(np.copy, lambda g, y, x, *_, **__: g, call=lambda x, *_, **__: x.copy())
+_astype.jvps = [lambda t, y, x, *_: t]
+linear(np.copy, lambda g, y, x, order="K", subok=False: g, call=lambda x, order="K", subok=False: x.copy(order))
+
+
+def laid_out_as(result, a):
+    """A result in Fortran's memory order if a is, as NumPy makes it. It shows in np.ravel(result, order="A")."""
+    return np.copy(result, order="F") if plain(a).flags.fnc else result
 
 
 # Any rearrangement of entries: applied to the numbers of the entries, it tells where each one went.
@@ -76,16 +86,27 @@ _reshape = linear(np.reshape, _reshape_vjp, call=lambda x, shape, order="C": x.r
 composite(
     np.reshape,
     lambda a, shape=None, order="C", *, newshape=None, copy=None: _reshape(
-        a, newshape if shape is None else shape, order=order
+        a, newshape if shape is None else shape, order=_order(a, order)
     ),
 )
 
 
-def _ravel_vjp(g, y, x, order="C"):
-    return np.reshape(g, x.shape, order=order)
+def _order(a, order: str):
+    """The order "A", which stands for Fortran's or for C's: whichever a has in memory."""
+    return order if order != "A" else "F" if plain(a).flags.fnc else "C"
 
 
-linear(np.ravel, _ravel_vjp)
+def _ravel(a, order="C"):
+    """np.ravel. The order "K" is that of the entries in memory, found by numbers in an array of the same layout."""
+    if order != "K" or plain(a).flags.c_contiguous:
+        return _raveled(a, "C" if order == "K" else _order(a, order))
+    numbers = np.empty_like(plain(a), dtype=np.intp)
+    numbers[...] = np.arange(numbers.size).reshape(numbers.shape)
+    return _raveled(a, "C")[np.ravel(numbers, "K")]
+
+
+_raveled = linear(np.ravel, lambda g, y, x, order: np.reshape(g, x.shape, order=order))
+composite(np.ravel, _ravel)
 linear(
     np.transpose,
     lambda g, y, x, axes=None: np.transpose(g, None if axes is None else np.argsort([i % x.ndim for i in axes])),
@@ -247,23 +268,40 @@ if hasattr(np, "unstack"):
 # Taking, sorting
 def _take(a, indices, axis=None, mode="raise"):
     a = np.ravel(a) if axis is None else a
-    axis = 0 if axis is None else axis % np.ndim(a)
-    indices = np.asarray(plain(indices))
-    size = np.shape(a)[axis]
-    if not np.size(plain(a)):  # NumPy says what may be taken from nothing
-        return np.reshape(a, np.take(plain(a), indices, axis, mode=mode).shape)
+    return _taken(a, np.asarray(plain(indices)), 0 if axis is None else axis % np.ndim(a), mode)
+
+
+def _take_vjp(g, y, x, indices, axis: int, mode: str):
+    size = x.shape[axis]
+    if not x.size:
+        return np.zeros(x.shape, g.dtype)
     indices = indices % size if mode == "wrap" else np.clip(indices, 0, size - 1) if mode == "clip" else indices
-    return a[(slice(None),) * axis + (indices,)]
+    return scatter(g, (slice(None),) * axis + (indices,), x.shape)
+
+
+_taken = linear(np.take, _take_vjp, call=lambda a, indices, axis, mode: np.take(a, indices, axis, mode=mode))
 
 
 def _sort(a, axis=-1, kind=None, *, stable=None):
     a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
-    return np.take_along_axis(a, np.argsort(plain(a), axis=axis, kind=kind or "stable"), axis)
+    return _sorted(a, axis)
+
+
+def _ranks(x, axis: int):
+    return np.argsort(plain(x), axis=axis, kind="stable")
+
+
+# Entries that are equal keep their order in the derivative, whatever algorithm has sorted them.
+_sorted = explicit(
+    np.sort,
+    [lambda g, y, x, axis: _put_back(lambda numbers: np.take_along_axis(numbers, _ranks(x, axis), axis), g, y, x)],
+    [lambda t, y, x, axis: np.take_along_axis(t, _ranks(x, axis), axis)],
+)
 
 
 def _partition(a, kth, axis=-1, kind="introselect"):
     a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
-    return np.take_along_axis(a, np.argpartition(plain(a), kth, axis=axis), axis)
+    return laid_out_as(np.take_along_axis(a, np.argpartition(plain(a), kth, axis=axis), axis), a)
 
 
 composite(np.take, _take)
