@@ -42,6 +42,10 @@ class Rule:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return bind(self, args, kwargs)
 
+    def reads_argument(self, i: int, wanted: Sequence[Any]) -> bool:
+        """True if the backward pass reads argument i, given for which arguments a gradient is wanted."""
+        return True
+
     def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: Settings, wanted: Sequence[Any]) -> Sequence[Any]:
         raise NotImplementedError
 
@@ -76,6 +80,9 @@ class Elementwise(Rule):
             for letter, x in zip(self.letters, args)
         ]
         return kept + args[len(kept) :], y if "y" in read else None
+
+    def reads_argument(self, i: int, wanted: Sequence[Any]) -> bool:
+        return any(node and self.letters[i] in letters for letters, node in zip(self.of, wanted))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if len(args) == 1 and not kwargs and isinstance(args[0], Traced):  # the common case, quicker
@@ -113,6 +120,10 @@ class Explicit(Rule):
     def __init__(self, fun: Function, name: str, vjps: Rules, jvps: Rules, reads: bool = True) -> None:
         super().__init__(fun, name)
         self.vjps, self.jvps, self.reads = vjps, jvps, reads
+        self.is_linear = False
+
+    def reads_argument(self, i: int, wanted: Sequence[Any]) -> bool:
+        return not self.is_linear or any(node for j, node in enumerate(wanted) if j != i)
 
     def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: Settings, wanted: Sequence[Any]) -> Sequence[Any]:
         if self.vjps is None:
@@ -187,6 +198,7 @@ def linear(fun: Function, *transposes: Function | None, name: str | None = None,
     is constant. Forward mode calls the function itself with the tangent in the argument's place.
     """
     rule = Explicit(call or fun, name or _name(fun), transposes, None, reads=sum(t is not None for t in transposes) > 1)
+    rule.is_linear = True
     rule.jvps = [transpose and _in_place_of(rule, i) for i, transpose in enumerate(transposes)]
     return _register(fun, rule)
 

@@ -25,6 +25,8 @@ _began = itertools.count(1)
 
 UNSUSPICIOUS = {np.ndarray, float, int, type(None), tuple, np.float64, np.float32}  # types that need no further look
 
+ARRAYS = {np.ndarray, tuple, list}  # types that hold what may be written into
+
 LARGE = 1 << 16  # bytes from which an outline is worth its time
 
 
@@ -126,12 +128,9 @@ class ReverseTrace:
                 parents.append(None)
         output = rule.fun(*values, **kwargs)
         if self.watching and rule.reads:
-            for value, node in zip(values, parents):
-                # What was computed here is out of reach, unless it shows the memory of something else.
-                if type(value) is np.ndarray and (node is None or value.base is not None or id(value) in self.arguments):
-                    self.watch(value, rule.name if node is None else "an argument")
-                elif type(value) is tuple or type(value) is list:
-                    self.watch(value, rule.name)
+            for i, value in enumerate(values):
+                if type(value) in ARRAYS and self.may_change(value, parents[i]) and rule.reads_argument(i, parents):
+                    self.watch(value, "an argument" if parents[i] else rule.name)
         if rule.multiple_results and isinstance(output, tuple):
             nodes = list(range(self.count + 1, self.count + 1 + len(output)))
             self.count += len(output)
@@ -144,6 +143,10 @@ class ReverseTrace:
         else:
             self.operation_list.append(Step(rule, values, kwargs, output, parents, node))
         return Variable(output, self, node)
+
+    def may_change(self, value: Any, node: int | None) -> bool:
+        """True if somebody else may write into a value: what was computed here is out of reach, unless it is a view."""
+        return node is None or value.base is not None or id(value) in self.arguments
 
     def watch(self, value: Any, where: str) -> None:
         """Remember how a constant array looks, because a backward rule will read it again."""

@@ -138,6 +138,7 @@ def _einsum_jvp(i: int, t, y, *arrays, **kwargs):
 
 
 einsum = Explicit(_einsum, "einsum", _einsum_vjp, _einsum_jvp)
+einsum.is_linear = True
 
 
 def _einsum_of(*operands, optimize=False):
