@@ -188,7 +188,7 @@ def elementwise(
     and "x" (the argument), or "a" and "b" (of two arguments); one string for all of them, or one for each.
     Returns the rule, which can be called as the function.
     """
-    return _register(fun, Elementwise(call or fun, name or _name(fun), partials, of))
+    return register(fun, Elementwise(call or fun, name or _name(fun), partials, of))
 
 
 def linear(fun: Function, *transposes: Function | None, name: str | None = None, call: Function | None = None) -> Any:
@@ -200,7 +200,7 @@ def linear(fun: Function, *transposes: Function | None, name: str | None = None,
     rule = Explicit(call or fun, name or _name(fun), transposes, None, reads=sum(t is not None for t in transposes) > 1)
     rule.is_linear = True
     rule.jvps = [transpose and _in_place_of(rule, i) for i, transpose in enumerate(transposes)]
-    return _register(fun, rule)
+    return register(fun, rule)
 
 
 def explicit(
@@ -215,7 +215,7 @@ def explicit(
     """
     if vjps is None and jvps is None:
         raise ValueError(f"explicit({_name(fun)}) got neither vjps nor jvps. Give at least one of the two.")
-    return _register(fun, Explicit(call or fun, name or _name(fun), vjps, jvps))
+    return register(fun, Explicit(call or fun, name or _name(fun), vjps, jvps))
 
 
 def composite(fun: Function, definition: Function) -> Function:
@@ -248,7 +248,8 @@ def _without_trace(fun: Function) -> Function:
     return call
 
 
-def _register(fun: Function, rule: Rule) -> Rule:
+def register(fun: Function, rule: Rule) -> Rule:
+    """Enter a rule in the table."""
     TABLE[fun] = rule
     rule.key = fun
     return rule
@@ -273,4 +274,4 @@ def _name(fun: Function) -> str:
     return f"linalg.{name}" if getattr(fun, "__module__", "") == "numpy.linalg" else name
 
 
-__all__ = ["Rule", "composite", "constant", "elementwise", "explicit", "linear", "zeros_like"]
+__all__ = ["Rule", "composite", "constant", "elementwise", "explicit", "linear", "register", "zeros_like"]

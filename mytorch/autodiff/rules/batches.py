@@ -227,7 +227,7 @@ def _searchsorted(fun, n: int, own, values, kwargs):
 for form, functions in {
     _reduction: (np.sum, np.mean, np.max, np.min, np.any, np.all, np.count_nonzero),
     _reshaping: (np.reshape, np.ravel, np.squeeze, np.expand_dims, np.atleast_1d, np.atleast_2d, np.atleast_3d),
-    together: (np.where, np.absolute, np.conjugate, np.real, np.imag),
+    together: (np.cross, np.where, np.absolute, np.conjugate, np.real, np.imag),
     _transform: (np.fft.fft, np.fft.ifft),
     _argument: (np.argmax, np.argmin),
     _two_axes: (np.swapaxes, np.moveaxis),

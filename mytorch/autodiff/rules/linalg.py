@@ -13,7 +13,7 @@ from functools import reduce
 import numpy as np
 
 from mytorch.autodiff.aliases import Function, Settings
-from mytorch.autodiff.kinds import Explicit, composite, constant, explicit
+from mytorch.autodiff.kinds import Explicit, composite, constant, explicit, register
 from mytorch.autodiff.rules.decompositions import adjoint, diagonals, eye, svdvals, turned
 from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, no_value, others, squares
 from mytorch.autodiff.traced import TABLE, Traced, plain
@@ -105,7 +105,16 @@ def _slogdet_jvp(t, y, a):
     return (y[0] * np.imag(change) * 1j, np.real(change)) if plain(a).dtype.kind == "c" else (None, change)
 
 
-explicit(la.slogdet, jvps=[_slogdet_jvp])
+class _Slogdet(Explicit):
+    """Of a real matrix d log det = A^-T: one inverse, where transposing the tangent would solve twice."""
+
+    def pull(self, g, y, args, kwargs, wanted):
+        if plain(args[0]).dtype.kind == "c" or g[1] is None:
+            return super().pull(g, y, args, kwargs, wanted)
+        return [fit(g[1][..., np.newaxis, np.newaxis] * turned(la.inv(args[0])), args[0])]
+
+
+register(la.slogdet, _Slogdet(la.slogdet, "linalg.slogdet", None, [_slogdet_jvp]))
 
 
 # Least squares. With P = pinv(A): dP = -P dA P + P P^H dA^H (1 - A P) + (1 - P A) dA^H P^H P, for constant rank.

@@ -9,7 +9,7 @@ import numpy as np
 from mytorch.autodiff.aliases import Settings
 from mytorch.autodiff.kinds import composite, explicit, linear
 from mytorch.autodiff.signatures import like_signature
-from mytorch.autodiff.traced import TABLE, plain
+from mytorch.autodiff.traced import Traced, TABLE, plain
 
 
 # Sums and means
@@ -87,6 +87,8 @@ composite(np.mean, mean)
 # Products. A product along an axis is computed from its factors alone, nowhere by a division, so zeros are no exception.
 def _scan(x, axis: int):
     """All products of the first entries, by doubling: after step k each entry holds a product of 2**k (Hillis, Steele 1986)."""
+    if not isinstance(x, Traced):
+        return np.cumprod(x, axis)
     y, shift = np.moveaxis(x, axis, 0), 1
     while shift < y.shape[0]:
         y = np.concatenate([y[:shift], y[shift:] * y[:-shift]], axis=0)

@@ -64,11 +64,33 @@ def _put_back(fun: Callable, g, y, x, *args, **kwargs):
 
 def rearrangement(fun: Callable) -> Rule:
     """Register a function that only moves, repeats or drops entries of its first argument."""
-    return linear(fun, partial(_put_back, fun))
+    rule = linear(fun, partial(_put_back, fun))
+    rule.reads = True  # not x, but index arrays
+    return rule
 
 
-for moving in (np.rollaxis, np.rot90, np.repeat, np.tile, np.resize, np.diagonal, np.delete, np.take_along_axis):
+for moving in (np.rollaxis, np.rot90, np.resize, np.diagonal, np.delete, np.take_along_axis):
     rearrangement(moving)
+
+
+# Repetitions: their gradients are summed
+def _tile_vjp(g, y, x, reps):
+    reps = tuple(reps) if isinstance(reps, (tuple, list)) else (reps,)
+    ndim = max(x.ndim, len(reps))
+    shape, reps = (1,) * (ndim - x.ndim) + x.shape, (1,) * (ndim - len(reps)) + reps
+    return np.sum(np.reshape(g, [n for pair in zip(reps, shape) for n in pair]), tuple(range(0, 2 * ndim, 2))).reshape(x.shape)
+
+
+def _repeat_vjp(g, y, x, repeats, axis=None):
+    if np.ndim(repeats):
+        return _put_back(np.repeat, g, y, x, repeats, axis)
+    i = 0 if axis is None else axis % x.ndim
+    shape = (x.size,) if axis is None else x.shape
+    return np.sum(np.reshape(g, (*shape[: i + 1], repeats, *shape[i + 1 :])), i + 1).reshape(x.shape)
+
+
+linear(np.tile, _tile_vjp)
+linear(np.repeat, _repeat_vjp).reads = True
 
 # Cases with an explicit inverse, where no numbers are needed
 for reshaping in (np.squeeze, np.expand_dims):
