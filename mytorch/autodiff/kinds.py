@@ -20,12 +20,14 @@ class Rule:
     ``pull(g, y, args, kwargs, wanted)``: the gradient of each wanted argument, given the output's (reverse mode).
     ``push(tangents, y, args, kwargs)``: the output's tangent, given those of the arguments or None (forward mode).
     ``reads``: the derivative depends on the arguments, which therefore must not be changed in between.
+    ``arrays_only``: every argument is an array, so that a list stands for one.
     ``multiple_results``: there may be several outputs, a tuple.
     ``selects_residuals``: ``residuals(args, wanted, y)`` tells which of them, and of y, the backward pass needs.
     ``pulls_onto``: ``pull_onto(g, args, so_far)`` adds to gradients instead of returning new ones.
     """
 
     reads = True
+    arrays_only = False
     multiple_results = True
     selects_residuals = False
     pulls_onto = False
@@ -51,6 +53,7 @@ class Elementwise(Rule):
     """
 
     multiple_results = False
+    arrays_only = True
 
     def __init__(
         self, fun: Function, name: str, partials: Sequence[Function | float | None], of: str | Sequence[str] | None
