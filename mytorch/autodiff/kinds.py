@@ -23,6 +23,7 @@ class Rule:
     ``pull(g, y, args, kwargs, wanted)``: the gradient of each wanted argument, given the output's (reverse mode).
     ``push(tangents, y, args, kwargs)``: the output's tangent, given those of the arguments or None (forward mode).
     ``reads``: the derivative depends on the arguments, which therefore must not be changed in between.
+    ``arrays_only``: every argument is an array, so that a list stands for one.
     ``multiple_results``: there may be several outputs, a tuple.
     ``selects_residuals``: ``residuals(args, wanted, y)`` tells which of them, and of y, the backward pass needs.
     ``key``: the function that it was registered for.
@@ -30,6 +31,7 @@ class Rule:
     """
 
     reads = True
+    arrays_only = False
     multiple_results = True
     selects_residuals = False
     pulls_onto = False
@@ -60,6 +62,7 @@ class Elementwise(Rule):
     """
 
     multiple_results = False
+    arrays_only = True
 
     def __init__(
         self, fun: Function, name: str, partials: Sequence[Function | float | None], of: str | Sequence[str] | None

@@ -290,7 +290,9 @@ def _by_position(rule: Any, args: Sequence[Any], kwargs: Settings) -> tuple[tupl
 
 
 def _checked(value: Any, rule: Any) -> Any:
-    """A constant argument. Refuses masked arrays and other subclasses."""
+    """A constant argument, as an array if the rule takes nothing else. Refuses masked arrays and other subclasses."""
+    if rule.arrays_only and isinstance(value, list):
+        return np.asarray(value)
     if (
         isinstance(value, np.ndarray)
         and not issubclass(type(value), (Traced, np.memmap))

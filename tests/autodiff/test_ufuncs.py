@@ -17,7 +17,9 @@ MATRICES: dict[str, tuple] = {
     "matvec": (SQUARE, P[0, :3]),
     "vecmat": (P[0, :3], SQUARE),
 }
-UFUNCS = {fun.__name__: fun for fun in differentiable() if isinstance(fun, np.ufunc)}
+UFUNCS = {
+    fun.__name__: fun for fun in sorted(differentiable(), key=lambda fun: fun.__name__) if isinstance(fun, np.ufunc)
+}
 BINARY = [
     name for name, fun in UFUNCS.items() if fun.nin == 2 and fun.nout == 1 and fun.signature is None and name != "ldexp"
 ]

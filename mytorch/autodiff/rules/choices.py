@@ -37,7 +37,7 @@ def _where_jvp(i: int, t, y, condition, *args):
 
 
 where = explicit(np.where, _where_vjp, _where_jvp)
-where.reads = True
+where.reads = where.arrays_only = True
 composite(np.where, lambda condition, *args: where(plain(condition), *args) if args else np.where(plain(condition)))
 
 

@@ -112,8 +112,8 @@ def _direction(y, x):
 
 
 def _turning(t, y):
-    """The part of t across y, which turns z / |z|. The part along y only makes z longer."""
-    return t - y * np.real(np.conj(y) * t)
+    """The part of t across y, which turns z / |z|. The part along y only makes z longer. 0 at 0."""
+    return np.where(y == 0, 0, t - y * np.real(np.conj(y) * t))
 
 
 explicit(np.absolute, [lambda g, y, x: g * _direction(y, x)], [lambda t, y, x: np.real(_direction(y, x) * t)])

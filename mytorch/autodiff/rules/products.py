@@ -32,6 +32,7 @@ def _matmul_vjp(i, g, y, a, b):
 
 
 matmul = linear(np.matmul, *[partial(_matmul_vjp, i) for i in (0, 1)], call=operator.matmul)
+matmul.arrays_only = True
 
 
 def _tensordot(a, b, axes=2):

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from mytorch.autodiff.kinds import composite
-from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, masked, no_value, settings_of, squares, wide
+from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, masked, no_value, settings_of, squares
 from mytorch.autodiff.signatures import like_signature
 from mytorch.autodiff.traced import plain
 
@@ -17,14 +17,14 @@ def var(
     where=None, mean=None, correction=None,
 ):  # fmt: skip
     """np.var: the sum of |x - mean|**2 over n - ddof."""
-    settings, given = settings_of(axis, keepdims, dtype), a
-    a = wide(a, dtype)
-    chosen = True if no_value(where) else where
-    about = np.mean(a, axis=settings["axis"], keepdims=True, where=chosen) if no_value(mean) else mean
-    total = np.sum(squares(masked(a - about, where, 0)), **settings)
-    count = np.broadcast_to(chosen, np.shape(a)).sum(axis=settings["axis"], keepdims=settings["keepdims"])
-    degrees = np.maximum(count - (ddof if no_value(correction) else correction), 0)
-    return in_dtype(total / degrees, np.abs(plain(given)).dtype if dtype is None else total.dtype)
+    settings = settings_of(axis, keepdims, dtype)
+    counts = np.broadcast_to(True if no_value(where) else plain(where), np.shape(a))
+    if no_value(mean):
+        along = {"axis": settings["axis"], "keepdims": True}
+        mean = in_dtype(np.sum(masked(a, where, 0), **along) / np.sum(counts, **along), plain(a).dtype)
+    total = np.sum(squares(masked(a - mean, where, 0)), **settings)
+    count = np.sum(counts, axis=settings["axis"], keepdims=settings["keepdims"])
+    return in_dtype(total / np.maximum(count - (ddof if no_value(correction) else correction), 0), total.dtype)
 
 
 def nanmean(a, axis=None, dtype=None, keepdims=False, *, where=None):
