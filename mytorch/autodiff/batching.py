@@ -48,6 +48,7 @@ class Batched(Traced):
     ndim = property(lambda self: self.value.ndim - 1)
     size = property(lambda self: self.value.size // max(len(self.value), 1))
     nbytes = property(lambda self: self.value.nbytes)
+    flags = property(lambda self: plain(self.value)[0].flags)
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:

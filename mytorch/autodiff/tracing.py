@@ -27,6 +27,8 @@ UNSUSPICIOUS = {np.ndarray, float, int, type(None), tuple, np.float64, np.float3
 
 ARRAYS = {np.ndarray, tuple, list}  # types that hold what may be written into
 
+WHOLE = 1 << 15  # bytes up to which an array is compared as it is; a larger copy would take longer than sums
+
 LARGE = 1 << 16  # bytes from which an outline is worth its time
 
 
@@ -313,7 +315,7 @@ def _fingerprint(array: np.ndarray) -> Any:
     The sums run over the bits as integers in rows of 256: two entries that change places change a row's sum or a column's.
     mytorch.debug compares every byte instead: it runs on request, and this runs for each constant of each gradient.
     """
-    if array.nbytes < 4096 or array.dtype.hasobject:
+    if array.nbytes <= WHOLE or array.dtype.hasobject:
         return array.tobytes()
     raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     body = raw[: raw.size // 2048 * 2048].view(np.uint64).reshape(-1, 256)

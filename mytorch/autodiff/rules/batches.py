@@ -66,8 +66,25 @@ def _reduction(fun, x, axis=None, **kwargs):
 
 
 @_first
-def _cumsum(rule, x, axis):
+def _one_axis(rule, x, axis):
     return rule(x, _axis(axis, x))
+
+
+@_first
+def _norm(rule, x):
+    return la.norm(_flat(x), axis=1)
+
+
+@_first
+def _take(rule, x, indices, axis=None, mode="raise"):
+    return rule(_flat(x), indices, 1, mode) if axis is None else rule(x, indices, _axis(axis, x), mode)
+
+
+@_first
+def _pad(rule, x, widths, constant_values=0):
+    if np.ndim(constant_values):
+        raise NotImplementedError
+    return rule(x, [(0, 0), *widths], constant_values=constant_values)
 
 
 @_first
@@ -230,6 +247,7 @@ for form, functions in {
     together: (np.cross, np.where, np.absolute, np.conjugate, np.real, np.imag),
     _transform: (np.fft.fft, np.fft.ifft),
     _argument: (np.argmax, np.argmin),
+    _one_axis: (np.cumsum, np.sort),
     _two_axes: (np.swapaxes, np.moveaxis),
     _as_it_is(0): (np.copy, np.ndarray.astype, np.round, np.around),
     _as_it_is(1): (np.prod,),
@@ -241,7 +259,9 @@ for form, functions in {
     BATCHES.update(dict.fromkeys(functions, form))
 BATCHES.update(
     {
-        np.cumsum: _cumsum,
+        la.norm: _norm,
+        np.pad: _pad,
+        np.take: _take,
         np.argsort: _sorting,
         np.transpose: _transpose,
         np.flip: _flip,
