@@ -35,7 +35,7 @@ PART_WAYS = {"piecewise", "interp", "interp period", "interp ends", "quantile by
 # Rules and functions of zero derivative without a batch form for some or all of their arguments.
 ONE_BY_ONE = {
     "argpartition", "convolve", "delete", "diagflat", "linalg.lstsq", "ravel", "reshape", "resize", "rollaxis", "rot90",
-    "getitem", "searchsorted",
+    "getitem", "pad", "searchsorted",
 }  # fmt: skip
 # NumPy's own functions, asked for a value without a derivative by the definition of the same name.
 WITHOUT_DERIVATIVE = {

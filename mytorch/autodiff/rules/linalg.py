@@ -189,6 +189,8 @@ _length = Explicit(
 def _norm(x, ord=None, axis=None, keepdims: bool = False):
     if not np.size(plain(x)):  # a constant, or nothing at all
         return la.norm(plain(x), ord, axis, keepdims)
+    if axis is None and ord is None and not keepdims and plain(x).dtype.kind == "f":
+        return _length(x)
     if axis is None:
         x = np.ravel(x) if ord is None and not keepdims else x
         axes = tuple(range(np.ndim(x)))
@@ -196,8 +198,6 @@ def _norm(x, ord=None, axis=None, keepdims: bool = False):
         axes = (axis,) if np.ndim(axis) == 0 else tuple(axis)
     settings: Settings = {"axis": axes, "keepdims": keepdims}
     if ord is None or (ord in ("fro", "f") and len(axes) == 2) or (ord == 2 and len(axes) == 1):
-        if len(axes) == np.ndim(x) and not keepdims and plain(x).dtype.kind == "f":
-            return _length(x)
         return np.sqrt(np.sum(squares(x), **settings))
     if len(axes) == 1:
         return _vector_norm(x, ord, settings)
