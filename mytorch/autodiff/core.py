@@ -10,9 +10,9 @@ import numpy as np
 from mytorch.autodiff.aliases import Array, Function, Tree
 from mytorch.autodiff.errors import no_float, stored_in_plain_array, subclass
 from mytorch.autodiff.kinds import zeros_like
-from mytorch.autodiff.traced import Traced, dtype_of
+from mytorch.autodiff.traced import Traced, dtype_of, is_float_or_number
 from mytorch.autodiff.tracing import LARGE, Dual, ForwardTrace, ReverseTrace, Variable, backward_pass, refuse_escaped
-from mytorch.autodiff.tree import flatten, tree_map
+from mytorch.autodiff.tree import flatten, split, tree_map
 from mytorch.nn.rules import fit
 
 Trace = ForwardTrace | ReverseTrace
@@ -21,14 +21,14 @@ Trace = ForwardTrace | ReverseTrace
 def vjp(fun: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """The value of ``fun(*primals)``, and a function that pulls gradients of it back to the arguments (reverse mode).
 
-    primals: floating or complex arrays, or nested tuples, lists and dicts of them. Returns ``(value, pull)``, with
+    primals: floating or complex arrays, or trees of them (see ``tree``). Returns ``(value, pull)``, with
     has_aux ``(value, pull, aux)`` for a fun that returns ``(value, aux)``. ``pull(g)`` takes a tree like the value and
     returns a tuple with one tree per argument, each leaf in its argument's shape and dtype; it may be called repeatedly.
     Complex numbers follow JAX: a linear function is transposed, without conjugation. Raises TypeError for what is no
     float, ValueError for a g of the wrong shape, RuntimeError if an array was changed since the forward pass.
     """
-    leaves, build = flatten(primals)
-    out, pull, aux = record(lambda *args: fun(*build(iter(args))), leaves, has_aux)
+    leaves, fill, build = split(primals, is_float_or_number)
+    out, pull, aux = record(lambda *args: fun(*fill(iter(args))), leaves, has_aux)
     values, rebuild = flatten(out)
 
     def pull_tree(g: Any) -> tuple:
@@ -86,11 +86,14 @@ def jvp(fun: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux:
         raise TypeError(
             "jvp takes its arguments and their tangents as two tuples of one length: jvp(fun, (x, y), (dx, dy))."
         )
-    leaves, build = flatten(tuple(primals))
+    leaves, fill, _ = split(tuple(primals), is_float_or_number)
     directions, _ = flatten(tuple(tangents))
+    places, _ = flatten(fill(iter([Traced] * len(leaves))))
+    if len(directions) == len(places):  # what stands in the place of a constant is no tangent
+        directions = [d for d, place in zip(directions, places) if place is Traced]
     if len(leaves) != len(directions):
         raise ValueError(f"jvp got {len(leaves)} arrays and {len(directions)} tangents. Give each array a tangent.")
-    value, tangent, aux = push(lambda *args: fun(*build(iter(args))), leaves, directions, has_aux)
+    value, tangent, aux = push(lambda *args: fun(*fill(iter(args))), leaves, directions, has_aux)
     return (value, tangent, aux) if has_aux else (value, tangent)
 
 

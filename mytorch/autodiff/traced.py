@@ -176,6 +176,11 @@ def is_float(value: Any) -> bool:
     return dtype is not None and dtype.kind in "fc"
 
 
+def is_float_or_number(value: Any) -> bool:
+    """True for what is_float is true for, and for Python's own floating and complex numbers."""
+    return is_float(value) or type(value) in (float, complex)
+
+
 def _call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, kwargs: Settings) -> Any:
     """A ufunc called in another way than ``ufunc(*inputs)``: with keywords, or through one of its methods."""
     out = kwargs.pop("out", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial, wraps
@@ -14,20 +15,33 @@ from mytorch.autodiff.batching import along_basis
 from mytorch.autodiff.core import as_leaf, call_and_close, floats, jvp, push, record
 from mytorch.autodiff.errors import no_rule
 from mytorch.autodiff.kinds import Rule, zeros_like
-from mytorch.autodiff.traced import TABLE, Traced, dtype_of, plain
+from mytorch.autodiff.traced import TABLE, Traced, dtype_of, is_float_or_number, plain
 from mytorch.autodiff.tracing import ReverseTrace, Step, bind, innermost
-from mytorch.autodiff.tree import flatten
+from mytorch.autodiff.tree import flatten, split
 from mytorch.autograd_engine import Autograd
 
-Argnums = int | Sequence[int]
+Argnums = int | str | Sequence[int | str]
 
 
+def _takes_argnum(transform: Function) -> Function:
+    """Let a transformation be told argnum= for argnums=, as in autograd."""
+
+    @wraps(transform)
+    def either(fun: Function, *args: Any, **kwargs: Any) -> Any:
+        if "argnum" in kwargs:
+            kwargs["argnums"] = kwargs.pop("argnum")
+        return transform(fun, *args, **kwargs)
+
+    return either
+
+
+@_takes_argnum
 def grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
     """A function that computes the gradient of a scalar function, in reverse mode.
 
-    fun: its arguments at argnums are floating or complex arrays, or nested tuples, lists and dicts of them; it returns a
-    scalar, with has_aux a pair (scalar, aux). All other arguments pass through as they are. argnums: an int, or a tuple
-    of ints for a tuple of gradients. Returns gradients in the arguments' structure, shapes and dtypes; with has_aux a
+    fun: its arguments at argnums are floating or complex arrays, or trees of them (see ``tree``); it returns a scalar, with
+    has_aux a pair (scalar, aux). All other arguments pass through as they are. argnums: the number or name of an argument, or
+    a tuple of them for a tuple of gradients; argnum is the same. Returns gradients in the arguments' structure, shapes and dtypes; with has_aux a
     pair (gradients, aux).
 
     Complex: for real-valued fun of z = x + iy the gradient is df/dx - i df/dy, as in JAX (step against its conjugate to
@@ -44,6 +58,7 @@ def grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic
     return gradient
 
 
+@_takes_argnum
 def value_and_grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
     """Like grad, but returns ``(value, gradients)``, with has_aux ``((value, aux), gradients)``."""
 
@@ -51,8 +66,9 @@ def value_and_grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, h
     def gradient(*args: Any, **kwargs: Any) -> Any:
         call, leaves, build = _split_arguments(fun, argnums, args, kwargs)
         value, pull, aux = record(call, leaves, has_aux)
-        dtype = dtype_of(floats(value)[0])
-        shape = np.shape(value) if not isinstance(value, (tuple, list, dict)) else None
+        outputs = floats(value)
+        dtype = dtype_of(outputs[0])
+        shape = np.shape(value) if outputs[0] is value else None
         if shape != ():
             what = f"a {type(value).__name__}" if shape is None else f"an array of shape {shape}"
             raise TypeError(
@@ -75,6 +91,7 @@ def value_and_grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, h
     return gradient
 
 
+@_takes_argnum
 def elementwise_grad(fun: Function, argnums: Argnums = 0) -> Function:
     """The derivative at every entry of a function that works entry by entry, in the argument's shape.
 
@@ -90,6 +107,7 @@ def elementwise_grad(fun: Function, argnums: Argnums = 0) -> Function:
     return gradient
 
 
+@_takes_argnum
 def jacobian(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> Function:
     """The Jacobian, in the mode that the shapes suggest: forward if inputs are fewer than outputs, otherwise reverse.
 
@@ -101,6 +119,7 @@ def jacobian(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> 
     return _jacobian(fun, argnums, holomorphic, by_shape=True)
 
 
+@_takes_argnum
 def jacobian_reverse(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> Function:
     """The Jacobian in reverse mode: one gradient per entry of the output, many at a time. Returns what jacobian returns."""
     return _jacobian(fun, argnums, holomorphic, by_shape=False)
@@ -129,6 +148,7 @@ def _pull_one(pull: Function, k: int, n: int, g: Any) -> list[Any]:
     return pull([g if j == k else None for j in range(n)])
 
 
+@_takes_argnum
 def jacobian_forward(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> Function:
     """The Jacobian in forward mode: one direction per entry of the input, many at a time. Returns what jacobian returns.
 
@@ -164,11 +184,13 @@ def _columns(call: Function, leaves: list[Any], build: Function) -> Any:
     return rebuild(iter(blocks))
 
 
+@_takes_argnum
 def hessian(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> Function:
     """The second derivatives, forward over reverse: shape ``output.shape + input.shape + input.shape``."""
     return jacobian_forward(jacobian(fun, argnums, holomorphic), argnums, holomorphic)
 
 
+@_takes_argnum
 def hvp(fun: Function, argnums: int = 0) -> Function:
     """``hvp(fun)(*args, vector)``: the Hessian of a scalar function times a vector, without the Hessian.
 
@@ -328,24 +350,33 @@ def _named(fun: Function, what: str) -> Callable[[Function], Function]:
 
 def _split_arguments(fun: Function, argnums: Argnums, args: tuple, kwargs: Settings) -> tuple[Function, list, Function]:
     """fun as a function of the leaves at argnums, those leaves, and a function that builds the result from its leaves."""
-    single = isinstance(argnums, (int, np.integer))
-    numbers: Any = [argnums] if single else list(argnums)  # type: ignore[arg-type]
-    for number in numbers:
-        if not -len(args) <= number < len(args):
-            raise TypeError(
-                f"argnums={argnums} asks for argument {number}, but {len(args)} positional argument(s) were given. Count "
-                "from 0, and pass what is differentiated by position."
-            )
-    numbers = [number % len(args) for number in numbers]
-    leaves, build = flatten(tuple(args[number] for number in numbers))
+    single = isinstance(argnums, (int, np.integer, str))
+    wanted: Any = [argnums] if single else list(argnums)  # type: ignore[arg-type]
+    given = {**dict(enumerate(args)), **kwargs}
+    places = [_place(fun, which, args, kwargs) for which in wanted]
+    leaves, fill, build = split(tuple(given[place] for place in places), is_float_or_number)
 
     def call(*values: Any) -> Any:
-        filled = list(args)
-        for number, value in zip(numbers, build(iter(values))):
-            filled[number] = value
-        return fun(*filled, **kwargs)
+        filled = {**given, **dict(zip(places, fill(iter(values))))}
+        return fun(*[filled[i] for i in range(len(args))], **{name: filled[name] for name in kwargs})
 
     return call, leaves, lambda found: build(iter(found))[0] if single else build(iter(found))
+
+
+def _place(fun: Function, which: int | str, args: tuple, kwargs: Settings) -> int | str:
+    """An argument that was asked for by number or name: its number, or its name if it was given by name."""
+    number: Any = which
+    if isinstance(which, str):
+        if which in kwargs:
+            return which
+        names = list(inspect.signature(fun).parameters)
+        number = names.index(which) if which in names else len(args)
+    if not -len(args) <= number < len(args):
+        raise TypeError(
+            f"argnums={which!r} asks for argument {which}, but {len(args)} positional argument(s) were given, and "
+            f"{', '.join(kwargs) or 'none'} by name. Count from 0, and pass what is differentiated."
+        )
+    return number % len(args)
 
 
 def _ones_like(value: Any) -> Any:
