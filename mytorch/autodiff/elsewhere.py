@@ -129,7 +129,8 @@ class _ByHand(Explicit):
             g = tuple(zeros_like(part) if one is None else one for part, one in zip(y, g))
         forward, backward = self.vjps
         gradients = backward(forward(*args, **kwargs)[1], g)
-        return [None if one is None else fit(np.asarray(one) if np.isscalar(one) else one, x) for one, x in zip(gradients, args)]
+        gradients = [g if g is None or hasattr(g, "dtype") else np.asarray(g) for g in gradients]
+        return [None if g is None else fit(g, x) for g, x in zip(gradients, args)]
 
     def push(self, tangents: Sequence[Any], y: Any, args: Sequence[Any], kwargs: Settings) -> Any:
         if self.jvps is None:
