@@ -129,6 +129,11 @@ class _ByHand(Explicit):
             g = tuple(zeros_like(part) if one is None else one for part, one in zip(y, g))
         forward, backward = self.vjps
         gradients = backward(forward(*args, **kwargs)[1], g)
+        if not isinstance(gradients, (tuple, list)) or len(gradients) != len(args):
+            raise TypeError(
+                f"The backward function of {self.name} has to return a tuple of {len(args)} gradients, one per argument, None "
+                "where nothing flows."
+            )
         gradients = [g if g is None or hasattr(g, "dtype") else np.asarray(g) for g in gradients]
         return [None if g is None else fit(g, x) for g, x in zip(gradients, args)]
 
