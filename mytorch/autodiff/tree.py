@@ -10,6 +10,7 @@ from typing import Any
 Rebuild = Callable[[Iterator[Any]], Any]
 
 REGISTERED: dict[type, tuple[Callable, Callable]] = {}
+LEAVES: set[type] = set()  # classes met that are no trees, so that they need no second look
 
 
 def register_pytree_node(cls: type, flatten_fun: Callable, unflatten_fun: Callable) -> None:
@@ -18,10 +19,13 @@ def register_pytree_node(cls: type, flatten_fun: Callable, unflatten_fun: Callab
     ``unflatten_fun(rest, parts)`` gets what flatten_fun returned, with other parts in the same order.
     """
     REGISTERED[cls] = flatten_fun, unflatten_fun
+    LEAVES.discard(cls)
 
 
 def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     """The leaves of a tree from left to right, and a function that builds the same tree from an iterator of leaves."""
+    if type(tree) in LEAVES:
+        return [tree], next
     if tree is None:
         return [], lambda leaves: None
     inside, make, _ = _node(tree)
@@ -45,6 +49,7 @@ def _node(tree: Any) -> tuple[Sequence[Any] | None, Any, bool]:
     if dataclasses.is_dataclass(kind):
         names = [field.name for field in dataclasses.fields(tree)]
         return [getattr(tree, n) for n in names], lambda values: _changed(tree, object.__setattr__, names, values), True
+    LEAVES.add(kind)
     return None, None, False
 
 
@@ -56,13 +61,15 @@ def _changed(tree: Any, write: Callable, names: Sequence[Any], values: Sequence[
     return made
 
 
-def split(tree: Any, is_float: Callable[[Any], bool]) -> tuple[list[Any], Rebuild, Rebuild]:
+def split(tree: tuple, is_float: Callable[[Any], bool]) -> tuple[list[Any], Rebuild, Rebuild]:
     """The leaves to differentiate, a function that puts others in their place, and one that builds the tree of gradients.
 
     Strings in a tree, and integers under a name (a key, a field), are constants: they stay as they are, and have None for
     a gradient. A number that is an argument itself or an entry of a list is meant to be differentiated, and refused later.
     """
     leaves, build = flatten(tree)
+    if len(leaves) == len(tree) and all(leaf is part for leaf, part in zip(leaves, tree)):  # plain arguments
+        return leaves, tuple, tuple
     fixed = _constants(tree, None, is_float)
     fixed = [False] * len(fixed) if all(fixed) else fixed
 

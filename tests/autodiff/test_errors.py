@@ -138,9 +138,8 @@ def test_branches_are_allowed() -> None:
     assert grad(lambda x: x[np.argmax(x)] + x[x.argmin()])(X).tolist() == [1, 0, 1]
 
 
-@pytest.mark.parametrize("large", [False, True])
-def test_an_array_changed_in_between_is_detected(large: bool) -> None:
-    n = 40000 if large else 3
+@pytest.mark.parametrize("n", [3, 40_000, 200_000])
+def test_an_array_changed_in_between_is_detected(n: int) -> None:
     w, x = np.linspace(1, 2, n), np.linspace(0, 1, n)
     _, pull = vjp(lambda x: np.sum(x * w), x)
     w[[0, 1]] = w[[1, 0]]
