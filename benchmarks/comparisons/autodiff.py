@@ -223,7 +223,9 @@ def lines(result: dict[str, Any]) -> list[str]:
     found += ["", *table(["time of grad(f) / time of f", "ratio", "at most"], rows)]
     rows = [[name, str(Spread(*one)), f"{_most(name):.2f}"] for name, one in result["shapes"].items()]
     if rows:
-        rows.append(["geometric mean of the operations", f"{_typical_operation(result):.2f}", f"{TYPICAL_OPERATION:.2f}"])
+        rows.append(
+            ["geometric mean of the operations", f"{_typical_operation(result):.2f}", f"{TYPICAL_OPERATION:.2f}"]
+        )
         found += ["", *table(["time beside HIPS autograd's", "ratio", "at most"], rows)]
         found += ["", "In one process, in turn. The curve fit is compared with one backward pass for each residual."]
     rows = [[one["mode"], f"{one['operations']:,}", f"{one['arrays']:.1f}"] for one in result["memory"]]
@@ -246,7 +248,9 @@ def missed(result: dict[str, Any]) -> list[str]:
         if Spread(*one).median > _most(name):
             found.append(f"autodiff: {name} takes {Spread(*one)} of the time beside it (target {_most(name)})")
     if result["shapes"] and _typical_operation(result) > TYPICAL_OPERATION:
-        found.append(f"autodiff: operations take {_typical_operation(result):.2f} of HIPS autograd's time (target {TYPICAL_OPERATION})")
+        found.append(
+            f"autodiff: operations take {_typical_operation(result):.2f} of HIPS autograd's time (target {TYPICAL_OPERATION})"
+        )
     forward = [one["arrays"] for one in result["memory"] if one["mode"] == "forward"]
     if forward[-1] > forward[0] + 4:
         found.append(f"autodiff: forward mode's memory grows from {forward[0]:.0f} to {forward[-1]:.0f} arrays")

@@ -81,7 +81,7 @@ class Batched(Traced):
         return examples[0][()]
 
     def __bool__(self) -> bool:
-        truth = Batched(self.value, self.owner) if self.dtype.kind == "b" else self != 0
+        truth: Any = self if self.dtype.kind == "b" else self != 0
         return bool(truth.agreed())
 
     def __int__(self) -> int:

@@ -14,11 +14,9 @@ from mytorch.autodiff.core import jvp, vjp
 from mytorch.autodiff.kinds import Explicit, explicit, register, zeros_like
 from mytorch.autodiff.traced import plain
 from mytorch.autodiff.transforms import (
-    Argnums,
     elementwise_grad,
     grad,
     hvp,
-    jacobian,
     jacobian_forward,
     jacobian_reverse,
     primitive,

@@ -71,7 +71,9 @@ class _Joining:
             return self.whole[key]
         parts = key if isinstance(key, tuple) else (key,)
         if any(isinstance(part, str) for part in parts):
-            raise NotImplementedError("r_ and c_ of traced values take no directives as strings. Use np.concatenate or np.stack.")
+            raise NotImplementedError(
+                "r_ and c_ of traced values take no directives as strings. Use np.concatenate or np.stack."
+            )
         arrays = [numpy.r_[part] if isinstance(part, slice) else numpy.atleast_1d(asarray(part)) for part in parts]
         if self.columns:
             return numpy.concatenate([a[:, None] if a.ndim == 1 else a for a in arrays], axis=-1)
@@ -82,7 +84,9 @@ r_, c_ = _Joining(numpy.r_, False), _Joining(numpy.c_, True)
 
 
 def _traced(value: Any) -> bool:
-    return any(isinstance(leaf, Traced) for leaf in (flatten(value)[0] if isinstance(value, (tuple, list)) else [value]))
+    return any(
+        isinstance(leaf, Traced) for leaf in (flatten(value)[0] if isinstance(value, (tuple, list)) else [value])
+    )
 
 
 def _stacked(value: Any) -> Any:

@@ -41,8 +41,8 @@ def grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic
 
     fun: its arguments at argnums are floating or complex arrays, or trees of them (see ``tree``); it returns a scalar, with
     has_aux a pair (scalar, aux). All other arguments pass through as they are. argnums: the number or name of an argument, or
-    a tuple of them for a tuple of gradients; argnum is the same. Returns gradients in the arguments' structure, shapes and dtypes; with has_aux a
-    pair (gradients, aux).
+    a tuple of them for a tuple of gradients; argnum is the same. Returns gradients in the arguments' structure, shapes and
+    dtypes; with has_aux a pair (gradients, aux).
 
     Complex: for real-valued fun of z = x + iy the gradient is df/dx - i df/dy, as in JAX (step against its conjugate to
     descend). A complex value is refused unless holomorphic=True says that fun has a complex derivative, which is then
@@ -352,7 +352,7 @@ def _split_arguments(fun: Function, argnums: Argnums, args: tuple, kwargs: Setti
     """fun as a function of the leaves at argnums, those leaves, and a function that builds the result from its leaves."""
     single = isinstance(argnums, (int, np.integer, str))
     wanted: Any = [argnums] if single else list(argnums)  # type: ignore[arg-type]
-    given = {**dict(enumerate(args)), **kwargs}
+    given: dict[Any, Any] = {**dict(enumerate(args)), **kwargs}
     places = [_place(fun, which, args, kwargs) for which in wanted]
     leaves, fill, build = split(tuple(given[place] for place in places), is_float_or_number)
 

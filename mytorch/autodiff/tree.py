@@ -88,7 +88,8 @@ def _constants(tree: Any, named: bool | None, is_float: Callable[[Any], bool]) -
         return []
     inside, _, names = _node(tree)
     if inside is None:
-        return [isinstance(tree, (str, bytes)) and named is not None or bool(named) and not is_float(tree)]
+        is_string = isinstance(tree, (str, bytes)) and named is not None
+        return [is_string or (bool(named) and not is_float(tree))]
     return [constant for part in inside for constant in _constants(part, names, is_float)]
 
 

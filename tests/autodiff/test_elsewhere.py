@@ -79,7 +79,9 @@ def test_custom_derivatives_to_second_order_and_of_several_arguments() -> None:
     def scaled(x: Any, y: Any) -> Any:
         return np.sin(x) * y
 
-    scaled.defvjp(lambda x, y: (np.sin(x) * y, (x, y)), lambda r, g: (g * np.cos(r[0]) * r[1], np.sum(g * np.sin(r[0]))))
+    scaled.defvjp(
+        lambda x, y: (np.sin(x) * y, (x, y)), lambda r, g: (g * np.cos(r[0]) * r[1], np.sum(g * np.sin(r[0])))
+    )
     ad.check_grads(scaled, (X, np.float64(1.5)), modes=("rev",))
     np.testing.assert_allclose(scaled(X, 2.0), 2 * np.sin(X))
     np.testing.assert_allclose(ad.jacobian(lambda x: scaled(x, 2.0))(X), np.diag(2 * np.cos(X)))
@@ -140,7 +142,11 @@ def test_trees_of_every_class() -> None:
         (Pair(2.0, 3), lambda t: t.a**t.n, lambda g: g == Pair(12.0, None)),
         (Layer(2.0, 3), lambda t: t.W**t.power, lambda g: g == Layer(12.0, None, None, None)),
         ([2.0, "relu", None], lambda t: t[0] ** 2, lambda g: g == [4.0, None, None]),
-        ({"x": 2.0, "rows": np.array([0, 1])}, lambda t: t["x"] * len(t["rows"]), lambda g: g == {"x": 2.0, "rows": None}),
+        (
+            {"x": 2.0, "rows": np.array([0, 1])},
+            lambda t: t["x"] * len(t["rows"]),
+            lambda g: g == {"x": 2.0, "rows": None},
+        ),
         ([Layer(3.0), (Layer(2.0),)], lambda t: t[0].W * t[1][0].W, lambda g: g[1][0].W == 3.0),
     ]
     for tree, f, right in cases:
@@ -167,7 +173,7 @@ def test_numbers_that_may_be_meant(tree: Any) -> None:
 
 def test_a_result_of_one_leaf_is_no_scalar() -> None:
     for make in (lambda x: [x], lambda x: {"x": x}, lambda x: Pair(x, x)):
-        with pytest.raises(TypeError, match="returned a (list|dict|Pair)"):
+        with pytest.raises(TypeError, match=r"returned a (list|dict|Pair)"):
             ad.grad(make)(2.0)
 
 

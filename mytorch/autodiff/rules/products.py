@@ -77,7 +77,7 @@ def _kron(a, b):
 
 
 # In space, along the last axis: g . (a x b) = a . (b x g) = b . (g x a).
-_cross_last = linear(np.cross, lambda g, y, a, b: _cross_last(b, g), lambda g, y, a, b: _cross_last(g, a))
+_cross_last: Any = linear(np.cross, lambda g, y, a, b: _cross_last(b, g), lambda g, y, a, b: _cross_last(g, a))
 
 
 def _cross(a, b, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis=None):
@@ -138,7 +138,9 @@ def _einsum_vjp(i: int, g, y, *arrays, axes: tuple[tuple[int, ...], ...], optimi
             result.append(n)
             if n not in seen:
                 others.append((np.ones(length, dtype), (n,)))
-    optimize = optimize or any(np.size(a) > 1000 for a, _ in others)  # then the search for a good order is worth its time
+    optimize = optimize or any(
+        np.size(a) > 1000 for a, _ in others
+    )  # then the search for a good order is worth its time
     return einsum(*[a for a, _ in others], axes=(*[letters for _, letters in others], tuple(result)), optimize=optimize)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from mytorch.autodiff.aliases import Settings
 from mytorch.autodiff.kinds import composite, explicit, linear
 from mytorch.autodiff.signatures import like_signature
-from mytorch.autodiff.traced import Traced, TABLE, plain
+from mytorch.autodiff.traced import TABLE, Traced, plain
 
 
 # Sums and means
@@ -87,7 +87,7 @@ composite(np.mean, mean)
 # Products. Where a division would lose digits, or meet a zero, the others' product is computed from its factors alone.
 def _scan(x, axis: int):
     """All products of the first entries, by doubling: after step k each entry holds a product of 2**k (Hillis, Steele 1986)."""
-    if not isinstance(x, Traced):
+    if not issubclass(type(x), Traced):
         return np.cumprod(x, axis)
     y, shift = np.moveaxis(x, axis, 0), 1
     while shift < y.shape[0]:

@@ -171,6 +171,8 @@ composite(np.meshgrid, _meshgrid)
 # Triangles and diagonals
 linear(np.triu, lambda g, y, x, k=0: np.triu(g, k))
 linear(np.tril, lambda g, y, x, k=0: np.tril(g, k))
+
+
 def _diagonal_vjp(g, y, x, offset=0, axis1=0, axis2=1):
     rest = [n for i, n in enumerate(x.shape) if i not in (axis1 % x.ndim, axis2 % x.ndim)]
     rows = np.arange(y.shape[-1]) + max(-offset, 0)
