@@ -13,7 +13,7 @@ from mytorch.autodiff.kinds import zeros_like
 from mytorch.autodiff.traced import Traced, plain
 from mytorch.autodiff.tracing import LARGE, Dual, ForwardTrace, ReverseTrace, Variable, backward_pass, refuse_escaped
 from mytorch.autodiff.tree import flatten, tree_map
-from mytorch.nn.rules import fit
+from mytorch.utils import fit
 
 Trace = ForwardTrace | ReverseTrace
 

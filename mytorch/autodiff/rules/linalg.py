@@ -17,7 +17,7 @@ from mytorch.autodiff.kinds import Explicit, composite, constant, explicit
 from mytorch.autodiff.rules.decompositions import adjoint, diagonals, eye, svdvals, turned
 from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, no_value, others, squares
 from mytorch.autodiff.traced import TABLE, Traced, plain
-from mytorch.nn.rules import fit
+from mytorch.utils import fit
 
 la = np.linalg
 
