@@ -67,6 +67,7 @@ TRIED: dict[str, list] = {
     "correction": [1], "mean": [np.full((1, 1), 0.3)],
     "order": ["F", "A", "K"], "copy": [False, True], "subok": [False, True], "casting": ["unsafe"], "n": [2, 3, 5],
     "k": [1, -1], "norm": ["ortho", "forward"], "s": [(2, 3), (4, 5)], "kind": ["stable"], "stable": [True],
+    "descending": [True],
     "period": [3.3],
     "offset": [1], "axis1": [2], "axis2": [2], "axisa": [0], "axisb": [0], "axisc": [0], "nan": [7.0], "posinf": [8.0],
     "neginf": [-8.0], "discont": [4.0], "deg": [True], "tol": [1.0],

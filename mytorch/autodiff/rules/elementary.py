@@ -92,10 +92,12 @@ composite(np.unwrap, _unwrap)
 
 
 def _sinc(x):
-    """sin(pi x) / (pi x); near 0 by its series, so that no order of derivative divides by 0 (terms up to x**12)."""
-    near = abs(plain(x)) < 0.1
+    """sin(pi x) / (pi x); near 0 by its series up to x**22, so that no order of derivative divides by 0 or cancels."""
+    near = abs(plain(x)) < 0.5
     u = np.square(math.pi * np.where(near, x, 0))
-    series = 1 - u / 6 * (1 - u / 20 * (1 - u / 42 * (1 - u / 72 * (1 - u / 110 * (1 - u / 156)))))
+    series = 1 - u / (22 * 23)
+    for n in range(20, 0, -2):
+        series = 1 - u / (n * (n + 1)) * series
     away = math.pi * np.where(near, 1, x)
     return np.where(near, series, np.sin(away) / away)
 

@@ -283,7 +283,8 @@ def _outer(x1, x2):
     return np.outer(x1, x2)
 
 
-def _cross(x1, x2, axis: int):
+def _cross(x1, x2, axis: int | None):
+    axis = -1 if axis is None else axis
     if np.shape(x1)[axis] != 3 or np.shape(x2)[axis] != 3:
         raise ValueError("Both input arrays must be (arrays of) 3-dimensional vectors.")
     return np.cross(x1, x2, axis=axis)
