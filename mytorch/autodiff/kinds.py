@@ -83,6 +83,7 @@ class Elementwise(Rule):
     def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: Settings, wanted: Sequence[Any]) -> Sequence[Any]:
         if len(args) == 1 and callable(self.partials[0]):  # the common case, quicker
             return (fit(g * self.partials[0](y, args[0]), args[0]),)
+        self._refuse_others(wanted)
         gradients: list[Any] = []
         for d, x, node in zip(self.partials, args, wanted):
             if node and d is not None:
@@ -92,9 +93,23 @@ class Elementwise(Rule):
         return gradients
 
     def push(self, tangents: Sequence[Any], y: Any, args: Sequence[Any], kwargs: Settings) -> Any:
+        self._refuse_others(tangents)
         pairs = zip(self.partials, tangents)
         parts = [t * d(y, *args) if callable(d) else _scaled(t, d) for d, t in pairs if d is not None and t is not None]
         return _total(parts)
+
+    def _refuse_others(self, traced: Sequence[Any]) -> None:
+        """Raise if an argument is traced that no partial derivative was given for; None stands for zero."""
+        for i in range(len(self.partials), len(traced)):
+            if traced[i] is not None:
+                raise _no_derivative(self.name, i, "partial derivative", len(self.partials))
+
+
+def _no_derivative(name: str, i: int, what: str, count: int) -> TypeError:
+    return TypeError(
+        f"{name}: argument {i} is traced, but the rule has a {what} for {count} argument(s) only. Pass this argument as a "
+        "plain value, or register the missing derivative."
+    )
 
 
 def _scaled(g: Array, factor: float) -> Array:
@@ -137,10 +152,7 @@ class Explicit(Rule):
         if callable(rules):
             return lambda *args, **kwargs: rules(i, *args, **kwargs)
         if i >= len(rules):
-            raise TypeError(
-                f"{self.name}: argument {i} is traced, but the rule has a {what} for {len(rules)} argument(s) only. Pass "
-                "this argument as a plain value, or register the missing derivative with explicit()."
-            )
+            raise _no_derivative(self.name, i, what, len(rules))
         return rules[i]
 
     def _transposed(

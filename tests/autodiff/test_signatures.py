@@ -95,7 +95,7 @@ BESIDE: dict[tuple[str, str], dict] = {
     **{(f"{nan}{name}", "weights"): {"method": "inverted_cdf"} for nan in ("", "nan") for name in ("quantile", "percentile")},
 }  # fmt: skip
 # Parameters of which NumPy takes the default alone, if the array is one of floats.
-DEFAULT_ALONE = {("sort", "order"), ("partition", "order"), ("partition", "kind")}
+DEFAULT_ALONE = {("sort", "order"), ("partition", "order"), ("partition", "kind"), ("reshape", "newshape")}
 
 
 def name_of(fun: Any) -> str:
