@@ -85,7 +85,9 @@ for to_degrees in (np.rad2deg, np.degrees):
 
 
 def _unwrap(p, discont=None, axis=-1, *, period=2 * math.pi):
-    return p + (np.unwrap(plain(p), discont, axis, period=period) - plain(p))
+    known = plain(p)
+    whole = np.unwrap(known, discont, axis, period=period)
+    return np.where(np.isfinite(known), p + (whole - np.where(np.isfinite(known), known, 0)), whole)
 
 
 composite(np.unwrap, _unwrap)
@@ -151,7 +153,7 @@ elementwise(np.nextafter, 1, None)
 
 def _at_least_double(x):
     x = x if isinstance(x, Traced) else np.asarray(x)
-    return x if x.dtype.kind == "c" else x.astype(np.float64)
+    return x.astype(np.result_type(x.dtype, np.float64))
 
 
 def _angle(z):

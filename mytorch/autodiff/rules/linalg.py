@@ -162,6 +162,8 @@ def lstsq(a, b, rcond=None):
     rcond = np.finfo(plain(a).dtype).eps * max(np.shape(a)) if rcond is None or rcond == "warn" else rcond
     _refuse_cut("lstsq", "rcond", a, rcond)
     _, residuals, rank, _ = la.lstsq(plain(a), plain(b), rcond=rcond)
+    dtype = np.result_type(plain(a), plain(b))
+    a, b = (part.astype(dtype) if hasattr(part, "astype") else np.asarray(part, dtype) for part in (a, b))
     x = _lstsq(a, b, rcond)
     rest = np.abs(b - a @ x)
     squares = np.atleast_1d(np.sum(rest * rest, axis=0)) if residuals.size else residuals
@@ -266,14 +268,19 @@ def _multi_dot(arrays):
 
 composite(la.matrix_power, _matrix_power)
 composite(la.multi_dot, _multi_dot)
-composite(
-    la.cond,
-    lambda x, p=None: (
-        la.norm(x, 2, (-2, -1)) / la.norm(x, -2, (-2, -1))
-        if p in (None, 2)
-        else la.norm(x, p, (-2, -1)) * la.norm(la.inv(x), p, (-2, -1))
-    ),
-)
+
+
+def _cond(x, p=None):
+    """np.linalg.cond: infinite where 0 / 0 would say so of a matrix of numbers."""
+    if p in (None, 2):
+        ratio = la.norm(x, 2, (-2, -1)) / la.norm(x, -2, (-2, -1))
+    else:
+        ratio = la.norm(x, p, (-2, -1)) * la.norm(la.inv(x), p, (-2, -1))
+    infinite = np.isnan(plain(ratio)) & ~np.isnan(plain(x)).any(axis=(-2, -1))
+    return np.where(infinite, np.asarray(np.inf, ratio.dtype), ratio) if np.any(infinite) else ratio
+
+
+composite(la.cond, _cond)
 
 
 # NumPy 2 has some functions a second time under linalg, over the last two axes.
