@@ -1,9 +1,11 @@
 # Every command sets up what it needs in .venv and starts at once the next time.
-#   make train   train a network on handwritten digits and show what it learned
-#   make test    the test suite
-#   make lint    ruff and mypy
-#   make bench   the same training step in other frameworks
-#   make handout build dist/handout.tar.gz and dist/handout.zip for students
+#   make train      train a network on handwritten digits and show what it learned
+#   make test       the test suite, on all processors
+#   make test-quick those tests that take less than a second each
+#   make lint       ruff and mypy
+#   make bench      the same training step in other frameworks
+#   make handout    build dist/handout.tar.gz and dist/handout.zip for students
+#   make grade      grade a class: make grade ARGS="SUBMISSIONS --out REPORTS"
 # PYTHON=python3.12 chooses the interpreter; ARGS="--epochs 5" goes to the program.
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python; do \
@@ -12,18 +14,25 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help train test lint bench handout clean
+# As many tests at once as there are processors; each takes over neighbours of its own, so that what they share is made once.
+WORKERS := -n auto --maxprocesses 8 --dist worksteal
+READY := $(VENV)/.plots $(VENV)/.dev
+
+.PHONY: help train test test-quick lint bench handout grade clean
 
 help:
-	@sed -n 's/^#  *//p' Makefile
+	@sed -n '/^[^#]/q; s/^#  *//p' Makefile
 
 train: $(VENV)/.plots
 	@$(BIN)/python hw_bonus/mlp_runner.py $(ARGS)
 
-test: $(VENV)/.plots $(VENV)/.dev
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(READY)
+	@$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
-lint: $(VENV)/.plots $(VENV)/.dev
+test-quick: $(READY)
+	@$(BIN)/python -m pytest $(WORKERS) -m "not slow" $(ARGS)
+
+lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -34,16 +43,19 @@ bench: $(VENV)/.base
 handout: $(VENV)/.base
 	@$(BIN)/python -m autograder.staff handout $(ARGS)
 
+grade: $(VENV)/.staff
+	@$(BIN)/python -m autograder.staff grade $(ARGS)
+
 $(VENV)/.base: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python 3.10 or newer was found. Install one, or name it: make PYTHON=/path/to/python3 ..."; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "Python cannot make a virtual environment here; on Debian and Ubuntu: apt install python3-venv"; exit 2; }
 	@echo "Setting up $(VENV) (once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --prefer-binary --editable .
 	@touch $@
 
-$(VENV)/.plots $(VENV)/.dev: $(VENV)/.%: $(VENV)/.base
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+$(VENV)/.plots $(VENV)/.dev $(VENV)/.staff: $(VENV)/.%: $(VENV)/.base
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --prefer-binary --editable '.[$*]'
 	@touch $@
 
 clean:

@@ -1,7 +1,8 @@
-"""Packs the hand-in: ``python create_tarball.py`` writes handin.tar with mytorch/ and hw_bonus/mlp.py, nothing else."""
+"""The hand-in: ``python create_tarball.py`` packs mytorch/ and hw_bonus/mlp.py into handin.tar, nothing else."""
 
 from __future__ import annotations
 
+import argparse
 import ast
 import io
 import sys
@@ -14,16 +15,18 @@ REQUIRED = (
     "mytorch/nn/functional.py", "mytorch/nn/modules/activation.py", "mytorch/nn/modules/linear.py",
     "mytorch/nn/modules/loss.py",
 )  # fmt: skip
-OPTIONAL = ("hw_bonus/mlp.py",)
+OPTIONAL = ("hw_bonus/__init__.py", "hw_bonus/mlp.py")
 OWN = {"mytorch", "hw_bonus", "numpy", "__future__"}
+# 2 January 1980, which zip can store in every time zone: its calendar begins with 1980.
+DATE = 315_619_200
 
 
 class Refused(Exception):
-    """Nothing is packed; the message says why, in one line."""
+    """A hand-in that cannot be packed; the message says why, in one line."""
 
 
 def files(root: Path) -> list[str]:
-    """What goes into the hand-in, in a fixed order: the Python files of mytorch/ and the MLP."""
+    """Names of the files to pack, sorted: the Python files of mytorch/, and the MLP with its package's __init__.py."""
     names = [path.relative_to(root).as_posix() for path in (root / "mytorch").rglob("*.py") if path.is_file()]
     names = [
         name for name in names if not any(part.startswith(".") or part == "__pycache__" for part in name.split("/"))
@@ -61,18 +64,21 @@ def _foreign(tree: ast.AST) -> set[str]:
 
 
 def pack(root: Path, names: list[str], target: Path) -> None:
-    """Write the archive with plain modes, no owner and no times, so that the same files give the same bytes."""
+    """Write the archive with one date, plain modes and no owner, so that the same files give the same bytes."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name in names:
             data = (root / name).read_bytes()
             member = tarfile.TarInfo(name)
-            member.size, member.mode, member.mtime = len(data), 0o644, 0
+            member.size, member.mode, member.mtime = len(data), 0o644, DATE
             tar.addfile(member, io.BytesIO(data))
     target.write_bytes(packed.getvalue())
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
+    """Packs the hand-in; returns 0, or 1 if nothing was packed. Bad options end the program with 2."""
+    about = "Packs the Python files of mytorch/ and hw_bonus/mlp.py into handin.tar, beside this program."
+    argparse.ArgumentParser(prog="create_tarball", description=about).parse_args(argv)
     target = ROOT / "handin.tar"
     try:
         names = files(ROOT)

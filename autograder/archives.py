@@ -1,7 +1,7 @@
-"""What a hand-in holds of the code to grade: read from an archive or a folder, vetted, and written anew.
+"""Code to grade in a hand-in: read from an archive or a folder, vetted, and written anew.
 
-Only the Python files of mytorch/ and hw_bonus/ are kept. Nothing else of an archive reaches a disk: no link, no device, no
-module beside them that Python would find first (a numpy.py, a sitecustomize.py, an autograder/ of its own).
+Only the Python files of mytorch/ and hw_bonus/ are kept. Nothing else of an archive reaches a disk: no link, no device, and
+no module that Python would import instead of ours (numpy.py, sitecustomize.py, another autograder/).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ MOST_KEPT = 8 << 20
 DEEPEST = 20
 TOPS = ("mytorch", "hw_bonus")
 KNOWN = ("mytorch/autograd_engine.py", "mytorch/nn/functional.py", "mytorch/nn/modules/activation.py")
-# Folders that tools make, and which hold none of the student's work.
+# Folders that tools make. They hold no work of the student.
 MADE_BY_TOOLS = {"__pycache__", "__MACOSX", "site-packages", "node_modules", "venv", "env"}
-# Bytes, since that is what file systems count: of one name, and of a member's whole name, so that it can be written anywhere.
+# Limits in bytes, as file systems count them: of one name, and of a member's whole path.
 LONGEST_PART, LONGEST = 200, 1000
 GOOD_PART = re.compile(r"[\w][\w .+()\-]{0,99}")
 WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -32,19 +32,19 @@ PACK = "Pack it with create_tarball."
 
 
 class CannotGrade(Exception):
-    """There is nothing to grade; the message says what was given and what to do."""
+    """A hand-in that cannot be graded. The message says what was given and what to do."""
 
 
 @dataclass
 class Contents:
-    """The files to grade by their names, such as mytorch/utils.py, and in words what was left out."""
+    """The files to grade, by names such as mytorch/utils.py, and notes about what was left out."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
 def shown(text: str, limit: int = 80) -> str:
-    """Untrusted text for a terminal or a page: on one line, without control characters, not too long."""
+    """Untrusted text made safe for a terminal or a page: one line, no control characters, limited length."""
     clean = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: limit + 1])
     return clean if len(clean) <= limit else clean[: limit - 3] + "..."
 
@@ -74,7 +74,7 @@ def file_bytes(path: Path, follow: bool = True) -> bytes:
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     flags |= 0 if follow else getattr(os, "O_NOFOLLOW", 0)
-    # Looked at before it is opened too: to open a device can have effects of its own.
+    # The kind is checked before opening as well, because opening a device can have effects.
     kind = _irregular(os.stat(path, follow_symlinks=follow).st_mode)
     if not kind:
         try:
@@ -112,7 +112,7 @@ def _irregular(mode: int) -> str:
 
 
 def _walk(top: Path) -> Iterator[Member]:
-    """A folder as if it were an archive, in the order of names."""
+    """The members of a folder in the order of their names, like those of an archive."""
     seen = 0
     waiting: list[tuple[Path, str]] = [(top, "")]
     while waiting:
@@ -140,7 +140,7 @@ def _is_junk(parts: list[str]) -> bool:
 
 
 class _LeftOut:
-    """Collects what is left out, by reason, with a few names of each."""
+    """Names of what is left out, grouped by reason; a few of each are kept."""
 
     def __init__(self) -> None:
         self._names: dict[str, list[str]] = {}
@@ -167,7 +167,7 @@ def _select(found: Iterable[Member], name: str) -> Contents:
     size = 0
     for member in found:
         if len(member.name) > 4 * LONGEST:
-            # A megabyte of a name costs more to take apart than the rest of the archive.
+            # Splitting a name of a megabyte would cost more than reading the rest of the archive.
             left_out.add("left out, no part of what is graded", member.name)
             continue
         path = member.name.replace("\\", "/")
@@ -211,7 +211,7 @@ def _is_good(part: str) -> bool:
 
 
 def _root(candidates: Iterable[str], name: str, held: list[str]) -> str:
-    """The folder, as a prefix, that holds mytorch/: the one with the least folders around it."""
+    """The prefix of the outermost folder that holds mytorch/."""
     ranks: dict[str, tuple[bool, int]] = {}
     for key in candidates:
         parts = key.split("/")
@@ -234,7 +234,7 @@ def _root(candidates: Iterable[str], name: str, held: list[str]) -> str:
 
 
 def _without_collisions(files: dict[str, bytes], left_out: _LeftOut) -> dict[str, bytes]:
-    """Of names that some systems cannot tell apart, the one in small letters (as the homework's are), else the first."""
+    """One file for each set of names that differ in capitals alone: the lower-case name if there is one, else the first."""
     same: dict[str, list[str]] = {}
     for name in files:
         same.setdefault(unicodedata.normalize("NFC", name).casefold(), []).append(name)

@@ -1,4 +1,4 @@
-"""Compares what came with what was expected, and finds the misconception behind a difference."""
+"""Comparison of the values that came with the expected ones, and the misconception behind a difference."""
 
 from __future__ import annotations
 
@@ -7,99 +7,139 @@ from typing import Any
 
 import numpy as np
 
-from autograder.helpers import Check, Given, Values
+from autograder.feedback import Feedback
+from autograder.helpers import Check, Expectations, Given, Kind, Values
 from autograder.hints import HINTS
+from autograder.worker.scenarios.common import EMPTY_SPOT, NO_SPOT, NOTHING, ONE_ARRAY, SEQUENCES
 
 RTOL = 1e-6
-# Of the array's largest entry: what rounding in a chain of primitives may leave where terms cancel.
+# Relative to the largest entry: the rounding error that a chain of primitives leaves where terms cancel.
 SCALE_TOL = 1e-9
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a check failed: what was given, expected and what came, and a hint (a key of HINTS and its sentence)."""
+    """Reason why a check failed. hint: a key of HINTS; its sentence is a part of the feedback."""
 
     hint: str
-    text: str
-    what: str = ""
-    given: str = ""
-    expected: str = ""
-    got: str = ""
-    where: str = ""
+    feedback: Feedback
 
 
 def problem(
-    key: str, *, what: str = "", given: str = "", expected: str = "", got: str = "", where: str = "", **numbers: float
+    key: str,
+    *,
+    given: str = "",
+    looked_at: str = "",
+    expected: str = "",
+    came: str = "",
+    place: str = "",
+    **numbers: float,
 ) -> Problem:
-    """A Problem with the hint's sentence filled in."""
-    text = HINTS[key].format(**numbers) if numbers else HINTS[key]
-    return Problem(key, text, what, given, expected, got, where)
+    """A Problem with the hint's sentence. numbers: for the placeholders in it."""
+    hint = HINTS[key].format(**numbers) if numbers else HINTS[key]
+    parts: Feedback = {
+        "given": given, "looked_at": looked_at, "expected": expected, "came": came, "place": place, "hint": hint,
+    }  # fmt: skip
+    return Problem(key, parts)
 
 
 def judge(check: Check, given: Given, got: Any) -> Problem | None:
-    """None if everything that the check expects came back, else the first and most telling difference.
+    """The first and most telling difference, or None if every expected value came back.
 
-    ``got`` is whatever the submission's process has sent: nothing is taken for granted but that it is plain data.
+    got: plain data from the submission's process. Nothing else is assumed about it.
     """
     expected = check.expect(given)
     if not expected:
         raise ValueError(f"The check {check.name!r} expects nothing, so everything would pass it.")
     if not isinstance(got, dict):
-        return problem("malformed", got="nothing that can be read")
-    # An input that was changed explains wrong values, so it is looked at first.
-    names = sorted(expected, key=lambda name: not name.endswith("afterwards"))
+        return problem("malformed", came="nothing that can be read")
+    difference = _Difference(check, given, expected, got)
+    # A changed input explains wrong values, so inputs come first.
+    names = sorted(expected, key=lambda name: expected[name].kind is not Kind.GIVEN)
     with np.errstate(all="ignore"):
         for name in names:
-            found = _kind_of_difference(name, np.asarray(expected[name]), got.get(name), check, given, expected, got)
+            found = difference.of(name)
             if found is not None:
                 key, factor = found
-                # Numbers, not text: the reader compares them entry by entry.
+                # Text for people, who compare it entry by entry.
                 return problem(
                     key,
-                    what=name,
+                    looked_at=name,
                     given=describe_given(check, given),
-                    expected=show(expected[name]),
-                    got=show(got.get(name)) if got.get(name) is not None else "nothing",
+                    expected=show(expected[name].array),
+                    came=show(got.get(name)) if got.get(name) is not None else "nothing",
                     factor=factor,
                 )
     return None
 
 
-def _kind_of_difference(
-    name: str, expected: np.ndarray, got: Any, check: Check, given: Given, all_expected: Values, all_got: Values
-) -> tuple[str, float] | None:
-    if name.startswith("operation"):
-        if _is_right(got, expected):
+# Kinds with one hint, whatever the difference is.
+WHOLE = {Kind.LENGTH: "not_recorded", Kind.ENTRY: "record_identity"}
+
+
+class _Difference:
+    """Search for the misconception behind a difference: the key of a hint, and a factor where the hint names one."""
+
+    def __init__(self, check: Check, given: Given, expected: Expectations, got: Values) -> None:
+        self.check, self.given, self.got = check, given, got
+        self.expected = expected
+        self.arrays = {name: np.asarray(one.array) for name, one in expected.items()}
+
+    def of(self, name: str) -> tuple[str, float] | None:
+        """The misconception behind the value of this name, or None if the value is right."""
+        expected, kind, got = self.arrays[name], self.expected[name].kind, self.got.get(name)
+        if kind in WHOLE:
+            return None if _is_right(got, expected) else (WHOLE[kind], 0.0)
+        if not isinstance(got, np.ndarray):
+            return ("spot_missing" if kind is Kind.SPOT else _hint_for_phrase(got)), 0.0
+        if kind is Kind.LOSS and got.size == 1 and got.ndim <= 2:
+            # The number counts here, not its shape; the shape (1,) has a check of its own.
+            got = got.reshape(expected.shape)
+        if got.shape != expected.shape:
+            return _hint_for_shape(kind, expected, got), 0.0
+        if got.dtype.kind != expected.dtype.kind and {got.dtype.kind, expected.dtype.kind} != {"i", "u"}:
+            return ("integer" if got.dtype.kind in "iub" and expected.dtype.kind == "f" else "not_array"), 0.0
+        if expected.dtype == np.float32 and got.dtype.itemsize != expected.dtype.itemsize:
+            return "widened", 0.0
+        if close(got, expected, self.check.rtol):
             return None
-        return ("not_recorded" if name.startswith("operations") else "record_identity"), 0.0
-    if not isinstance(got, np.ndarray):
-        return ("spot_missing" if name.startswith("the spot") else _hint_for_phrase(got)), 0.0
-    if (name == "loss" or name.startswith("loss of")) and got.size == 1 and got.ndim <= 2:
-        # One number is one number; that it should lie in an array of shape (1,) is a check of its own.
-        got = got.reshape(expected.shape)
-    if got.shape != expected.shape:
-        return _hint_for_shape(name, expected, got, given), 0.0
-    if got.dtype.kind != expected.dtype.kind and {got.dtype.kind, expected.dtype.kind} != {"i", "u"}:
-        return ("integer" if got.dtype.kind in "iub" and expected.dtype.kind == "f" else "not_array"), 0.0
-    if expected.dtype == np.float32 and got.dtype.itemsize != expected.dtype.itemsize:
-        return "widened", 0.0
-    if close(got, expected, check.rtol):
+        if kind is Kind.GIVEN:
+            return "in_place", 0.0
+        if not np.isfinite(got).all():
+            return self.check.nonfinite, 0.0
+        if kind is Kind.STATE:
+            return "state", 0.0
+        return self._suspect(name) or self._general(name, expected, got)
+
+    def _suspect(self, name: str) -> tuple[str, float] | None:
+        """A misconception that the check itself declares."""
+        for key, values in self.check.suspects(self.given, self.arrays):
+            # A suspect may name several values; all of them have to agree.
+            if name in values and all(_same(self.got.get(other), value) for other, value in values.items()):
+                return key, 0.0
         return None
-    if name.endswith("afterwards"):
-        return "in_place", 0.0
-    if not np.isfinite(got).all():
-        return ("overflow" if "SoftmaxCrossEntropy" in check.exercise else "nonfinite"), 0.0
-    if name == "state":
-        return "state", 0.0
-    for key, values in check.suspects(given, all_expected):
-        # Where a suspect names several values, all of them have to be as it says.
-        if name in values and all(_same(all_got.get(other), value) for other, value in values.items()):
-            return key, 0.0
-    return _general(name, expected, got, given, all_expected)
+
+    def _general(self, name: str, expected: np.ndarray, got: np.ndarray) -> tuple[str, float]:
+        """A misconception that can happen anywhere."""
+        if not got.any():
+            return "zero", 0.0
+        if close(got, -expected):
+            return "sign", 0.0
+        if expected.ndim == 2 and expected.shape[0] == expected.shape[1] and close(got, expected.T):
+            return "transposed", 0.0
+        others = [self.arrays[n] for n, one in self.expected.items() if n != name and one.kind is not Kind.GIVEN]
+        if any(other.shape == got.shape and close(got, other) for other in others):
+            return "other_input", 0.0
+        factor = _constant_factor(got, expected)
+        if factor is not None:
+            return _name_factor(factor, self.check, self.given), factor
+        if expected.ndim and len(expected) > 1 and close(got[:1], expected[:1]) and not got[1:].any():
+            return "first_row", 0.0
+        return ("derivative" if self.expected[name].kind is Kind.GRADIENT else "wrong"), 0.0
 
 
 def _is_right(got: Any, expected: np.ndarray) -> bool:
-    """The same shape, the same kind of numbers, and equal up to rounding."""
+    """Equality up to rounding, with the same shape and the same kind of numbers."""
     return (
         isinstance(got, np.ndarray)
         and got.shape == expected.shape
@@ -109,7 +149,7 @@ def _is_right(got: Any, expected: np.ndarray) -> bool:
 
 
 def close(got: np.ndarray, expected: np.ndarray, rtol: float = 0.0) -> bool:
-    """Equal up to rounding, relative to each entry and to the largest. The shapes have to be equal already."""
+    """Equality up to rounding, relative to each entry and to the largest entry. Both arrays have the same shape."""
     if expected.size == 0:
         return True
     tolerance = rtol or (1e-3 if expected.dtype == np.float32 else RTOL)
@@ -129,25 +169,6 @@ def _same(got: Any, values: Any) -> bool:
     return close(got, values) if values.any() else not got.any()
 
 
-def _general(name: str, expected: np.ndarray, got: np.ndarray, given: Given, all_expected: Values) -> tuple[str, float]:
-    """Misconceptions that can happen anywhere."""
-    if not got.any():
-        return "zero", 0.0
-    if close(got, -expected):
-        return "sign", 0.0
-    if expected.ndim == 2 and expected.shape[0] == expected.shape[1] and close(got, expected.T):
-        return "transposed", 0.0
-    others = [np.asarray(v) for n, v in all_expected.items() if n != name and not n.endswith("afterwards")]
-    if any(other.shape == got.shape and close(got, other) for other in others):
-        return "other_input", 0.0
-    factor = _constant_factor(got, expected)
-    if factor is not None:
-        return _name_factor(factor, name, given), factor
-    if expected.ndim and len(expected) > 1 and close(got[:1], expected[:1]) and not got[1:].any():
-        return "first_row", 0.0
-    return ("derivative" if name.startswith("gradient") else "wrong"), 0.0
-
-
 def _constant_factor(got: np.ndarray, expected: np.ndarray) -> float | None:
     if got.size < 1 or not expected.any():
         return None
@@ -156,19 +177,18 @@ def _constant_factor(got: np.ndarray, expected: np.ndarray) -> float | None:
     return factor if factor and np.isfinite(factor) and expected.size > 1 and close(got, factor * expected) else None
 
 
-def _name_factor(factor: float, name: str, given: Given) -> str:
-    batch = len(given["x"]) if isinstance(given.get("x"), np.ndarray) and given["x"].ndim else 1
-    if isinstance(given.get("y_hat"), np.ndarray):
-        batch = len(given["y_hat"])
+def _name_factor(factor: float, check: Check, given: Given) -> str:
+    """The hint for a result that is right but for a factor."""
+    batches = [given[name] for name in ("y_hat", "x") if isinstance(given.get(name), np.ndarray) and given[name].ndim]
+    batch = len(batches[0]) if batches else 1
 
     def near(value: float) -> bool:
         return abs(factor - value) < 1e-6 * value
 
-    is_loss = "y" in given
-    if is_loss and batch > 1 and near(batch):
+    if check.mean_over_batch and batch > 1 and near(batch):
         return "not_averaged"
     if batch > 1 and near(1 / batch):
-        return "divided_twice" if is_loss else "batch_mean"
+        return "divided_twice" if check.mean_over_batch else "batch_mean"
     if near(2):
         return "twice"
     if factor > 1 and near(round(factor)):
@@ -177,37 +197,35 @@ def _name_factor(factor: float, name: str, given: Given) -> str:
 
 
 def _hint_for_phrase(phrase: Any) -> str:
-    """``phrase`` stands where an array was expected: None, or what scenarios.plain says of another object."""
-    if phrase is None or phrase == "None":
+    """The hint for a phrase that a scenario sent instead of an array."""
+    if phrase is None or phrase == NOTHING:
         return "none"
     if not isinstance(phrase, str):
         return "not_array"
-    if phrase.startswith("no spot"):
-        return "no_spot"
-    if phrase.startswith("an empty spot"):
-        return "empty_spot"
-    return "not_tuple" if phrase.startswith(("a tuple", "a list", "one array")) else "not_array"
+    if phrase in (NO_SPOT, EMPTY_SPOT):
+        return "no_spot" if phrase == NO_SPOT else "empty_spot"
+    return "not_tuple" if phrase == ONE_ARRAY or phrase.startswith(SEQUENCES) else "not_array"
 
 
-def _hint_for_shape(name: str, expected: np.ndarray, got: np.ndarray, given: Given) -> str:
-    if name.startswith("shape of the loss") or name == "loss":
+def _hint_for_shape(kind: Kind, expected: np.ndarray, got: np.ndarray) -> str:
+    if kind in (Kind.LOSS, Kind.LOSS_SHAPE):
         return "scalar_loss"
     if expected.ndim == 2 and got.shape == expected.shape[::-1] and close(got.T, expected):
         return "transposed"
     if got.size > expected.size:
         return "not_summed"
-    if got.size < expected.size and name.startswith(("gradient", "d")):
+    if got.size < expected.size and kind in (Kind.GRADIENT, Kind.SLOT):
         return "oversummed"
     return "wrong_shape"
 
 
 def show(value: Any) -> str:
-    """An array for people: its shape and its numbers, shortened. Anything else by a few words."""
+    """An array as text: its shape and its numbers, shortened. Other values are named by their type."""
     if not isinstance(value, np.ndarray):
         return readable(value, 200) if isinstance(value, str) else f"a {type(value).__name__}"
     precision = "" if value.dtype == np.float64 else f" {value.dtype}"
     if value.ndim > 4:
-        # NumPy would show some entries along every axis, which are too many.
+        # NumPy shows some entries along every axis; with many axes that is too much text.
         value, precision = value.ravel()[:6], f"{precision} ({value.ndim} axes, shape {value.shape}), of which"[:160]
     text = np.array2string(value, precision=5, threshold=24, edgeitems=3, max_line_width=100, suppress_small=False)
     if value.size == 1 and value.ndim <= 1:
@@ -216,7 +234,7 @@ def show(value: Any) -> str:
 
 
 def readable(text: Any, most: int) -> str:
-    """Untrusted text made harmless for a terminal and a file: no control characters, no lone surrogates, not too long."""
+    """Untrusted text made safe for a terminal and a file: no control characters, no lone surrogates, limited length."""
     if not isinstance(text, str):
         return ""
     text = text if len(text) <= most else text[:most] + " ..."
@@ -224,7 +242,7 @@ def readable(text: Any, most: int) -> str:
 
 
 def describe_given(check: Check, given: Given) -> str:
-    """What the scenario was given, in a few lines."""
+    """The arrays and settings of a scenario as a line of text."""
     arrays = given["arrays"] if isinstance(given.get("arrays"), dict) else {}
     parts = []
     for name, value in {**given, **arrays}.items():

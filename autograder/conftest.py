@@ -1,4 +1,4 @@
-"""Runs the checks as pytest tests: ``pytest autograder``, ``pytest autograder -k sigmoid``, in any order."""
+"""The checks as pytest tests: ``pytest autograder``, ``pytest autograder -k sigmoid``, in any order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _grades: dict[str, Any] = {}
 
 
 class Outcome:
-    """Stands for one check. An exercise runs once, with all its checks, in a process of its own."""
+    """One check as a fixture. Each exercise runs once, with all its checks, in a process of its own."""
 
     def __init__(self, check: Any) -> None:
         self.check = check
@@ -21,17 +21,18 @@ class Outcome:
     def require(self) -> None:
         """Fail with the runner's feedback if the check did not pass."""
         from autograder.exercises import EXERCISES
+        from autograder.feedback import feedback_lines
         from autograder.grade import grade
-        from autograder.report import feedback
 
         if "all" not in _grades:
             _grades["all"] = grade(ROOT, EXERCISES)
         (result,) = [r for r in _grades["all"].of(self.check.exercise) if r.check is self.check]
+        text = "\n".join(feedback_lines(result.record()))
         if result.status != "passed" and not self.check.points:
             import pytest
 
-            pytest.xfail("practice, without marks\n" + "\n".join(feedback(result)))
-        assert result.status == "passed", "\n" + "\n".join(feedback(result))
+            pytest.xfail(f"practice, without marks\n{text}")
+        assert result.status == "passed", f"\n{text}"
 
 
 def pytest_generate_tests(metafunc: Any) -> None:

@@ -1,4 +1,4 @@
-"""--debug: run checks in this process and stop in pdb where the first one fails."""
+"""The option --debug: runs checks in this process and stops in pdb where the first one fails."""
 
 from __future__ import annotations
 
@@ -11,16 +11,12 @@ from typing import Any
 from autograder.compare import judge
 from autograder.exercises import EXERCISES, cases_of
 from autograder.helpers import Check
-from autograder.scenarios_net import SCENARIOS
-from autograder.student import Student
-
-
-class Debugger(pdb.Pdb):
-    """pdb that ends with a plain message and not with an exception."""
+from autograder.worker.scenarios import SCENARIOS
+from autograder.worker.student import Student
 
 
 def debug(folder: Path, checks: list[Check], seed: int = 0) -> int:
-    """Returns 0 when nothing failed, else 1 after the debugger was left."""
+    """Run the checks in turn. Returns 0 if none failed, else 1 after the user has left the debugger."""
     student = Student(str(folder))
     parts = {exercise.name: list(exercise.parts) for exercise in EXERCISES}
     for check in checks:
@@ -42,18 +38,18 @@ def debug(folder: Path, checks: list[Check], seed: int = 0) -> int:
 
 
 def stop_at_wrong_value(name: str, check: Check, given: dict[str, Any], got: dict[str, Any]) -> bool:
-    """Nothing was raised, so the debugger stops here, with the numbers at hand."""
-    expected = check.expect(given)
+    """Stop in the debugger here, with the arrays at hand, because no line of the submission raised."""
+    expected = {name: one.array for name, one in check.expect(given).items()}
     found = judge(check, given, got)
     assert found is not None
-    print(f"{name}: {found.what} is not as expected. {found.text}")
+    print(f"{name}: {found.feedback['looked_at']} is not as expected. {found.feedback['hint']}")
     print("The variables given, expected and got hold the arrays; c (continue) leaves.")
-    Debugger(nosigint=True).set_trace(sys._getframe())
+    pdb.Pdb(nosigint=True).set_trace(sys._getframe())
     return bool(expected)
 
 
 def _enter(trace: Any, folder: Path) -> None:
-    """Stand at the last line of the submission in a traceback."""
+    """Start the debugger at the last line of the submission in a traceback."""
     chosen, here = trace, Path(__file__).resolve().parent
     walk = trace
     while walk is not None:
@@ -62,6 +58,6 @@ def _enter(trace: Any, folder: Path) -> None:
             chosen = walk
         walk = walk.tb_next
     chosen.tb_next = None
-    debugger = Debugger(nosigint=True)
+    debugger = pdb.Pdb(nosigint=True)
     debugger.reset()
     debugger.interaction(chosen.tb_frame, chosen)

@@ -1,4 +1,4 @@
-"""The exercises: their order, which files of the submission they use, and which others they rest on."""
+"""The exercises in their order, with the files that each one uses and the exercises that it needs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Exercise:
 
     @property
     def unit(self) -> str:
-        """What runs in one process: the forward and backward of one class belong together."""
+        """The name shared by exercises that run in one process, such as forward and backward of one class."""
         return self.name.removesuffix(" Forward").removesuffix(" Backward")
 
 
@@ -67,5 +67,5 @@ def checks_of(name: str) -> list[Check]:
 
 
 def cases_of(check: Check, seed: int = 0) -> list[Given]:
-    """A check's given arrays. They depend on the seed and the check's name, not on what else runs."""
+    """The given arrays of a check. They depend on the seed and the check's name alone."""
     return check.cases(np.random.default_rng([seed, zlib.crc32(f"{check.exercise}/{check.name}".encode())]))

@@ -1,4 +1,4 @@
-"""Grades a submission: runs the exercises, judges what they return, and explains what depends on what."""
+"""Grading of a submission: exercises run, values are judged, and consequences are told from causes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 
 from autograder.compare import Problem, judge, problem, readable
 from autograder.exercises import EXERCISES, Exercise, cases_of, checks_of
+from autograder.feedback import CheckRecord, no_feedback
 from autograder.helpers import Check
-from autograder.hints import HINTS
 from autograder.isolate import STATUSES, TIME_LIMIT, run_scenarios
 
-# What runs scenarios and yields a frame for the import and one for each of them: isolate.run_scenarios, or staff's sandbox.
+# Runs scenarios; yields a frame for the import and one per scenario. isolate.run_scenarios, or the sandbox of staff.
 Run = Callable[[Path, Sequence[str], Sequence[tuple[str, list[Any]]], float], Iterator[dict[str, Any]]]
 
-# Errors whose message says by itself what happened, and the hint that belongs to them.
+# Hints by an exception's type and a part of its message.
 ERROR_HINTS = (
     ("KeyError", "", "key"),
     ("TypeError", "positional argument", "arguments"),
@@ -40,14 +40,14 @@ ERROR_HINTS = (
 
 
 def rounded(marks: float) -> float:
-    """A sum of marks without what binary fractions add to it; a whole number as such."""
+    """A sum of marks without the rounding error of binary fractions; an int where it is whole."""
     marks = round(float(marks), 4)
     return int(marks) if marks == int(marks) else marks
 
 
 @dataclass(frozen=True)
 class Result:
-    """How one check ended: passed, failed, todo (not implemented yet), blocked (something else first) or not run."""
+    """Result of one check. status: passed, failed, todo (not implemented yet), blocked (another exercise first) or not run."""
 
     check: Check
     status: str
@@ -56,12 +56,21 @@ class Result:
     rules: tuple[str, ...] = ()
     printed: str = ""
     seconds: float = 0.0
-    # Whether the process got as far as this check's exercise: an import that failed is no check that failed.
+    # False where the submission could not be imported, so that the check itself did not run.
     imported: bool = True
 
     @property
     def earned(self) -> float:
         return self.check.points if self.status == "passed" else 0.0
+
+    def record(self, hidden: bool = False) -> CheckRecord:
+        """The result as plain data. hidden: the check belongs to a hidden exercise."""
+        return {
+            "exercise": self.check.exercise, "check": self.check.name, "points": self.check.points, "earned": self.earned,
+            "status": self.status, "needs": self.needs, "hint": self.problem.hint if self.problem else "",
+            "feedback": self.problem.feedback if self.problem else no_feedback(), "printed": self.printed,
+            "hidden": hidden,
+        }  # fmt: skip
 
 
 @dataclass
@@ -77,7 +86,7 @@ class Grades:
         return rounded(sum(result.earned for result in self.of(exercise)))
 
     def scores(self) -> dict[str, float]:
-        """What goes into the last line: every exercise that is worth marks."""
+        """Marks of every exercise that is worth any, as in the last line of the output."""
         graded = {result.check.exercise for result in self.results}
         return {e.name: self.earned(e.name) for e in EXERCISES if e.points and e.name in graded}
 
@@ -98,7 +107,7 @@ def grade(
 ) -> Grades:
     """Run and judge the checks that ``keep`` lets through, each exercise in a process of its own."""
     exercises = list(exercises)
-    # What the chosen checks rest on runs too, so that a consequence is not described as a mistake of its own.
+    # Exercises that the chosen ones need run too, so that a consequence is not reported as a mistake.
     below = {name for e in exercises if any(keep(c) for c in checks_of(e.name)) for name in e.needs}
     below |= {"Functional"} if below else set()
 
@@ -137,7 +146,7 @@ def run_unit(
     try:
         return _results(checks, cases, frames, limit, over, began)
     finally:
-        # Ends the process, also where something is left to read.
+        # Closing the generator ends the process, even if frames are left to read.
         close = getattr(frames, "close", None)
         if close is not None:
             close()
@@ -166,13 +175,13 @@ def _results(
     stopped: Problem | None = None
     for number, (check, given) in enumerate(zip(checks, cases)):
         if stopped is None and over():
-            stopped = Problem("budget", HINTS["budget"])
+            stopped = problem("budget")
         if stopped is not None:
             results.append(Result(check, "not run", stopped))
             continue
         frame = next(frames, None)
         if frame is None:
-            # A process that ended has a frame that says so; that there is none would cost marks for a mistake of ours.
+            # A dead process yields a frame that says so. A missing frame is a bug of the grader and must not cost marks.
             raise RuntimeError(f"What runs the scenarios gave no frame for the check {check.name!r}.")
         result = _result_of(check, given, frame, number, limit)
         now = time.monotonic()
@@ -180,12 +189,13 @@ def _results(
         began = now
         if status_of(frame, number) not in STATUSES:
             about = "An earlier check in the same process did not come back."
-            stopped = Problem(result.problem.hint if result.problem else "died", about)
+            hint = result.problem.hint if result.problem else "died"
+            stopped = Problem(hint, {**no_feedback(), "hint": about})
     return results
 
 
 def status_of(frame: dict[str, Any], number: int | None = None) -> str:
-    """A frame's status. number: the check that it has to be of. What is none of the known ones is malformed."""
+    """Status of a frame; an unknown one counts as malformed. number: the check that the frame has to belong to."""
     status = frame.get("status")
     if not isinstance(status, str) or status not in (*STATUSES, "time", "died"):
         return "malformed"
@@ -195,12 +205,12 @@ def status_of(frame: dict[str, Any], number: int | None = None) -> str:
 
 
 def judge_frame(check: Check, given: list[Any], frame: dict[str, Any]) -> Problem | None:
-    """The first problem in what one check's scenario returned for its cases."""
+    """The first problem in the values that a scenario returned for its cases."""
     values = frame.get("values")
     if not given:
         raise ValueError(f"The check {check.name!r} has no cases, so everything would pass it.")
     if not isinstance(values, list) or len(values) != len(given):
-        return problem("malformed", got="nothing that can be read")
+        return problem("malformed", came="nothing that can be read")
     # The scenarios ran on copies, so ``given`` still holds what was given.
     return next((found for case, got in zip(given, values) if (found := judge(check, case, got))), None)
 
@@ -215,32 +225,27 @@ def _result_of(check: Check, given: list[Any], frame: dict[str, Any], number: in
         return Result(check, "failed" if found else "passed", found, rules=rules, printed=printed)
     found = _problem_of(frame, status, limit)
     if found.hint == "key" and check.exercise == "Autograd Backward":
-        found = replace(found, hint="lost_lookup", text=HINTS["lost_lookup"])
+        found = problem("lost_lookup", came=found.feedback["came"], place=found.feedback["place"])
     return Result(check, "todo" if status == "todo" else "failed", found, rules=rules, printed=printed)
 
 
 def _problem_of(frame: dict[str, Any], status: str, limit: float, at_import: bool = False) -> Problem:
-    text, where = readable(frame.get("text"), 600), readable(frame.get("where"), 300)
+    text, place = readable(frame.get("text"), 600), readable(frame.get("where"), 300)
     if status == "time":
         given = frame.get("limit")
         seconds = float(given) if isinstance(given, (int, float)) and 0 < given < 1e6 else limit
-        return problem("time", got="nothing within the time limit", limit=seconds)
+        return problem("time", came="nothing within the time limit", limit=seconds)
     if status == "died":
-        return problem("died", got="the process ended" + (f" ({text})" if text else ""))
+        return problem("died", came="the process ended" + (f" ({text})" if text else ""))
     if status == "malformed":
-        return problem("malformed", got="nothing that can be read" + (f" ({text})" if text else ""))
+        return problem("malformed", came="nothing that can be read" + (f" ({text})" if text else ""))
     if status == "todo":
-        return Problem(
-            "todo",
-            HINTS["todo"],
-            got=text.removeprefix("NotImplementedError: "),
-            where=where,
-            what=readable(frame.get("function"), 80),
-        )
+        message = text.removeprefix("NotImplementedError: ")
+        return problem("todo", came=message, place=place, looked_at=readable(frame.get("function"), 80))
     key = _hint_of_error(text)
     if at_import and key not in ("not_installed", "memory") and not text.startswith("Missing"):
         key = "cannot_import"
-    return problem(key, got=text, where=where)
+    return problem(key, came=text, place=place)
 
 
 def _hint_of_error(text: str) -> str:
@@ -251,23 +256,19 @@ def _hint_of_error(text: str) -> str:
 
 
 def explain_dependencies(grades: Grades) -> Grades:
-    """Where a check failed and what it rests on failed too, say so instead of describing a consequence."""
+    """Mark a failed check as blocked where an exercise or rule that it needs failed too."""
     broken = {
         e.name
         for e in EXERCISES
         if any(r.status in ("failed", "todo", "not run") and r.check.points for r in grades.of(e.name))
     }
-    broken_rules = {
-        result.check.name.split(":")[0]
-        for result in grades.of("Functional")
-        if result.status != "passed" and "float32" not in result.check.name
-    }
+    broken_rules = {r.check.rule for r in grades.of("Functional") if r.status != "passed" and r.check.rule}
     needs = {exercise.name: exercise.needs for exercise in EXERCISES}
     results = []
     for result in grades.results:
         reason = next((name for name in needs[result.check.exercise] if name in broken), "")
         if not reason and result.check.exercise != "Functional":
-            used = {*result.rules, result.problem.what if result.problem else ""}
+            used = {*result.rules, result.problem.feedback["looked_at"] if result.problem else ""}
             reason = next((f"{rule} (Functional)" for rule in sorted(used) if rule in broken_rules), "")
         if result.status != "passed" and reason and not _is_import(result):
             own = _is_own(result)
@@ -281,7 +282,7 @@ def _is_import(result: Result) -> bool:
 
 
 def _is_own(result: Result) -> bool:
-    """A stub of the exercise itself is its own reason, whatever else is missing."""
+    """True for a stub of the exercise itself, which counts whatever else is missing."""
     if result.status != "todo" or result.problem is None:
         return False
-    return result.problem.what == "forward"
+    return result.problem.feedback["looked_at"] == "forward"

@@ -1,9 +1,10 @@
-"""What the checks share: the Check itself, given arrays, and derivatives by complex steps."""
+"""Parts of the checks: the Check itself, kinds of expected values, given arrays, and derivatives by complex steps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -16,20 +17,50 @@ Suspect = tuple[str, Values]
 STEP = 1e-30
 
 
+class Kind(Enum):
+    """The kind of an expected value. It decides how the value is compared and which hint a difference gets."""
+
+    RESULT = "an output, a weight or a number"
+    GRADIENT = "the gradient of an array, from the buffer or from a backward function"
+    SLOT = "an array of gradients_to_update, such as dW"
+    GIVEN = "an array that was given, which the submission has to leave alone"
+    LOSS = "a loss: one number, compared whatever its shape"
+    LOSS_SHAPE = "the shape of a loss"
+    STATE = "the .state of an activation"
+    SPOT = "a number that was put into a spot of the buffer"
+    LENGTH = "the number of operations in the list"
+    ENTRY = "a part of an Operation in the list"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A value that should come back, and its kind."""
+
+    array: Any
+    kind: Kind = Kind.RESULT
+
+
+Expectations = dict[str, Expected]
+
+
 def no_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
-    """For checks that need no comparison beyond the general ones."""
+    """No suspects: the general comparisons are enough."""
     return ()
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that a submission should do, and what it is worth.
+    """One requirement of an exercise, with its marks.
 
     scenario: the name of the scenario that the submission runs.
-    cases: from a random generator, the arrays that the scenario is given, one dict per run.
-    expect: from one of these dicts, the values that should come back.
-    suspects: what known misconceptions would lead to.
-    rtol: for data in float32, the relative tolerance; the precision of what comes back is then left open.
+    cases: makes the given arrays from a random generator, one dict for each run of the scenario.
+    expect: the expected values for one of these dicts, by the names that the scenario uses.
+    suspects: the values that known misconceptions lead to.
+    story: a sentence about the computation, for scenarios whose given arrays don't tell it.
+    rtol: relative tolerance for float32 data; any precision may then come back.
+    mean_over_batch: the values are means over the rows of a batch, so a factor of the batch size has its own hint.
+    nonfinite: the hint where NaN or infinity comes back.
+    rule: the backward function that the check is about; a failure of another exercise that records it is its consequence.
     """
 
     exercise: str
@@ -37,15 +68,19 @@ class Check:
     points: float
     scenario: str
     cases: Callable[[np.random.Generator], list[Given]]
-    expect: Callable[[Given], Values]
+    expect: Callable[[Given], Expectations]
     suspects: Callable[[Given, Values], Iterable[Suspect]] = no_suspects
-    # Sentences for scenarios whose given arrays alone don't tell what is done with them.
     story: str = ""
     rtol: float = 0.0
+    mean_over_batch: bool = False
+    nonfinite: str = "nonfinite"
+    rule: str = ""
 
 
 def derivative(f: Callable[..., Any], arrays: list[np.ndarray], grad: Any) -> list[np.ndarray]:
-    """The gradient of sum(grad * f(*arrays)) for each array, by a complex step: no subtraction, so good to 1e-15."""
+    """Gradients of sum(grad * f(*arrays)) for each array, by complex steps: without subtraction, so exact to about 1e-15.
+
+    Source: W. Squire and G. Trapp, Using complex variables to estimate derivatives of real functions, SIAM Review 40 (1998)."""
     grad = np.asarray(grad, dtype=np.float64)
     result = []
     for position, array in enumerate(arrays):
@@ -60,7 +95,7 @@ def derivative(f: Callable[..., Any], arrays: list[np.ndarray], grad: Any) -> li
 
 
 def normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    """Numbers from a normal distribution, none nearer to zero than 0.05, so that ReLU has no tie."""
+    """Normally distributed numbers, none nearer to zero than 0.05, so that ReLU has no tie."""
     x = rng.standard_normal(shape)
     return x + 0.05 * np.where(x < 0, -1.0, 1.0)
 
@@ -84,14 +119,20 @@ def logistic(x: np.ndarray) -> np.ndarray:
     return 0.5 * half + 0.5
 
 
+def linear(x: Any, W: Any, b: Any) -> Any:
+    """A linear layer's output, shape (n, out): x (n, in), W (out, in), b (out, 1)."""
+    return np.einsum("ni,oi->no", x, W) + np.reshape(b, (1, -1))
+
+
+def cross_entropy(scores: Any, y: Any) -> Any:
+    """Cross-entropy of each sample, shape (n,): the log of the sum of exponentials, minus the true score."""
+    top = np.max(np.real(scores), axis=1, keepdims=True)
+    return np.sum(y * (np.log(np.sum(np.exp(scores - top), axis=1, keepdims=True)) + top - scores), axis=1)
+
+
 FORWARD: dict[str, Callable[[Any], Any]] = {
     "Identity": lambda x: x * 1.0,
     "Sigmoid": logistic,
     "Tanh": np.tanh,
     "ReLU": relu,
 }
-
-
-def unchanged(given: Given, *names: str, of: str = "afterwards") -> Values:
-    """The expectation that given arrays were left alone."""
-    return {f"{label} {of}": given[name] for name, label in (n.split("=") if "=" in n else (n, n) for n in names)}

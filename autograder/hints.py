@@ -1,4 +1,4 @@
-"""The misconceptions that feedback can name: one or two sentences each, about the concept and where to look."""
+"""Hints by key: one or two sentences about a misconception and where to look."""
 
 from __future__ import annotations
 

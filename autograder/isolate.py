@@ -1,4 +1,4 @@
-"""Runs one exercise's scenarios in a process of its own, with a time limit for each check."""
+"""Scenarios run in a separate process, with a time limit for each check. The students' runner needs no more."""
 
 from __future__ import annotations
 
@@ -12,22 +12,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from autograder.plain import LIMIT, Malformed, pack, unpack
+from autograder.worker.wire import LIMIT, Malformed, pack, unpack
 
-# All that the submission's process needs of the autograder: nothing in these files knows what is right.
-RUNTIME = (
-    "__init__.py",
-    "plain.py",
-    "scenarios.py",
-    "scenarios_net.py",
-    "scenarios_program.py",
-    "student.py",
-    "worker.py",
-)
-WORKER = Path(__file__).resolve().with_name("worker.py")
+WORKER = Path(__file__).resolve().parent / "worker" / "run.py"
 TIME_LIMIT = 5.0
 START_LIMIT = 20.0
-# What a submission's process may say of itself. That it is late, dead or talks nonsense is for this side to say.
+# Statuses that a submission's process may send. The other ones (time, died, malformed) are found out on this side.
 STATUSES = ("ok", "todo", "error")
 
 
@@ -39,7 +29,7 @@ def run_scenarios(
     *,
     start_limit: float = START_LIMIT,
 ) -> Iterator[dict[str, Any]]:
-    """Yield a frame for the import and one per scenario, as far as the process gets.
+    """Yield one frame for the import and one per scenario, until the process ends.
 
     A frame's ``status`` is ok, todo (NotImplementedError), error, time (too long), died or malformed (no plain frame).
     limit and start_limit are in seconds: for each scenario, and for the start of the process with the import.
@@ -51,7 +41,7 @@ def run_scenarios(
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
-    # Few at a time: who sends more than is read has to wait, and fills no memory here.
+    # A short queue: a process that sends too much has to wait instead of filling our memory.
     frames: queue.Queue[bytes | str] = queue.Queue(2)
     done = threading.Event()
     threading.Thread(target=_read, args=(process.stdout, frames, done), daemon=True).start()
@@ -93,7 +83,7 @@ def _next(frames: queue.Queue[bytes | str], seconds: float) -> dict[str, Any]:
 
 
 def _end_of(process: subprocess.Popen[bytes]) -> str:
-    """How the process ended, in words, where the system tells."""
+    """The exit code or signal of an ended process in words; empty if it still runs."""
     try:
         code = process.wait(1.0)
     except subprocess.TimeoutExpired:
@@ -107,7 +97,7 @@ def _end_of(process: subprocess.Popen[bytes]) -> str:
 
 
 def _read(stream: BinaryIO, frames: queue.Queue[bytes | str], done: threading.Event) -> None:
-    """Cut the stream into frames; at its end say why it ended. Reads in a thread, which works on every system."""
+    """Split the stream into frames, and put the reason of its end last. Runs in a thread, which works on every system."""
     end = "died"
     try:
         while len(header := stream.read(8)) == 8:

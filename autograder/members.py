@@ -1,7 +1,7 @@
-"""The members of a tar or zip archive, read from its bytes with limits on all that a hostile archive can claim.
+"""Members of a tar or zip archive, read with limits on everything that a hostile archive can claim.
 
 Python's tarfile and zipfile believe what headers say about sizes and read whole directories before a caller can stop them.
-This reader hands out one member after the other and never touches a file system.
+This reader yields one member after the other and never touches a file system.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ OTHERS = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!": "rar", b"\x28\xb5\x2f\xfd": "zst
 
 
 class Damaged(Exception):
-    """The bytes are no archive, or a broken one; the message says how, as the end of a sentence."""
+    """The bytes are no archive or a broken one. The message completes a sentence about it."""
 
 
 class TooLarge(Exception):
-    """A limit was passed; the message says which, as the end of a sentence."""
+    """A limit is exceeded. The message completes a sentence about it."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """One member. kind: file, folder, or in words what it is instead. data() reads a file, once, before the next member.
+    """One member. kind: file, folder, or a few words for anything else. data() reads a file; call it before the next member.
 
-    name is as it stands in the archive: untrusted, with surrogates for bytes that are not UTF-8.
+    name: untrusted, with surrogates for bytes that are not UTF-8.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Member:
 
 
 def members(data: bytes) -> Iterator[Member]:
-    """The members of an archive of any format, recognised by its content. Raises Damaged or TooLarge."""
+    """The members of an archive, whose format is recognised by its content. Raises Damaged or TooLarge."""
     if not data:
         raise Damaged("it is empty")
     other = next((name for magic, name in OTHERS.items() if data.startswith(magic)), "")
@@ -71,7 +71,7 @@ def members(data: bytes) -> Iterator[Member]:
 
 
 class _Stream:
-    """Reads exactly as many bytes as asked for, and not more than MOST_BYTES in all."""
+    """Stream that reads exact numbers of bytes, at most MOST_BYTES in all."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
@@ -79,7 +79,7 @@ class _Stream:
         self._taken = 0
 
     def take(self, size: int) -> Iterator[memoryview]:
-        """Pieces of the next bytes; fewer than size only at the end."""
+        """The next ``size`` bytes in pieces; fewer only at the end of the stream."""
         while size > 0:
             if not self._rest:
                 chunk = next(self._chunks, None)
@@ -101,7 +101,7 @@ class _Stream:
 
 
 def _inflate(data: bytes) -> Iterator[bytes]:
-    """The unpacked bytes in pieces, each bounded. What is not compressed is passed on."""
+    """The unpacked bytes in pieces of bounded size. Bytes that are not compressed are passed on."""
     makers: dict[bytes, Callable[[], Any]] = {
         b"\x1f\x8b": lambda: zlib.decompressobj(31),
         b"BZh": bz2.BZ2Decompressor,
@@ -126,10 +126,10 @@ def _inflate(data: bytes) -> Iterator[bytes]:
 
 
 def _one_stream(unpacker: Any, data: bytes, position: int) -> Generator[bytes, None, int]:
-    """Unpacks the stream that begins there; returns the position after it."""
+    """Unpack the compressed stream that begins at a position; returns the position after it."""
     pending = b""
     while not unpacker.eof:
-        # zlib gives back what it did not use; the others keep it and say whether they need more.
+        # zlib returns unused input; the other decompressors keep it and tell if they need more.
         needs = not pending if hasattr(unpacker, "unconsumed_tail") else unpacker.needs_input
         if needs:
             pending, position = data[position : position + CHUNK], position + CHUNK
@@ -150,7 +150,7 @@ def _tar(stream: _Stream) -> Iterator[Member]:
     while True:
         header = stream.read(BLOCK)
         if not header.strip(b"\0") and len(header) in (0, BLOCK):
-            # Nothing counts after the end, but a checksum of the compression may stand there.
+            # Only the checksum of the compression may follow the end.
             stream.skip(MOST_BYTES + 1)
             return
         if len(header) < BLOCK or not _checksum(header):
@@ -166,7 +166,7 @@ def _tar(stream: _Stream) -> Iterator[Member]:
                 extended.update(_pax(payload))
             elif letter == b"L":
                 extended["path"] = _text(payload.split(b"\0")[0])
-            # Global headers and long names of links hold nothing that is needed.
+            # Global headers and long link names are not needed.
             continue
         if re.fullmatch("[0-9]{1,18}", extended.get("size", "")):
             size = int(extended["size"])
@@ -180,7 +180,7 @@ def _tar(stream: _Stream) -> Iterator[Member]:
             kind = "sparse file"
         elif kind == FILE and name.endswith("/"):
             kind = FOLDER
-        # Links, devices and folders carry no data, whatever size they claim.
+        # Links, devices and folders have no data, whatever size their header claims.
         reader = _Once(stream, 0 if letter in (b"1", b"2", b"3", b"4", b"5", b"6") else size)
         extended, extensions = {}, 0
         yield Member(name, kind, reader.read)
@@ -188,7 +188,7 @@ def _tar(stream: _Stream) -> Iterator[Member]:
 
 
 def _pass_sparse_map(stream: _Stream, header: bytes) -> None:
-    """GNU's older sparse files have further blocks of their map before their data."""
+    """Skip the extra map blocks that old GNU sparse files have before their data."""
     more = header[482]
     while more:
         block = stream.read(BLOCK)
@@ -196,7 +196,7 @@ def _pass_sparse_map(stream: _Stream, header: bytes) -> None:
 
 
 class _Once:
-    """The data of a tar member, which has to be read or passed over before the next."""
+    """Data of a tar member. It is read or skipped before the next member."""
 
     def __init__(self, stream: _Stream, size: int) -> None:
         self._stream, self._size, self._done = stream, size, False
@@ -227,7 +227,7 @@ def _checksum(header: bytes) -> bool:
 
 
 def _number(field: bytes) -> int:
-    """A number of a tar header, octal or base 256; -1 where it is none."""
+    """A number in a tar header, octal or base 256; -1 if it is malformed."""
     if field[0] == 0x80:
         return int.from_bytes(field[1:], "big")
     text = field.split(b"\0")[0].strip()
@@ -239,12 +239,12 @@ def _number(field: bytes) -> int:
 def _tar_name(header: bytes) -> str:
     name = header[:100].split(b"\0")[0]
     prefix = header[345:500].split(b"\0")[0]
-    # Only POSIX has the prefix; GNU keeps other things there.
+    # Only POSIX headers have a prefix; GNU uses the bytes for something else.
     return _text(prefix + b"/" + name if prefix and header[257:263] == b"ustar\0" else name)
 
 
 def _pax(data: bytes) -> dict[str, str]:
-    """The records ``<length> <key>=<value>\\n`` of an extended header, as far as they can be read."""
+    """Records ``<length> <key>=<value>\\n`` of an extended header, up to the first malformed one."""
     found = {}
     position = 0
     while position < len(data):
@@ -275,7 +275,7 @@ def _zip(data: bytes) -> Iterator[Member]:
     spent = 0
 
     def unpack(start: int, fields: tuple[int, ...]) -> bytes:
-        # Entries may share their bytes, so a small file can ask for any amount of work, one entry after the other.
+        # Entries may share their bytes, so a small zip file can ask for an unlimited amount of work.
         nonlocal spent
         spent += fields[7] + fields[8]
         if spent > MOST_BYTES:

@@ -1,20 +1,14 @@
-"""What the runner prints: the table of marks, feedback for what failed, and the line of scores."""
+"""Output of the runner: the table of marks, the feedback, and the line of scores."""
 
 from __future__ import annotations
 
 import json
 import re
-import textwrap
 from typing import Any
 
 from autograder.exercises import EXERCISES, checks_of
+from autograder.feedback import NOT_YET, CheckRecord, feedback_lines, number, reason
 from autograder.grade import Grades, Result
-
-NOT_YET = "not implemented yet"
-
-
-def number(value: float) -> str:
-    return f"{value:g}"
 
 
 def table_row(name: str, earned: float, points: float, remark: str) -> str:
@@ -24,17 +18,17 @@ def table_row(name: str, earned: float, points: float, remark: str) -> str:
 
 
 def colon_safe(text: str) -> str:
-    """The text in one line that survives Autolab's reader, which quotes what stands before a colon.
+    """The text on one line, safe for Autolab's reader, which puts quotes around a word before a colon.
 
-    No letter or digit stands directly before a colon, and no control character is left: JSON writes them as an escape that
-    ends in a letter or digit.
+    A space separates a letter or digit from a following colon. Control characters become spaces, because JSON escapes them
+    by letters and digits.
     """
     plain = "".join(c if c.isprintable() else " " for c in text)
     return re.sub(r"([a-zA-Z0-9]):", r"\1 :", plain)
 
 
 def table(grades: Grades) -> list[str]:
-    """One line per exercise: marks, and how many of its checks passed."""
+    """One line per exercise: marks and the number of checks that passed."""
     lines = []
     for exercise in EXERCISES:
         results = grades.of(exercise.name)
@@ -42,7 +36,7 @@ def table(grades: Grades) -> list[str]:
             continue
         marks = [r for r in results if r.check.points]
         practice = [r for r in results if not r.check.points]
-        # With --only, what was chosen of it; where that is practice alone, all that the exercise is worth.
+        # With --only, the marks of the chosen checks; if only practice was chosen, those of the whole exercise.
         points = sum(r.check.points for r in marks) or sum(c.points for c in checks_of(exercise.name))
         lines.append(table_row(exercise.name, grades.earned(exercise.name), points, _remark(marks or practice)))
         if marks and practice:
@@ -63,52 +57,10 @@ def _remark(results: list[Result]) -> str:
     return f"{statuses.count('passed')} of {len(statuses)} checks passed"
 
 
-def feedback(result: Result) -> list[str]:
-    """What a check gave, expected and got, and what to look at next."""
-    name = f"{result.check.exercise}: {result.check.name}"
-    points = result.check.points
-    worth = f"{number(points)} {'point' if points == 1 else 'points'}" if points else "practice"
-    if result.status == "blocked":
-        return [f"  {name} ({worth})", f"    needs {result.needs} first"]
-    found = result.problem
-    if found is None:
-        return [f"  {name} ({worth})", "    passed"]
-    if result.status == "todo":
-        return [f"  {name} ({worth})", f"    {_not_yet(found.got)}"]
-    if result.status == "not run":
-        return [f"  {name} ({worth})", f"    not run: {found.text}"]
-    lines = [f"  {name} ({worth})"]
-    for label, text in (
-        ("given", found.given),
-        ("looked at", found.what),
-        ("expected", found.expected),
-        ("came", found.got),
-        ("at", found.where),
-    ):
-        if text:
-            for row, line in enumerate(text.splitlines()):
-                lines += _wrapped(f"    {label if row == 0 else '':<10} ", line)
-    lines += _wrapped(f"    {'look at':<10} ", found.text)
-    if result.printed.strip():
-        lines.append(f"    {'printed':<10} {result.printed.strip().splitlines()[0][:90]}")
-    return lines
-
-
-def _not_yet(text: str) -> str:
-    return text if NOT_YET in text else f"{NOT_YET}: {text}" if text and text != "NotImplementedError" else NOT_YET
-
-
-def _wrapped(label: str, text: str) -> list[str]:
-    return [
-        (label if row == 0 else " " * len(label)) + line
-        for row, line in enumerate(textwrap.wrap(text, 105, break_long_words=False) or [""])
-    ]
-
-
 def feedback_for_all(grades: Grades, verbose: bool) -> list[str]:
     """Feedback for every check that did not pass, in the order in which to look at them.
 
-    Stubs and what waits for others take one line per exercise. Practice is explained once all marks are there.
+    Stubs and blocked checks take one line per exercise. Practice is explained once every check with marks has passed.
     """
     lines: list[str] = []
     graded = any(r.status != "passed" and r.check.points for r in grades.results)
@@ -128,41 +80,41 @@ def feedback_for_all(grades: Grades, verbose: bool) -> list[str]:
 def _feedback_of(name: str, results: list[Result], verbose: bool) -> list[str]:
     lines: list[str] = []
     stub = any(r.status == "todo" for r in results)
-    shown: set[str] = set()
+    said: set[str] = set()
     for result in results:
-        parts = feedback(result)
+        check = result.record()
+        shown = feedback_lines(check)
         if verbose:
-            lines += [*parts, ""]
+            lines += [*shown, ""]
             continue
         if result.status == "passed" or (stub and result.status == "blocked"):
             continue
-        short = result.status in ("todo", "blocked", "not run")
-        # The same line of code, or the same missing part, is named once.
-        at = result.problem.got + result.problem.where if result.problem and result.problem.where else ""
-        reason = parts[1].strip() if short else at
-        if reason in shown:
+        # One line of code or one missing part is named once.
+        short, parts = reason(check), check["feedback"]
+        same = short or (parts["came"] + parts["place"] if parts["place"] else "")
+        if same in said:
             continue
-        shown.update({reason} - {""})
-        lines += [f"  {name}: {reason}"] if short else ["", *parts]
+        said.update({same} - {""})
+        lines += [f"  {name}: {short}"] if short else ["", *shown]
     return lines
 
 
 def scores_line(grades: Grades) -> str:
-    """One line of JSON, as Autolab reads it."""
+    """The scores as a line of JSON for Autolab."""
     return json.dumps({"scores": {colon_safe(name): value for name, value in grades.scores().items()}})
 
 
 def as_data(grades: Grades, submission: str) -> dict[str, Any]:
-    """Everything for --json."""
+    """All results as plain data, for --json."""
     return {
         "submission": submission,
         "scores": grades.scores(),
-        "checks": [
-            {
-                "exercise": r.check.exercise, "check": r.check.name, "points": r.check.points, "earned": r.earned,
-                "status": r.status, "needs": r.needs, "hint": r.problem.hint if r.problem else "",
-                "feedback": "" if r.status == "passed" else "\n".join(feedback(r)), "printed": r.printed,
-            }
-            for r in grades.results
-        ],
-    }  # fmt: skip
+        "checks": [_check_as_data(result.record()) for result in grades.results],
+    }
+
+
+def _check_as_data(check: CheckRecord) -> dict[str, Any]:
+    """A check for --json: its feedback as text and, under "parts", as plain data."""
+    text = "" if check["status"] == "passed" else "\n".join(feedback_lines(check))
+    kept = {key: value for key, value in check.items() if key != "hidden"}
+    return {**kept, "feedback": text, "parts": check["feedback"]}

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Run as a script, this folder comes first on the path; the package above it is meant.
+# Python puts the script's own folder first on the path; imports need the folder above it.
 sys.path[:] = [str(ROOT), *(p for p in sys.path if Path(p or ".").resolve() != ROOT / "autograder")]
 
 USAGE = """exit codes: 0 everything passed, 1 something failed, 2 could not run"""
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the autograder; returns the exit code."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            # A console that cannot show a character shows another instead of stopping the run.
+            # A character that the console cannot show is replaced instead of stopping the run.
             stream.reconfigure(errors="replace")
     chosen = options(arguments)
     try:
@@ -73,9 +73,10 @@ def run(chosen: argparse.Namespace, scratch: Path) -> int:
     import json
 
     from autograder.exercises import CHECKS, EXERCISES
+    from autograder.feedback import number
     from autograder.grade import grade
     from autograder.helpers import Check
-    from autograder.report import as_data, feedback_for_all, number, scores_line, table, table_row
+    from autograder.report import as_data, feedback_for_all, scores_line, table, table_row
     from autograder.submission import CannotGrade, find_submission
 
     def keep(check: Check) -> bool:
@@ -114,7 +115,7 @@ def run(chosen: argparse.Namespace, scratch: Path) -> int:
         except OSError as error:
             raise CannotGrade(f"{chosen.json} cannot be written: {error.strerror}.") from None
     print(scores_line(grades))
-    # Practice is not needed for a good end, unless only practice was asked for.
+    # Practice does not count for the exit code, unless only practice was chosen.
     decisive = [r for r in grades.results if r.check.points] or grades.results
     return 0 if all(r.status == "passed" for r in decisive) else 1
 

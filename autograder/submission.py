@@ -1,4 +1,4 @@
-"""Finds the submission to grade: the folder beside the autograder, another folder, or a hand-in archive."""
+"""The submission to grade: the folder beside the autograder, another folder, or a hand-in archive."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ __all__ = ["CannotGrade", "find_submission"]
 
 
 def find_submission(given: str | None, beside: Path, scratch: Path, notes: list[str] | None = None) -> Path:
-    """The folder that holds mytorch/. An archive is unpacked into scratch; what was left out of it goes into notes."""
+    """The folder that holds mytorch/. An archive is unpacked into scratch; notes collects what was left out of it.
+
+    Raises CannotGrade if there is none, and OSError if the system refuses to read it."""
     path = Path(given).expanduser() if given else beside
     if not path.exists():
         raise CannotGrade(f"{given} does not exist. Give the folder that holds mytorch/, or a handin.tar.")

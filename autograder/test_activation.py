@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from autograder.helpers import FORWARD, Check, Given, Suspect, Values, derivative, normal
+from autograder.helpers import FORWARD, Check, Expectations, Expected, Given, Kind, Suspect, Values, derivative, normal
 
 NAMES = ("Identity", "Sigmoid", "Tanh", "ReLU")
 
 
-def _forward_expected(given: Given) -> Values:
+def _forward_expected(given: Given) -> Expectations:
     y = FORWARD[given["activation"]](given["x"])
-    return {"output": y, "x afterwards": given["x"]}
+    return {"output": Expected(y), "x afterwards": Expected(given["x"], Kind.GIVEN)}
 
 
-def _state_expected(given: Given) -> Values:
-    return {"state": FORWARD[given["activation"]](given["x"])}
+def _state_expected(given: Given) -> Expectations:
+    return {"state": Expected(FORWARD[given["activation"]](given["x"]), Kind.STATE)}
 
 
 def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -28,7 +28,7 @@ def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
 
 
 def _network(given: Given, f: Any) -> Any:
-    """The whole computation as a function of x, as the scenario does it."""
+    """The scenario's computation as a function of x."""
     where = given["where"]
 
     def total(x: Any) -> Any:
@@ -41,10 +41,10 @@ def _network(given: Given, f: Any) -> Any:
     return total
 
 
-def _backward_expected(given: Given) -> Values:
+def _backward_expected(given: Given) -> Expectations:
     f = FORWARD[given["activation"]]
     (gradient,) = derivative(_network(given, f), [given["x"]], given["g"])
-    return {"gradient of x": gradient, "x afterwards": given["x"]}
+    return {"gradient of x": Expected(gradient, Kind.GRADIENT), "x afterwards": Expected(given["x"], Kind.GIVEN)}
 
 
 def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -85,12 +85,12 @@ def _given(activation: str, batches: tuple[int, ...], scale: float = 1.0) -> Any
     return lambda rng: [{"activation": activation, "x": scale * normal(rng, n, 3)} for n in batches]
 
 
-def _walks(activation: str, batches: tuple[int, ...], where: str) -> Any:
+def _backward_cases(activation: str, batches: tuple[int, ...], where: str) -> Any:
     def cases(rng: np.random.Generator) -> list[Given]:
         result = []
         for n in batches:
             x = normal(rng, n, 3)
-            # Both signs at every seed: where all are positive, a ReLU without its mask would be right.
+            # Both signs at every seed: with positive numbers alone, a ReLU without its mask would pass.
             x[0, :2] = np.abs(x[0, :2]) * [1, -1]
             given = {"activation": activation, "x": x, "g": normal(rng, n, 3), "where": where}
             if where == "second step":
@@ -106,25 +106,25 @@ def _extreme(activation: str) -> Any:
     return lambda rng: [{"activation": activation, "x": x.copy(), "g": normal(rng, 2, 4), "where": "last"}]
 
 
-def _extreme_gradient(given: Given) -> Values:
+def _extreme_gradient(given: Given) -> Expectations:
     x = given["x"]
     if given["activation"] in ("Identity", "ReLU"):
         return _backward_expected(given)
     k = 1.0 if given["activation"] == "Sigmoid" else 2.0
     tail = np.exp(-k * np.abs(x))
-    return {"gradient of x": given["g"] * k * k * tail / (1 + tail) ** 2}
+    return {"gradient of x": Expected(given["g"] * k * k * tail / (1 + tail) ** 2, Kind.GRADIENT)}
 
 
 def _checks(name: str) -> list[Check]:
     backward = "activation_backward"
 
-    def walk(title: str, points: float, batches: tuple[int, ...], where: str, story: str) -> Check:
+    def gradient(title: str, points: float, batches: tuple[int, ...], where: str, story: str) -> Check:
         return Check(
             f"{name} Backward",
             title,
             points,
             backward,
-            _walks(name, batches, where),
+            _backward_cases(name, batches, where),
             _backward_expected,
             _backward_suspects,
             story=story,
@@ -142,17 +142,17 @@ def _checks(name: str) -> list[Check]:
             _forward_suspects,
         ),
         Check(forward, ".state keeps the output", 0.25, "activation_forward", _given(name, (1, 4)), _state_expected),
-        walk("one row", 1, (1,), "last", f"{name} is the last operation."),
-        walk("batches", 1, (4, 7, 3), "last", f"{name} is the last operation."),
-        walk("in the middle of a network", 1, (1, 4), "middle", f"1.5 x + 0.25, then {name}, then cubed."),
-        walk(
+        gradient("one row", 1, (1,), "last", f"{name} is the last operation."),
+        gradient("batches", 1, (4, 7, 3), "last", f"{name} is the last operation."),
+        gradient("in the middle of a network", 1, (1, 4), "middle", f"1.5 x + 0.25, then {name}, then cubed."),
+        gradient(
             "input and output used again",
             0.5,
             (4,),
             "used twice",
             f"With h = 1.5 x + 0.25 and y = {name}(h), 2 y - 3 h + y cubed.",
         ),
-        walk(
+        gradient(
             "a second training step", 0.5, (4,), "second step", f"Two steps through {name} with zero_grad() in between."
         ),
         Check(forward, "values as large as 10000", 0, "activation_forward", _extreme(name), _forward_expected),

@@ -1,4 +1,4 @@
-"""Checks of the engine: what is recorded, and how the list is walked back."""
+"""Checks of the engine: recording and the backward pass."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from autograder.helpers import Check, Given, Suspect, Values, normal
+from autograder.helpers import Check, Expectations, Expected, Given, Kind, Suspect, Values, normal
 
 ADD, BACK = "Autograd Add Operation", "Autograd Backward"
 
 
 def _leaves(rng: np.random.Generator) -> list[Given]:
-    """x and w to record, the numbers that every array gets afterwards, and a gradient."""
+    """Arrays x and w to record, new numbers for every array, and a gradient."""
     new = ("new x", "new w", "new y", "new z", "new dw")
     return [{name: normal(rng, n, 3) for name in ("x", "w", "g", *new)} for n in (1, 4)]
 
 
-def _recorded(given: Given) -> Values:
+def _recorded(given: Given) -> Expectations:
     g, x, w, y = given["g"], given["new x"], given["new w"], given["new y"]
     slots = "gradients_to_update, entries of each"
-    return {
-        "operations in the list": np.array(2),
+    entries = {
         "operation 0 inputs[0]": x,
         "operation 0 inputs[1]": w,
         "operation 0 output": y,
@@ -35,15 +34,22 @@ def _recorded(given: Given) -> Values:
         f"operation 1 {slots}": np.array([0]),
         "operation 1 backward_operation(g, *inputs)[0]": 3.0 * y**2 * g,
     }
+    return {
+        "operations in the list": Expected(np.array(2), Kind.LENGTH),
+        **{name: Expected(array, Kind.ENTRY) for name, array in entries.items()},
+    }
 
 
-def _spots(given: Given) -> Values:
-    return {f"the spot of {name}": given[f"new {name}"] for name in "xwy"}
+def _spots(given: Given) -> Expectations:
+    return {f"the spot of {name}": Expected(given[f"new {name}"], Kind.SPOT) for name in "xwy"}
 
 
-def _spots_empty(given: Given) -> Values:
-    # The second value shows that it is the buffer's spot that was read.
-    return {"gradient of x before backward": np.zeros(given["x"].shape), "the spot of x": given["new x"]}
+def _spots_empty(given: Given) -> Expectations:
+    # The second value proves that the buffer's spot was read.
+    return {
+        "gradient of x before backward": Expected(np.zeros(given["x"].shape), Kind.GRADIENT),
+        "the spot of x": Expected(given["new x"], Kind.SPOT),
+    }
 
 
 def _start(given: Given, y: np.ndarray) -> Any:
@@ -51,9 +57,9 @@ def _start(given: Given, y: np.ndarray) -> Any:
     return np.ones(y.shape) if isinstance(start, str) else np.broadcast_to(start, y.shape)
 
 
-def _chain(given: Given) -> Values:
-    """Slopes by the chain rule, for x -> 1.5 x + 0.25 -> cube -> 1.5 x + 0.25, or a part of it."""
-    return {"gradient of x": _chain_with(given, None)}
+def _chain(given: Given) -> Expectations:
+    """Gradient by the chain rule for x -> 1.5 x + 0.25 -> cube -> 1.5 x + 0.25, or for a part of it."""
+    return {"gradient of x": Expected(_chain_with(given, None), Kind.GRADIENT)}
 
 
 def _chain_with(given: Given, start: np.ndarray | None) -> np.ndarray:
@@ -94,9 +100,12 @@ def _chains(operations: int, start: str | None = None) -> Any:
     return cases
 
 
-def _join(given: Given) -> Values:
+def _join(given: Given) -> Expectations:
     g, w = given["g"], given["w"]
-    return {"gradient of x": 2.0 * 1.5 * g, "gradient of w": -3.0 * 3 * w**2 * g}
+    return {
+        "gradient of x": Expected(2.0 * 1.5 * g, Kind.GRADIENT),
+        "gradient of w": Expected(-3.0 * 3 * w**2 * g, Kind.GRADIENT),
+    }
 
 
 def _join_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -112,14 +121,14 @@ def _twice(uses: int) -> Any:
 
 
 def _paths(given: Given) -> list[np.ndarray]:
-    """The contributions to x in the order in which a walk back meets them."""
+    """The contributions to the gradient of x, in the order of the backward pass."""
     x, g, uses = given["x"], given["g"], given["uses"]
     paths = [-3 * g, 6 * x**2 * g]
     return [1.5 * g, *paths] if uses == 3 else paths
 
 
-def _twice_expected(given: Given) -> Values:
-    return {"gradient of x": sum(_paths(given))}
+def _twice_expected(given: Given) -> Expectations:
+    return {"gradient of x": Expected(sum(_paths(given)), Kind.GRADIENT)}
 
 
 def _twice_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -129,7 +138,7 @@ def _twice_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     for path in paths:
         yield "one_path", {"gradient of x": path}
         yield "engine_doubles", {"gradient of x": sum(paths) + path}
-        # What the buffer held is added again with each new contribution.
+        # The buffer's content is added again with each contribution.
         doubling = 2 * doubling + path
     yield "engine_doubles", {"gradient of x": doubling}
     if len(paths) == 3:
@@ -153,9 +162,12 @@ def _slots(again: bool) -> Any:
     return cases
 
 
-def _slot_expected(given: Given) -> Values:
+def _slot_expected(given: Given) -> Expectations:
     g, x, times = given["g"], given["x"], 2 if given["again"] else 1
-    return {"dw": given["dw"] - 3.0 * times * g, "gradient of x": 2.0 * g * (3 * x**2 if given["again"] else 1)}
+    return {
+        "dw": Expected(given["dw"] - 3.0 * times * g, Kind.SLOT),
+        "gradient of x": Expected(2.0 * g * (3 * x**2 if given["again"] else 1), Kind.GRADIENT),
+    }
 
 
 def _slot_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -173,8 +185,9 @@ def _dead(where: str, start: Any = None) -> Any:
     return lambda rng: [{"x": normal(rng, 4, 3), "start": start or normal(rng, 4, 3), "dead": where}]
 
 
-def _dead_expected(given: Given) -> Values:
-    return {"gradient of x": 3 * given["x"] ** 2 * given["start"] * (1.5 if given["dead"] == "middle" else 1.0)}
+def _dead_expected(given: Given) -> Expectations:
+    slope = 3 * given["x"] ** 2 * (1.5 if given["dead"] == "middle" else 1.0)
+    return {"gradient of x": Expected(slope * given["start"], Kind.GRADIENT)}
 
 
 CHECKS = [

@@ -1,4 +1,4 @@
-"""Checks of the backward functions: one row before a batch, plain before broadcast, and the arguments left alone."""
+"""Checks of the backward functions: one row, then batches, then broadcasting; the arguments stay unchanged."""
 
 from __future__ import annotations
 
@@ -7,20 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from autograder.helpers import Check, Given, Suspect, Values, derivative, normal, positive
+from autograder.helpers import Check, Expectations, Expected, Given, Kind, Suspect, Values, derivative, normal, positive
+from autograder.worker.scenarios.program import FORWARDS
 
 NAME = "Functional"
-
-FORWARDS: dict[str, Callable[..., Any]] = {
-    "add_backward": lambda a, b: a + b,
-    "sub_backward": lambda a, b: a - b,
-    "mul_backward": lambda a, b: a * b,
-    "div_backward": lambda a, b: a / b,
-    "matmul_backward": lambda a, b: a @ b,
-    "outer_backward": np.outer,
-    "log_backward": np.log,
-    "exp_backward": np.exp,
-}
 
 
 def _forward(given: Given) -> Callable[..., Any]:
@@ -36,19 +26,21 @@ def _inputs(given: Given) -> tuple[list[str], list[np.ndarray]]:
     return names, [given[name] for name in names]
 
 
-def rule_expected(given: Given) -> Values:
-    """The gradients of one call, and its arguments unchanged."""
+def rule_expected(given: Given) -> Expectations:
+    """The gradients that one call returns, and its unchanged arguments."""
     names, arrays = _inputs(given)
     wide = [array.astype(np.float64) for array in arrays]
     gradients = derivative(_forward(given), wide, given["grad"])
-    values: Values = {f"gradient of {n}": g.astype(a.dtype) for n, g, a in zip(names, gradients, arrays)}
-    values.update({f"{name} afterwards": given[name] for name in (*names, "grad")})
-    values["grad_output afterwards"] = values.pop("grad afterwards")
-    return values
+    expected = {
+        f"gradient of {name}": Expected(gradient.astype(array.dtype), Kind.GRADIENT)
+        for name, gradient, array in zip(names, gradients, arrays)
+    }
+    expected.update({f"{name} afterwards": Expected(given[name], Kind.GIVEN) for name in names})
+    return {**expected, "grad_output afterwards": Expected(given["grad"], Kind.GIVEN)}
 
 
 def rule_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
-    """What usual mistakes in a backward function lead to."""
+    """The values that usual mistakes in a backward function lead to."""
     names, arrays = _inputs(given)
     grad, f = given["grad"], _forward(given)
     value = f(*arrays)
@@ -124,7 +116,11 @@ STRETCHED = [
 ]
 
 
-def _rule(rule: str, about: str, points: float, cases: Any) -> Check:
+FLOAT32 = "float32 stays float32"
+
+
+def _rule(rule: str, about: str, points: float, cases: Any, needed: bool = True) -> Check:
+    """needed: other exercises that record the rule need this check."""
     return Check(
         NAME,
         f"{rule}: {about}",
@@ -134,6 +130,7 @@ def _rule(rule: str, about: str, points: float, cases: Any) -> Check:
         rule_expected,
         rule_suspects,
         story=f"{rule}(grad_output, ...).",
+        rule=rule if needed else "",
     )
 
 
@@ -163,17 +160,10 @@ CHECKS = [
     _rule("max_backward", "maximum with zero", 0, _single("max_backward", [(1, 3), (4, 3), (3, 3)])),
     _rule("sum_backward", "along an axis, kept or not", 0, _sums),
     _rule(
-        "mul_backward",
-        "float32 stays float32",
-        0,
-        _pair("mul_backward", [((4, 3), (4, 3)), ((4, 3), (3,))], dtype=np.float32),
+        "mul_backward", FLOAT32, 0, _pair("mul_backward", [((4, 3), (4, 3)), ((4, 3), (3,))], dtype=np.float32), False
     ),
-    _rule(
-        "matmul_backward", "float32 stays float32", 0, _pair("matmul_backward", [((4, 3), (3, 2))], dtype=np.float32)
-    ),
-    _rule(
-        "div_backward", "float32 stays float32", 0, _pair("div_backward", SAME[:2], b_positive=True, dtype=np.float32)
-    ),
+    _rule("matmul_backward", FLOAT32, 0, _pair("matmul_backward", [((4, 3), (3, 2))], dtype=np.float32), False),
+    _rule("div_backward", FLOAT32, 0, _pair("div_backward", SAME[:2], b_positive=True, dtype=np.float32), False),
 ]
 
 

@@ -7,18 +7,34 @@ from typing import Any
 
 import numpy as np
 
-from autograder.helpers import FORWARD, Check, Given, Suspect, Values, derivative, normal, one_hot
+from autograder.helpers import (
+    FORWARD,
+    Check,
+    Expectations,
+    Expected,
+    Given,
+    Kind,
+    Suspect,
+    Values,
+    cross_entropy,
+    derivative,
+    linear,
+    normal,
+    one_hot,
+)
 
 LINEAR, SKIP, MLP = "Linear", "Linear with Skip", "MLP"
 NAMES = {"x": "gradient of x", "W": "dW", "b": "db"}
 
 
-def _linear(x: Any, W: Any, b: Any) -> Any:
-    return np.einsum("ni,oi->no", x, W) + np.reshape(b, (1, -1))
+def _parameter_or_input(name: str, gradient: np.ndarray) -> Expected:
+    """An expected gradient: of x from the buffer, of a weight or bias from the layer's own array."""
+    return Expected(gradient, Kind.GRADIENT if name == NAMES["x"] else Kind.SLOT)
 
 
-def _forward_expected(given: Given) -> Values:
-    return {"output": _linear(given["x"], given["W"], given["b"]), "x afterwards": given["x"]}
+def _forward_expected(given: Given) -> Expectations:
+    output = linear(given["x"], given["W"], given["b"])
+    return {"output": Expected(output), "x afterwards": Expected(given["x"], Kind.GIVEN)}
 
 
 def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -29,26 +45,26 @@ def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
 
 
 def _layers(given: Given) -> tuple[Callable[..., Any], list[np.ndarray], list[str]]:
-    """The computation as a function of all its arrays, and the names of their gradients."""
+    """The layers as a function of all arrays, these arrays, and the names of their gradients."""
     if "W2" in given:
         arrays = [given[name] for name in ("x", "W", "b", "W2", "b2")]
 
         def two(x: Any, W: Any, b: Any, W2: Any, b2: Any) -> Any:
-            return _linear(_linear(x, W, b) ** 3, W2, b2)
+            return linear(linear(x, W, b) ** 3, W2, b2)
 
         return two, arrays, ["gradient of x", "dW1", "db1", "dW2", "db2"]
-    return _linear, [given[name] for name in ("x", "W", "b")], ["gradient of x", "dW", "db"]
+    return linear, [given[name] for name in ("x", "W", "b")], ["gradient of x", "dW", "db"]
 
 
-def _backward_expected(given: Given) -> Values:
+def _backward_expected(given: Given) -> Expectations:
     f, arrays, names = _layers(given)
     steps, zero = given["steps"], given["zero"]
-    values: Values = {}
+    expected: Expectations = {}
     for name, gradient in zip(names, derivative(f, arrays, given["g"])):
-        # Step k starts from k times g; parameters add up, unless they are zeroed.
+        # Step k starts from k times g; gradients of parameters add up unless they are zeroed.
         last = steps if zero or name == "gradient of x" else steps * (steps + 1) / 2
-        values[name] = gradient * last
-    return {**values, "x afterwards": given["x"], "W afterwards": given["W"]}
+        expected[name] = _parameter_or_input(name, gradient * last)
+    return {**expected, **{f"{name} afterwards": Expected(given[name], Kind.GIVEN) for name in ("x", "W")}}
 
 
 def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -92,7 +108,7 @@ def _outputs(rng: np.random.Generator) -> list[Given]:
 
 
 def _skip(given: Given, cut: str = "") -> tuple[Callable[..., Any], list[np.ndarray], list[str]]:
-    """The skip network, as a whole or with one path cut (its value kept, its gradient not)."""
+    """The skip network, whole or with the gradient of one path cut off."""
 
     def still(value: Any) -> Any:
         return np.real(value)
@@ -100,21 +116,22 @@ def _skip(given: Given, cut: str = "") -> tuple[Callable[..., Any], list[np.ndar
     def network(x: Any, W: Any, b: Any, W2: Any = None, b2: Any = None) -> Any:
         if given["shared"]:
             W2, b2 = W, b
-        h = _linear(still(x) if cut == "layer" else x, W, b)
+        h = linear(still(x) if cut == "layer" else x, W, b)
         if given["bend"]:
             h = h**3
         s = h + (still(x) if cut == "skip" else x)
         first, second = (still(W2), still(b2)) if cut == "second use" else (W2, b2)
-        y = _linear(s, first, second)
+        y = linear(s, first, second)
         return 2 * y - 3 * (still(x) if cut == "last" else x) if given["long"] else y
 
     names = ["x", "W", "b"] if given["shared"] else ["x", "W", "b", "W2", "b2"]
     return network, [given[name] for name in names], ["gradient of x", "dW1", "db1", "dW2", "db2"][: len(names)]
 
 
-def _skip_expected(given: Given) -> Values:
+def _skip_expected(given: Given) -> Expectations:
     f, arrays, names = _skip(given)
-    return dict(zip(names, derivative(f, arrays, given["g"])))
+    gradients = derivative(f, arrays, given["g"])
+    return {name: _parameter_or_input(name, gradient) for name, gradient in zip(names, gradients)}
 
 
 def _skip_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -124,7 +141,7 @@ def _skip_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
         for name, gradient in gradients.items():
             if gradient.any() and not np.allclose(gradient, expected[name]):
                 yield "one_path", {name: gradient}
-                # The other path alone, and one of them twice.
+                # The other path alone, then one of the two counted twice.
                 yield "one_path", {name: expected[name] - gradient}
                 yield "engine_doubles", {name: expected[name] + gradient}
                 yield "engine_doubles", {name: 2 * expected[name] - gradient}
@@ -158,26 +175,25 @@ def _mlp_cases(rng: np.random.Generator) -> list[Given]:
     ]
 
 
-def _mlp_expected(given: Given) -> Values:
+def _mlp_expected(given: Given) -> Expectations:
     f, x, y = FORWARD[given["activation"]], given["x"], given["y"]
     arrays = [given["W1"], np.full((5, 1), 0.1), given["W2"], np.full((3, 1), 0.1)]
 
     def output(W1: Any, b1: Any, W2: Any, b2: Any) -> Any:
-        return _linear(f(_linear(x, W1, b1)), W2, b2)
+        return linear(f(linear(x, W1, b1)), W2, b2)
 
     def loss(*all_arrays: Any) -> Any:
-        scores = output(*all_arrays)
-        return np.sum(np.log(np.sum(np.exp(scores), axis=1)) - np.sum(scores * y, axis=1)) / len(x)
+        return np.sum(cross_entropy(output(*all_arrays), y)) / len(x)
 
-    values: Values = {"output": output(*arrays)}
+    expected: Expectations = {"output": Expected(output(*arrays))}
     velocities = [np.zeros(a.shape) for a in arrays]
     for _ in range(given["steps"]):
-        values["loss"] = np.reshape(loss(*arrays), (1,))
+        expected["loss"] = Expected(np.reshape(loss(*arrays), (1,)), Kind.LOSS)
         gradients = derivative(loss, arrays, 1.0)
         velocities = [given["momentum"] * v - given["lr"] * g for v, g in zip(velocities, gradients)]
         arrays = [a + v for a, v in zip(arrays, velocities)]
     names = ["W1", "b1", "W2", "b2"]
-    return {**values, **{f"{name} after the steps": a for name, a in zip(names, arrays)}}
+    return {**expected, **{f"{name} after the steps": Expected(array) for name, array in zip(names, arrays)}}
 
 
 def _float32_cases(rng: np.random.Generator) -> list[Given]:
@@ -185,11 +201,13 @@ def _float32_cases(rng: np.random.Generator) -> list[Given]:
     return [{"x": normal(rng, 4, 3).astype(np.float32), **weights}]
 
 
-def _float32_expected(given: Given) -> Values:
+def _float32_expected(given: Given) -> Expectations:
     x, W, b = (given[name].astype(np.float64) for name in ("x", "W", "b"))
-    gradient_x, dW, _ = derivative(_linear, [x, W, b], np.ones((4, 2)))
+    gradient_x, dW, _ = derivative(linear, [x, W, b], np.ones((4, 2)))
     return {
-        n: v.astype(np.float32) for n, v in (("output", _linear(x, W, b)), ("dW", dW), ("gradient of x", gradient_x))
+        "output": Expected(linear(x, W, b).astype(np.float32)),
+        "dW": Expected(dW.astype(np.float32), Kind.SLOT),
+        "gradient of x": Expected(gradient_x.astype(np.float32), Kind.GRADIENT),
     }
 
 
@@ -227,6 +245,7 @@ CHECKS = [
         _mlp_cases,
         _mlp_expected,
         story="Forward, loss, backward, step.",
+        mean_over_batch=True,
     ),
 ]
 

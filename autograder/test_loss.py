@@ -3,35 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from autograder.helpers import Check, Given, Suspect, Values, derivative, normal, one_hot
+from autograder.helpers import (
+    Check,
+    Expectations,
+    Expected,
+    Given,
+    Kind,
+    Suspect,
+    Values,
+    cross_entropy,
+    derivative,
+    normal,
+    one_hot,
+)
 
 FORWARD, BACKWARD = "SoftmaxCrossEntropy Forward", "SoftmaxCrossEntropy Backward"
-
-
-def _entropy(scores: Any, y: np.ndarray) -> Any:
-    """Per sample: how much longer the log of the sum of exponentials is than the true score."""
-    top = np.max(np.real(scores), axis=1, keepdims=True)
-    return np.sum(y * (np.log(np.sum(np.exp(scores - top), axis=1, keepdims=True)) + top - scores), axis=1)
 
 
 def _value(given: Given) -> Any:
     y = given["y"]
     if given["loss"] == "MSELoss":
         return lambda p: np.sum((p - y) ** 2) / y.size
-    return lambda p: np.sum(_entropy(p, y)) / len(y)
+    return lambda p: np.sum(cross_entropy(p, y)) / len(y)
 
 
 def _inner(given: Given) -> Any:
     return (lambda x: x) if given["where"] == "alone" else (lambda x: 1.5 * x**3 + 0.25)
 
 
-def _forward_expected(given: Given) -> Values:
-    loss = np.reshape(_value(given)(given["y_hat"]), (1,))
-    return {"loss": loss, "y_hat afterwards": given["y_hat"], "y afterwards": given["y"]}
+def _unchanged(y_hat: np.ndarray, y: np.ndarray) -> Expectations:
+    return {"y_hat afterwards": Expected(y_hat, Kind.GIVEN), "y afterwards": Expected(y, Kind.GIVEN)}
+
+
+def _loss(given: Given) -> np.ndarray:
+    return np.reshape(_value(given)(given["y_hat"]), (1,))
+
+
+def _forward_expected(given: Given) -> Expectations:
+    return {"loss": Expected(_loss(given), Kind.LOSS), **_unchanged(given["y_hat"], given["y"])}
 
 
 def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -44,25 +58,26 @@ def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     if n > 1:
         yield "not_averaged", {"loss": loss * n}
         yield "divided_twice", {"loss": loss / n}
-        yield "first_row", {"loss": _entropy(p, y)[:1]}
-        yield "first_row", {"loss": _entropy(p, y)[:1] / n}
+        yield "first_row", {"loss": cross_entropy(p, y)[:1]}
+        yield "first_row", {"loss": cross_entropy(p, y)[:1] / n}
     yield "mean_over_entries", {"loss": loss / y.shape[1]}
     for base in (2.0, 10.0):
         yield "log_base", {"loss": loss / np.log(base)}
-    yield "labels_swapped", {"loss": [float(np.sum(_entropy(y, p)) / n)]}
-    yield "labels_ignored", {"loss": [float(np.sum(_entropy(p, np.ones(y.shape))) / n)]}
+    yield "labels_swapped", {"loss": [float(np.sum(cross_entropy(y, p)) / n)]}
+    yield "labels_ignored", {"loss": [float(np.sum(cross_entropy(p, np.ones(y.shape))) / n)]}
     with np.errstate(all="ignore"):
         yield "no_softmax", {"loss": [float(-np.sum(y * np.log(np.abs(p))) / n)]}
-        yield "softmax_axis", {"loss": [float(np.sum(_entropy(p.T, y.T)) / n)]}
+        yield "softmax_axis", {"loss": [float(np.sum(cross_entropy(p.T, y.T)) / n)]}
 
 
-def _backward_expected(given: Given) -> Values:
+def _backward_expected(given: Given) -> Expectations:
     inner, value, x = _inner(given), _value(given), given["x"]
     (gradient,) = derivative(value, [inner(x)], 1.0)
-    values = {"gradient of y_hat": gradient}
+    expected = {"gradient of y_hat": Expected(gradient, Kind.GRADIENT)}
     if given["where"] != "alone":
-        (values["gradient of x"],) = derivative(lambda a: value(inner(a)), [x], 1.0)
-    return {**values, "y_hat afterwards": x, "y afterwards": given["y"]}
+        (gradient,) = derivative(lambda a: value(inner(a)), [x], 1.0)
+        expected["gradient of x"] = Expected(gradient, Kind.GRADIENT)
+    return {**expected, **_unchanged(x, given["y"])}
 
 
 def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -96,7 +111,7 @@ def _pairs(loss: str, batches: tuple[int, ...], scale: float = 1.0, shift: float
             y = one_hot(rng, n, 3) if loss != "MSELoss" else normal(rng, n, 3)
             y_hat = scale * normal(rng, n, 3) + shift
             if loss != "MSELoss":
-                # Were every true score the largest, loss and gradient would be rounding and nothing else.
+                # If every true score were the largest, loss and gradient would consist of rounding errors.
                 y[0] = np.arange(3) == np.argmin(y_hat[0])
             result.append({"loss": loss, "y": y, "y_hat": y_hat})
         return result
@@ -104,7 +119,9 @@ def _pairs(loss: str, batches: tuple[int, ...], scale: float = 1.0, shift: float
     return cases
 
 
-def _walks(loss: str, batches: tuple[int, ...], where: str = "alone", scale: float = 1.0, shift: float = 0.0) -> Any:
+def _backward_cases(
+    loss: str, batches: tuple[int, ...], where: str = "alone", scale: float = 1.0, shift: float = 0.0
+) -> Any:
     def cases(rng: np.random.Generator) -> list[Given]:
         result = []
         for given in _pairs(loss, batches, scale, shift)(rng):
@@ -122,8 +139,8 @@ def _walks(loss: str, batches: tuple[int, ...], where: str = "alone", scale: flo
     return cases
 
 
-def _shape_expected(given: Given) -> Values:
-    return {"shape of the loss": np.array([1]), "loss_val": _forward_expected(given)["loss"]}
+def _shape_expected(given: Given) -> Expectations:
+    return {"shape of the loss": Expected(np.array([1]), Kind.LOSS_SHAPE), "loss_val": Expected(_loss(given))}
 
 
 NAME = "SoftmaxCrossEntropy"
@@ -133,31 +150,36 @@ NETWORK = "The scores are 1.5 x cubed + 0.25."
 def _forward(
     title: str, points: float, batches: tuple[int, ...], name: str = NAME, exercise: str = FORWARD, **how: float
 ) -> Check:
-    return Check(
-        exercise, title, points, "loss_forward", _pairs(name, batches, **how), _forward_expected, _forward_suspects
-    )
+    cases = _pairs(name, batches, **how)
+    return Check(exercise, title, points, "loss_forward", cases, _forward_expected, _forward_suspects)
 
 
 def _backward(title: str, points: float, cases: Any, exercise: str = BACKWARD, story: str = "") -> Check:
     return Check(exercise, title, points, "loss_backward", cases, _backward_expected, _backward_suspects, story=story)
 
 
-CHECKS = [
+def _of_a_loss(check: Check) -> Check:
+    return replace(check, mean_over_batch=True, nonfinite="nonfinite" if check.exercise == "MSELoss" else "overflow")
+
+
+_ALL = [
     _forward("one sample", 0.25, (1,)),
     _forward("the mean over a batch", 0.5, (4, 7, 3)),
     _forward("large scores", 0.25, (4,), scale=500.0, shift=800.0),
-    _backward("one sample", 1, _walks(NAME, (1,))),
-    _backward("batches", 1, _walks(NAME, (4, 7, 3))),
-    _backward("behind a network", 0.75, _walks(NAME, (1, 4), "network"), story=NETWORK),
-    _backward("large scores", 0.75, _walks(NAME, (4,), scale=30.0, shift=900.0)),
-    _backward("a second training step", 0.5, _walks(NAME, (4,), "second step"), story=NETWORK),
+    _backward("one sample", 1, _backward_cases(NAME, (1,))),
+    _backward("batches", 1, _backward_cases(NAME, (4, 7, 3))),
+    _backward("behind a network", 0.75, _backward_cases(NAME, (1, 4), "network"), story=NETWORK),
+    _backward("large scores", 0.75, _backward_cases(NAME, (4,), scale=30.0, shift=900.0)),
+    _backward("a second training step", 0.5, _backward_cases(NAME, (4,), "second step"), story=NETWORK),
     Check(FORWARD, "an array of shape (1,), kept in loss_val", 0, "loss_shape", _pairs(NAME, (4,)), _shape_expected),
     _forward("one sample", 0, (1,), "MSELoss", "MSELoss"),
     _forward("the mean over a batch", 0, (4, 7), "MSELoss", "MSELoss"),
-    _backward("gradients, one sample", 0, _walks("MSELoss", (1,)), "MSELoss"),
-    _backward("gradients, batches", 0, _walks("MSELoss", (4, 7)), "MSELoss"),
-    _backward("gradients behind a network", 0, _walks("MSELoss", (4,), "network"), "MSELoss", NETWORK),
+    _backward("gradients, one sample", 0, _backward_cases("MSELoss", (1,)), "MSELoss"),
+    _backward("gradients, batches", 0, _backward_cases("MSELoss", (4, 7)), "MSELoss"),
+    _backward("gradients behind a network", 0, _backward_cases("MSELoss", (4,), "network"), "MSELoss", NETWORK),
 ]  # fmt: skip
+
+CHECKS = [_of_a_loss(check) for check in _ALL]
 
 
 def test_loss(outcome: Any) -> None:

@@ -1,1 +1,1 @@
-"""The same work beside other frameworks: ``python -m benchmarks --help``."""
+"""Benchmarks beside other frameworks: ``python -m benchmarks --help``."""

@@ -1,4 +1,4 @@
-"""What ``python -m benchmarks`` runs."""
+"""Entry point of ``python -m benchmarks``."""
 
 import sys
 

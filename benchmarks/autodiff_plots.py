@@ -1,4 +1,4 @@
-"""The two measured pictures of docs/autodiff.md, drawn into docs/images: ``python -m benchmarks.autodiff_plots``."""
+"""Pictures of docs/autodiff.md, measured and drawn into docs/images: ``python -m benchmarks.autodiff_plots``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BLUE, ORANGE, GREY = "#1f5fa8", "#d1641a", "#777777"
 
 
 def differences() -> None:
-    """The error of one-sided and central differences over the step."""
+    """Error of one-sided and central differences over the step."""
 
     def f(x: Any) -> Any:
         return np.exp(x) * np.sin(3 * x)

@@ -1,4 +1,4 @@
-"""Times staff's grading of a whole class: ``python -m benchmarks.class_grading``. Right, wrong and hostile submissions."""
+"""Time of grading a class of right, wrong and hostile submissions: ``python -m benchmarks.class_grading``."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from tests.autograder.workshop import Files, fill, handout, reference
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST, ENGINE = "mytorch/__init__.py", "mytorch/autograd_engine.py"
-# What is right about handing back what was given: the identity, and the spots of the buffer.
+# Marks for handing back what was given: the identity, and the spots of the buffer.
 ECHO = 6
 LOOPS = ("an endless loop", "an endless loop with every signal ignored", "prints gigabytes")
 
 
 def kinds() -> dict[str, Files]:
-    """Every kind of submission by its name: right-..., wrong-..., hostile-... ."""
+    """Files of every kind of submission by its name: right-..., wrong-..., hostile-... ."""
     right = fill(STYLES["simple"])
     found = {f"right-{name}": fill(bodies) for name, bodies in STYLES.items()}
     found["right-reference"] = {
@@ -47,11 +47,11 @@ def kinds() -> dict[str, Files]:
 
 
 def submissions(count: int) -> Iterator[tuple[str, Files]]:
-    """The kinds in turn, right, wrong and hostile ones spread evenly; no two of them are byte for byte the same."""
+    """Submissions of all kinds in turn, spread evenly. No two of them are byte for byte the same."""
     groups: dict[str, list[tuple[str, Files]]] = {}
     for name, files in kinds().items():
         groups.setdefault(name.split("-")[0], []).append((name, files))
-    # One right one, seven wrong ones and two hostile ones in ten.
+    # Of ten, one is right, seven are wrong and two are hostile.
     order = {key: cycle(group) for key, group in groups.items()}
     pattern = cycle(["wrong", "wrong", "hostile", "wrong", "wrong", "right", "wrong", "wrong", "hostile", "wrong"])
     for number, key in enumerate(islice(pattern, count)):
@@ -64,7 +64,7 @@ def write_tar(files: Files, path: Path) -> None:
 
 
 def resident(pid: int) -> float:
-    """MiB of memory that a process holds now; 0 where the system does not tell."""
+    """Resident memory of a process in MiB; 0 where the system does not tell."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -73,7 +73,7 @@ def resident(pid: int) -> float:
 
 
 def grade(folder: Path, reports: Path, jobs: int, count: int) -> tuple[float, list[tuple[int, float]]]:
-    """Seconds that the command takes, and (submissions done, its memory in MiB) on the way."""
+    """Seconds that the command takes, and pairs (submissions done, its memory in MiB) meanwhile."""
     command = [sys.executable, "-m", "autograder.staff", "grade", str(folder), "--out", str(reports)]
     began = time.monotonic()
     memory = []

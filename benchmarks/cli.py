@@ -1,4 +1,4 @@
-"""The command line: read the options, run the comparisons, print the tables, write the JSON file."""
+"""Command line: reads the options, runs the comparisons, prints the tables, writes the JSON file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run what the arguments ask for. Returns 0; 1 for frameworks that disagree; 2 for a request that cannot be met."""
+    """Run the comparisons that the arguments name.
+
+    Returns 0, 1 (frameworks disagree), 2 (the request cannot be met) or 130 (Ctrl-C).
+    """
     options = _parser().parse_args(arguments)
     try:
         return _run(options)
@@ -41,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def names() -> list[str]:
-    """The comparisons that exist: the files in ``benchmarks/comparisons``."""
+    """Names of all comparisons: the files in ``benchmarks/comparisons``."""
     return sorted(module.name for module in pkgutil.iter_modules(comparisons.__path__))
 
 
@@ -68,7 +71,7 @@ def _run(options: argparse.Namespace) -> int:
     for name in chosen:
         if name not in names():
             raise BadRequest(f"There is no comparison {name}; choose from {', '.join(names())}.")
-    # Found out now and not after ten minutes.
+    # Better refused now than after ten minutes.
     _refuse_unwritable(options.json)
     filters = {kind: getattr(options, kind) for kind in ("net", "batch", "dtype", "framework")}
     settings = Settings(options.quick, options.rounds, options.seed, filters, _progress)
@@ -109,7 +112,7 @@ def _refuse_unwritable(path: Path) -> None:
 
 
 def _write(path: Path, report: dict[str, Any]) -> None:
-    """Write beside and move into place, so that a broken run leaves the last report as it was."""
+    """Write a neighbour and rename it, so that a run that is stopped leaves the last report as it was."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         beside.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
@@ -119,7 +122,7 @@ def _write(path: Path, report: dict[str, Any]) -> None:
 
 
 def _progress(text: str) -> None:
-    """One line that is overwritten, on a terminal; nothing elsewhere."""
+    """Show a line that the next one overwrites, on a terminal only."""
     if sys.stderr.isatty():
         width = shutil.get_terminal_size().columns - 1
         print(f"\r{text[:width].ljust(width)}\r", end="", file=sys.stderr, flush=True)

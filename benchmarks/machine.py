@@ -1,4 +1,4 @@
-"""What is known about the machine and its NumPy, so that somebody else can judge the figures."""
+"""Facts about the machine and its NumPy, by which others can judge the figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def facts() -> dict[str, Any]:
-    """CPU, cores, operating system, versions and NumPy's BLAS; plain data."""
+    """CPU, cores, operating system, versions and NumPy's BLAS, as plain data."""
     return {
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
@@ -23,7 +23,7 @@ def facts() -> dict[str, Any]:
 
 
 def cpu_model() -> str:
-    """The processor's name as the system tells it."""
+    """Name of the processor."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -34,7 +34,7 @@ def cpu_model() -> str:
 
 
 def blas() -> str:
-    """The name and version of the library behind NumPy's matrix products."""
+    """Name and version of the library behind NumPy's matrix products."""
     try:
         config: Any = np.show_config(mode="dicts")
         found = config["Build Dependencies"]["blas"]

@@ -1,7 +1,7 @@
-"""One training step of a ReLU network in each framework: the same work, each time as its users would write it.
+"""Training step of a ReLU network in each framework: the same work, written as the framework's users write it.
 
 A step is the forward pass, the loss as a Python float, the backward pass and SGD with momentum. The batches come from a
-pool, already in the framework's own form. Weights are drawn as (out, in), in float64, from a seed, so all begin alike.
+pool and are already arrays of the framework. All begin with the same weights, drawn from a seed in float64.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Maker = Callable[[Layers], tuple[Step, Callable[[np.ndarray], Any]]]
 
 
 def version(framework: str) -> str:
-    """The framework's version. Raises ImportError where it is not installed."""
+    """Version of a framework. Raises ImportError where it is not installed."""
     module = importlib.import_module(framework)
     if framework == "autograd":
         from importlib import metadata
@@ -33,7 +33,7 @@ def version(framework: str) -> str:
 
 
 def make_step(framework: str, sizes: list[int], batch: int, dtype: str, seed: int = 0) -> Callable[[], float]:
-    """A function without arguments that makes one training step on the next batch of a pool and returns the loss."""
+    """Function without arguments that makes one training step on the next batch of a pool and returns the loss."""
     rng = np.random.default_rng([seed, *sizes, batch])
     layers = []
     for n_in, n_out in pairwise(sizes):
@@ -41,7 +41,7 @@ def make_step(framework: str, sizes: list[int], batch: int, dtype: str, seed: in
         W, b = rng.uniform(-bound, bound, (n_out, n_in)), rng.uniform(-bound, bound, n_out)
         layers.append((W.astype(dtype), b.astype(dtype)))
     step, prepare = MAKERS[framework](layers)
-    # Random labels: there is nothing to learn, so no loss falls to zero and takes the gradients' digits with it.
+    # With random labels there is nothing to learn. A loss that falls to zero would make the numbers denormal, which is slow.
     pool = []
     for _ in range(max(8, 256 // batch)):
         x, y = rng.standard_normal((batch, sizes[0])).astype(dtype), rng.integers(0, sizes[-1], batch)
@@ -78,8 +78,8 @@ def _mytorch(layers: Layers) -> tuple[Step, Callable[[np.ndarray], Any]]:
 
 
 def _numpy(layers: Layers) -> tuple[Step, Callable[[np.ndarray], Any]]:
-    # What a competent person writes by hand: weights (in, out), gradients and momentum in arrays of their own, updates
-    # in place, no gradient for the input, the mask and the softmax taken from what the forward pass has left.
+    # A competent program by hand: weights (in, out), gradients and momentum in arrays of their own, updates in place, no
+    # gradient for the input. The mask and the softmax are taken from the arrays of the forward pass.
     weights = [np.ascontiguousarray(W.T) for W, _ in layers]
     biases = [b.copy() for _, b in layers]
     parameters = weights + biases

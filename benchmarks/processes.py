@@ -1,4 +1,4 @@
-"""The parent's side: start a worker process with one thread on one core, send it requests, end it."""
+"""Parent's side of a worker process: start it with one thread on one core, send requests, end it."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ ONE_THREAD = {
 
 
 class Missing(Exception):
-    """A framework that is not installed."""
+    """Framework that is not installed."""
 
 
 class WorkerFailed(RuntimeError):
-    """A worker that answered with an error or died."""
+    """Worker that answered with an error or died."""
 
 
 class Worker:
-    """A process of its own for one framework, all of its threads on one core where the system allows that."""
+    """Process for one framework. All its threads are on one core where the system allows that."""
 
     def __init__(self, name: str, core: int | None = None) -> None:
         self.name = name
@@ -55,19 +55,19 @@ class Worker:
             os.sched_setaffinity(self._process.pid, {core})
 
     def call(self, function: str, **keywords: Any) -> Any:
-        """Call ``module:function`` there; arguments and result are what JSON can carry."""
+        """Call ``module:function`` there. JSON has to be able to hold its arguments and its result."""
         return self._ask(do="call", function=function, keywords=keywords)
 
     def make(self, function: str, **keywords: Any) -> None:
-        """Call ``module:function`` there and keep the result as this worker's step, which returns a loss."""
+        """Call ``module:function`` there. Its result becomes the worker's step, a function that returns a loss."""
         self._ask(do="make", function=function, keywords=keywords)
 
     def run(self, steps: int) -> list[float]:
-        """The losses of so many steps."""
+        """Losses of this many steps."""
         return self._ask(do="run", steps=steps)
 
     def time(self, steps: int) -> float:
-        """The seconds that so many steps take."""
+        """Seconds that this many steps take."""
         return self._ask(do="time", steps=steps)
 
     def close(self) -> None:
@@ -106,7 +106,7 @@ class Worker:
 
 @contextmanager
 def worker(name: str) -> Iterator[Worker]:
-    """``with worker("numpy") as one:`` is a process that ends with the block."""
+    """Worker process that ends with its block: ``with worker("numpy") as one:``."""
     one = Worker(name, one_core())
     try:
         yield one
@@ -116,9 +116,10 @@ def worker(name: str) -> Iterator[Worker]:
 
 @contextmanager
 def workers(names: list[str], version: str) -> Iterator[tuple[dict[str, Worker], dict[str, str], dict[str, str]]]:
-    """One process per framework, and what each said to ``version``, a ``module:function`` of the framework's name.
+    """Worker process for each framework, as (workers, versions, missing) by name.
 
-    Gives (workers, versions, missing), the last with the reason for every framework that could not be imported.
+    version: ``module:function`` that returns the version of a framework. missing: the reason why a framework could not be
+    imported.
     """
     running: dict[str, Worker] = {}
     versions: dict[str, str] = {}
@@ -138,7 +139,7 @@ def workers(names: list[str], version: str) -> Iterator[tuple[dict[str, Worker],
 
 
 def one_core() -> int | None:
-    """The core that all workers share, one after the other; None where the system has no such choice."""
+    """Number of the core that all workers share, one after the other. None where the system has no such choice."""
     if not hasattr(os, "sched_getaffinity"):
         return None
     return max(os.sched_getaffinity(0))

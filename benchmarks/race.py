@@ -1,4 +1,4 @@
-"""Time the same step in several frameworks: check that they agree, then rounds in random order."""
+"""Race of the same step in several frameworks: a check that they agree, then rounds in random order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.processes import Worker
 
 
 class Disagreement(RuntimeError):
-    """The frameworks did not compute the same thing, so their times say nothing."""
+    """Frameworks that did not compute the same thing, so that their times say nothing."""
 
 
 def check_agreement(losses: Mapping[str, Sequence[float]], tolerance: float, what: str) -> None:
@@ -21,7 +21,7 @@ def check_agreement(losses: Mapping[str, Sequence[float]], tolerance: float, wha
         if len(values) != len(expected):
             raise Disagreement(f"{what}: {reference} made {len(expected)} steps and {name} {len(values)}.")
         for step, (one, other) in enumerate(zip(expected, values), start=1):
-            # Written so that NaN disagrees with everything, also with itself.
+            # In this form NaN disagrees with everything, with itself too.
             if not abs(one - other) <= tolerance * abs(one) or not math.isfinite(one):
                 raise Disagreement(
                     f"{what}: after step {step} the loss is {one!r} with {reference} and {other!r} with {name}, which "
@@ -45,9 +45,10 @@ def race(
     """Let every worker make its step with ``function(framework, **keywords)`` and time it.
 
     In each round every framework has its turn, in random order, with as many steps as fill ``round_seconds``. Returns
-    ``seconds`` (per step, one entry per round) and ``steps`` (per turn) by framework. Raises Disagreement where the
-    losses of the first steps differ, or where a loss has fallen below least_loss at the end: such steps compute with
-    denormal numbers, which take longer.
+    ``seconds`` (per step, one entry per round) and ``steps`` (per turn) by framework.
+
+    Raises Disagreement where the losses of the first steps differ, or where a loss is below least_loss at the end: such
+    steps compute with denormal numbers, which take longer.
     """
     for name, one in workers.items():
         say(f"{what}: {name} gets ready")
@@ -69,7 +70,7 @@ def race(
 
 
 def _steps_that_fill(worker: Worker, seconds: float) -> int:
-    """How many steps take that long. The first attempts are the warm-up."""
+    """Number of steps that take this long. The first attempts are the warm-up."""
     steps = 1
     worker.time(1)
     while True:

@@ -1,4 +1,4 @@
-"""Settings: what the person asked for, as every comparison gets it."""
+"""Settings: the options of one run, as every comparison gets them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 class BadRequest(ValueError):
-    """A request that cannot be met; its message is the one line that the person sees."""
+    """Request that cannot be met. The message is the one line that the user sees."""
 
 
 def _say_nothing(_: str) -> None:
@@ -16,7 +16,10 @@ def _say_nothing(_: str) -> None:
 
 @dataclass
 class Settings:
-    """quick: a smoke run. rounds: None for each comparison's own number. filters: what to leave in, by kind."""
+    """Options of one run.
+
+    quick: a smoke run. rounds: None for each comparison's own number. filters: names to keep, by kind. say: shows progress.
+    """
 
     quick: bool = False
     rounds: int | None = None
@@ -25,7 +28,7 @@ class Settings:
     say: Callable[[str], None] = _say_nothing
 
     def choose(self, kind: str, all_of_them: tuple[str, ...], quick: tuple[str, ...] | None = None) -> list[str]:
-        """Those that were asked for, else ``quick`` in a quick run, else all. Raises BadRequest for unknown names."""
+        """Names of a kind: those of the filter, else ``quick`` in a quick run, else all. Raises BadRequest for unknown ones."""
         asked = self.filters.get(kind)
         if not asked:
             return list(quick if self.quick and quick is not None else all_of_them)

@@ -1,4 +1,4 @@
-"""Medians, ratios round by round, and tables: the benchmark's arithmetic, without a clock."""
+"""Arithmetic of the benchmarks: medians, ratios round by round, and tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Spread(NamedTuple):
-    """A median and the quartiles around it."""
+    """Median and the quartiles around it."""
 
     median: float
     low: float
@@ -19,7 +19,7 @@ class Spread(NamedTuple):
 
 
 def spread(values: Iterable[float]) -> Spread:
-    """The median and the quartiles of at least one value."""
+    """Median and quartiles. Raises ValueError for no values."""
     values = list(values)
     if not values:
         raise ValueError("There is no median of nothing; give at least one value.")
@@ -30,9 +30,9 @@ def spread(values: Iterable[float]) -> Spread:
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
-    """How many times as long ours took as theirs: one ratio per round, then their median and quartiles.
+    """Median and quartiles of the ratios ours / theirs, one ratio per round.
 
-    Within a round both met the same machine; across rounds its speed may have changed. Raises ValueError where the
+    The two times of a round meet the same machine, whose speed may change between rounds. Raises ValueError where the
     numbers of rounds differ.
     """
     if len(ours) != len(theirs):
@@ -43,7 +43,7 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table: the first column to the left, the others to the right."""
+    """Lines of a table. The first column is aligned to the left, the others to the right."""
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:
@@ -54,7 +54,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def duration(seconds: float) -> str:
-    """A time that people can read: 12.3 µs, 4.56 ms, 1.23 s."""
+    """Time with a fitting unit: 12.3 µs, 4.56 ms, 1.23 s."""
     for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if seconds >= scale:
             value = seconds / scale

@@ -1,6 +1,6 @@
-"""The child's side: a process for one framework that makes steps, runs them and times them on request.
+"""Worker process for one framework: makes steps, runs them and times them on request.
 
-Requests and answers are lines of JSON. What the framework prints goes to stderr, so that it cannot disturb them.
+Requests and answers are lines of JSON. The framework's own prints go to stderr, where they disturb nobody.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _answer(state: dict[str, Callable[[], float]], do: str, **arguments: Any) ->
 
 
 def time_steps(step: Callable[[], float], steps: int) -> float:
-    """Seconds for so many steps. The garbage collector stays on: users have it on."""
+    """Seconds for this many steps. The garbage collector stays on, as users have it."""
     begin = time.perf_counter()
     for _ in range(steps):
         step()

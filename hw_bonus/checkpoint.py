@@ -1,4 +1,4 @@
-"""Checkpoints: one .npz without pickle, written so that a save killed half-way never harms the previous one."""
+"""Checkpoints: one .npz file without pickle. A save that is killed half-way never harms the previous file."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ FORMAT = "mytorch checkpoint 1"
 
 
 def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
-    """Writes a file completely or not at all: into a neighbour first, to the disk, then renamed over the old one.
+    """Writes a file whole or not at all: a neighbour is written to the disk, then renamed over the old file.
 
-    Raises OSError; the previous file is then as it was.
+    write: called with the open file, so that a large checkpoint is never held in memory as bytes. (The staff's
+    replace_file does the same with bytes; it is another function because it runs where hw_bonus does not exist.)
+    Raises OSError; the previous file is as it was then.
     """
     path = Path(path)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
@@ -39,7 +41,7 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> N
             os.unlink(name)
         raise
     if os.name == "posix":
-        with contextlib.suppress(OSError):  # the rename itself reaches the disk with the folder
+        with contextlib.suppress(OSError):  # the new name reaches the disk with its folder
             folder = os.open(path.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)
@@ -48,14 +50,14 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> N
 
 
 def save(path: str | Path, meta: dict[str, Any], arrays: dict[str, dict[str, Any]]) -> None:
-    """Writes meta (anything JSON can hold) and groups of arrays ({"model": {"W": array}}) to path. Raises OSError."""
+    """Writes meta, which JSON has to be able to hold, and groups of arrays, {"model": {"W": array}}. Raises OSError."""
     flat = {f"{group}/{name}": np.asarray(array) for group in arrays for name, array in arrays[group].items()}
     text = np.asarray(json.dumps({"format": FORMAT, **meta}))
     write_atomically(path, lambda file: np.savez(file, meta=text, **flat))  # type: ignore[arg-type]
 
 
 def load(path: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, np.ndarray]]]:
-    """Reads what save wrote: (meta, groups of arrays). Raises BadInput if the file is missing or damaged."""
+    """The (meta, groups of arrays) of a checkpoint. Raises BadInput if the file is missing or damaged."""
     if not Path(path).is_file():
         raise BadInput(f"checkpoint {path} does not exist; give a file that --save wrote")
     try:
@@ -64,7 +66,7 @@ def load(path: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, np.ndarr
         meta = json.loads(str(contents.pop("meta")[()]))
         if meta.pop("format") != FORMAT:
             raise ValueError("another format")
-    except Exception as error:  # np.load, zipfile and json raise a dozen kinds for damaged files
+    except Exception as error:  # np.load, zipfile and json raise a dozen kinds of errors for damaged files
         raise BadInput(f"{path} is damaged or no checkpoint of this program; give a file that --save wrote") from error
     groups: dict[str, dict[str, np.ndarray]] = {}
     for name, array in contents.items():

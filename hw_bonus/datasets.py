@@ -1,4 +1,4 @@
-"""Data sets for training: the embedded digits or a folder, split without leaks and normalised from the train split."""
+"""Data sets: the embedded digits or a folder, split without leaks and normalised by the train split."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VAL_SHARE, TEST_SHARE = 0.1, 0.2
 
 @dataclass(frozen=True)
 class Dataset:
-    """Three splits as (images (N, D), labels (N,) int64), and what was done to get them, in sentences."""
+    """Three splits, each (images (N, D), labels (N,) int64). notes: sentences about how they were made."""
 
     name: str
     train: Pair
@@ -29,16 +29,17 @@ class Dataset:
 
     @property
     def image_shape(self) -> tuple[int, int]:
-        """(height, width) of an image: square where the number of pixels allows it, else one row."""
+        """Height and width of an image. Where the number of pixels is no square, an image is one row."""
         pixels = self.train[0].shape[1]
         side = math.isqrt(pixels)
         return (side, side) if side * side == pixels else (1, pixels)
 
     def sizes(self) -> tuple[int, int, int]:
+        """Numbers of images to train, to validate and to test."""
         return len(self.train[1]), len(self.val[1]), len(self.test[1])
 
     def fingerprint(self) -> int:
-        """A number that changes when any image or label of any split does."""
+        """Checksum of all images and labels."""
         crc = 0
         for images, labels in (self.train, self.val, self.test):
             crc = zlib.crc32(labels.tobytes(), zlib.crc32(images.tobytes(), crc))
@@ -46,7 +47,7 @@ class Dataset:
 
 
 def load(data: str | None = None, test_data: str | None = None, classes: int = 10, split_seed: int = 0) -> Dataset:
-    """Loads what the options --data and --test-data name; without --data the embedded digits.
+    """Data set of the options --data and --test-data; without --data the embedded digits.
 
     Raises BadInput if the data cannot be used.
     """
@@ -63,18 +64,18 @@ def load(data: str | None = None, test_data: str | None = None, classes: int = 1
 
 
 def load_digits(split_seed: int = 0) -> Dataset:
-    """The 1,797 UCI digits (8x8 pixels, 0 to 16): 70% to train, 10% to validate, 20% to test, stratified."""
+    """The 1,797 UCI digits (8x8 pixels, 0 to 16): 70% to train, 10% to validate, 20% to test, equal shares of each class."""
     try:
         with np.load(DIGITS, allow_pickle=False) as archive:
             pair = archive["images"], archive["labels"].astype(np.int64)
-    except Exception as error:  # np.load and zipfile raise half a dozen kinds for a damaged archive
+    except Exception as error:  # np.load and zipfile raise half a dozen kinds of errors for a damaged archive
         raise BadInput(f"{DIGITS} is missing or damaged; restore it from the repository") from error
     dataset = arrange("UCI digits", {"all": pair}, 10, split_seed)
     return replace(dataset, notes=dataset.notes[1:])
 
 
 def arrange(name: str, splits: dict[str, Pair], classes: int, split_seed: int) -> Dataset:
-    """Makes three splits of what is there: three stay, two give train + validation and test, one gives all."""
+    """Three splits from one, two or three. Three stay; of two, the first is divided; one is divided into all three."""
     names = list(splits)
     if len(names) == 3:
         train, val, test = splits.values()
@@ -93,7 +94,7 @@ def arrange(name: str, splits: dict[str, Pair], classes: int, split_seed: int) -
 def arrange_with_test(
     name: str, splits: dict[str, Pair], test_name: str, tests: dict[str, Pair], classes: int, split_seed: int
 ) -> Dataset:
-    """Trains on one folder and tests on another: on its test split, or on all of it if it has none."""
+    """Data set that trains on one folder and tests on another: on its test split, or on all of it if it has none."""
     notes = []
     if "test" in tests:
         test, used = tests["test"], "test"
@@ -122,9 +123,9 @@ def _join(pairs: list[Pair]) -> Pair:
 
 
 def split_pair(pair: Pair, shares: list[float], seed: int, name: str = "the data") -> list[Pair]:
-    """Splits off stratified shares; returns [the rest, first share, second share, ...].
+    """Stratified split into [the rest, first share, second share, ...].
 
-    Same seed, same split; every class keeps its proportion to within one image per part.
+    The same seed gives the same split. In every part, each class has its proportion to within one image.
     """
     images, labels = pair
     n = len(labels)
@@ -132,8 +133,8 @@ def split_pair(pair: Pair, shares: list[float], seed: int, name: str = "the data
     if min(counts) == 0:
         raise BadInput(f"{name} has only {n} images, too few to split; expected at least 10")
     rng = np.random.default_rng(seed)
-    # Each image gets its rank within its class as a fraction; taking the smallest fractions first takes every class
-    # at the same pace and hits the wanted total exactly.
+    # Each image gets its rank within its class as a fraction. The images with the smallest fractions are taken first,
+    # so that every class is used at the same pace and the wanted total is hit exactly.
     fraction = np.empty(n)
     for label in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == label))
@@ -145,7 +146,7 @@ def split_pair(pair: Pair, shares: list[float], seed: int, name: str = "the data
 
 
 def _without_leaks(dataset: Dataset) -> Dataset:
-    """Drops from train what also lies in val or test, and from val what also lies in test, and says so."""
+    """Data set without the train images that are also in val or test, and without the val images that are also in test."""
     kinds = {("float" if x.dtype.kind == "f" else "integer") for x, _ in (dataset.train, dataset.val, dataset.test)}
     if len(kinds) > 1:
         raise BadInput("the splits mix whole-number and floating-point images; expected one scale; convert one of them")
@@ -172,7 +173,10 @@ def _drop(pair: Pair, rows: set[bytes]) -> tuple[Pair, int]:
 
 
 def normalise(dataset: Dataset, dtype: str | type = np.float64) -> tuple[Pair, Pair, Pair]:
-    """Shifts and scales all pixels by the mean and standard deviation of the train split alone; images become dtype."""
+    """Splits with pixels (x - mean) / std, both taken from the train split alone. Images become dtype.
+
+    Raises BadInput where all training pixels are equal or not finite.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         mean, std = float(dataset.train[0].mean(dtype=np.float64)), float(dataset.train[0].std(dtype=np.float64))
     if not (math.isfinite(mean) and math.isfinite(std)) or std == 0:

@@ -1,9 +1,9 @@
-"""The errors that the command-line program turns into one line and an exit code."""
+"""Errors that the command-line program turns into one line and an exit code."""
 
 
 class BadInput(ValueError):
-    """What the user gave cannot be used; the message says what was given, what was expected and what to do."""
+    """Input that cannot be used. The message says what was given, what was expected and what to do."""
 
 
 class Diverged(ArithmeticError):
-    """The loss became NaN or infinite; the message gives advice."""
+    """Loss that became NaN or infinite. The message gives advice."""

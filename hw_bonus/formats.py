@@ -1,4 +1,4 @@
-"""Reads images and labels from disk: IDX files (MNIST, Fashion-MNIST) and folders of .npy arrays, each checked."""
+"""Images and labels from disk: IDX files (MNIST, Fashion-MNIST) and .npy arrays, all checked."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ EXPECTED = (
 
 
 def read_folder(path: str | Path, classes: int = 10) -> dict[str, Pair]:
-    """Reads every split that a folder holds, in the order train, val, test.
+    """Splits of a folder by name, in the order train, val, test: (images (N, D) of the file's dtype, labels (N,) int64).
 
-    Returns a dict from split name to (images (N, D) of the file's dtype, labels (N,) int64).
     Raises BadInput for anything missing, damaged or inconsistent.
     """
     folder = Path(path)
@@ -110,7 +109,7 @@ def _check_labels(labels: np.ndarray, path: Path, classes: int) -> np.ndarray:
         raise BadInput(f"{path} has shape {labels.shape}; expected (N,) class numbers{hint}")
     if labels.dtype.kind not in "uif":
         raise BadInput(f"{path} holds {labels.dtype}; expected whole numbers from 0 to {classes - 1}")
-    # Written so that NaN counts as wrong too: every comparison with NaN is false.
+    # Every comparison with NaN is false, so this form finds NaN too.
     wrong = np.flatnonzero(~((labels >= 0) & (labels < classes) & (labels == np.floor(labels))))
     if len(wrong):
         raise BadInput(
@@ -121,7 +120,7 @@ def _check_labels(labels: np.ndarray, path: Path, classes: int) -> np.ndarray:
 
 
 def read_npy(path: str | Path) -> np.ndarray:
-    """Reads one .npy array; never unpickles anything. Raises BadInput if the file is damaged or holds objects."""
+    """Array of a .npy file, read without pickle. Raises BadInput if the file is damaged or holds objects."""
     try:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, SyntaxError) as error:
@@ -137,7 +136,7 @@ def read_npy(path: str | Path) -> np.ndarray:
 
 
 def read_idx(path: str | Path) -> np.ndarray:
-    """Reads an IDX file of unsigned bytes, gzipped or not (told by its first bytes, not by its name).
+    """Array of an IDX file of unsigned bytes, gzipped or not. Raises BadInput if the file is damaged.
 
     The format: two zero bytes, 0x08 (unsigned byte), the number of dimensions, each size as a big-endian
     32-bit integer, then the data. Images have 3 dimensions (magic number 2051), labels 1 (2049).

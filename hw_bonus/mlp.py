@@ -16,15 +16,17 @@ from mytorch.optim import SGD
 class MLP(Module):
     """Linear layers with an activation after each: x -> Linear -> activation -> ... -> Linear -> activation -> output.
 
-    input_size, output_size: numbers of features in and out.
-    hiddens: the sizes of the hidden layers, for example [64, 32]; [] makes a linear classifier.
-    activations: one per layer (the last is for the output, an Identity as a rule), or one per hidden layer;
+    input_size, output_size: numbers of features.
+    hiddens: sizes of the hidden layers, for example [64, 32]; [] makes a linear classifier.
+    activations: one per layer, the last for the output (an Identity as a rule), or one per hidden layer;
         instances, or classes that are called with the engine.
     criterion: a loss (instance or class), called as criterion(labels, output).
-    lr, momentum: for stochastic gradient descent.
-    autograd_engine: the engine that records what forward does.
+    lr, momentum: learning rate and momentum of stochastic gradient descent.
+    autograd_engine: the engine that records the forward pass.
     optimizer: another optimiser, as a function of (parameters, lr); momentum is unused then.
-    rng: a seed or np.random.Generator for the initial weights.  dtype: of all weights.
+    rng: a seed or np.random.Generator for the initial weights.  dtype: dtype of all weights.
+
+    Raises ValueError for sizes below 1 and for a wrong number of activations.
     """
 
     def __init__(
@@ -69,7 +71,7 @@ class MLP(Module):
 
     @property
     def lr(self) -> float:
-        """The learning rate, kept by the optimiser so that schedules can change it."""
+        """Learning rate. The optimiser keeps it, so that a schedule can change it."""
         return self.optimizer.lr
 
     @lr.setter
@@ -77,60 +79,66 @@ class MLP(Module):
         self.optimizer.lr = value
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """x (N, input_size) -> output (N, output_size), also kept in self.output."""
+        """x (N, input_size) -> output (N, output_size), which is kept in self.output too."""
         for linear, activation in zip(self.linear_layers, self.activations):
             x = activation(linear(x))
         self.output = x
         return x
 
     def zero_grads(self) -> None:
-        """Forgets what was recorded and sets all gradients to zero: call it before each forward of a training step."""
+        """Empties the engine and sets all gradients to zero. Call it before the forward pass of each training step."""
         self.autograd_engine.zero_grad()
         self.optimizer.zero_grad()
 
     def total_loss(self, labels: np.ndarray) -> np.ndarray:
-        """The criterion of the last output, shape (1,): the mean over the batch. labels: one-hot or classes."""
+        """Loss of the last output, shape (1,): the mean over the batch. labels: one-hot or class numbers."""
         return self.criterion(labels, self.output)
 
     def error(self, labels: np.ndarray) -> int:
-        """The number of wrong predictions in the last output."""
+        """Number of wrong predictions in the last output. Raises RuntimeError before the first forward pass."""
         if self.output is None:
             raise RuntimeError("error() was called before forward(); there is no output yet")
         return int((self.output.argmax(axis=-1) != class_indices(labels)).sum())
 
     def backward(self) -> None:
-        """The gradients of the last total_loss, added to dW and db of every layer."""
+        """Backward pass from the last total_loss: adds gradients to dW and db of every layer."""
         self.criterion.backward()
 
     def step(self) -> None:
-        """Moves the weights against their gradients."""
+        """Moves all weights against their gradients."""
         self.optimizer.step()
 
 
 def class_indices(labels: np.ndarray) -> np.ndarray:
-    """(N, C) one-hot -> (N,) class numbers; (N,) stays as it is."""
+    """Class numbers (N,) of one-hot labels (N, C). Class numbers (N,) stay as they are."""
     return labels.argmax(axis=-1) if labels.ndim == 2 else labels
 
 
 def batches(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """The numbers 0 to n-1 in random order, batch_size at a time (the last batch may be smaller)."""
+    """Mini-batches of the numbers 0 to n-1 in random order. The last batch may be smaller."""
     order = rng.permutation(n)
     for start in range(0, n, batch_size):
         yield order[start : start + batch_size]
 
 
-def train_batch(mlp: MLP, x: np.ndarray, y: np.ndarray) -> tuple[float, int]:
-    """One training step; returns (mean loss, number of errors) on the batch, before the step."""
+def train_batch(
+    mlp: MLP, x: np.ndarray, y: np.ndarray, before_step: Callable[[float], object] = lambda loss: None
+) -> tuple[float, int]:
+    """Training step on one batch. Returns (mean loss, number of errors), measured before the weights move.
+
+    before_step: called with the loss after the backward pass, to check values or to clip gradients.
+    """
     mlp.zero_grads()
-    mlp.forward(mlp.autograd_engine.data(x))  # nobody reads the gradient of the images: don't compute it
+    mlp.forward(mlp.autograd_engine.data(x))  # nobody reads the gradient of the images, so none is computed
     loss = float(mlp.total_loss(y)[0])
     mlp.backward()
+    before_step(loss)
     mlp.step()
     return loss, mlp.error(y)
 
 
 def evaluate(mlp: MLP, x: np.ndarray, y: np.ndarray, batch_size: int = 1024) -> tuple[float, int]:
-    """(mean loss, number of errors) over x, y with nothing recorded and layers in evaluation mode."""
+    """Mean loss and number of errors over x and y. Nothing is recorded; all layers are in evaluation mode."""
     was_training = mlp.training
     mlp.eval()
     loss, errors = 0.0, 0
@@ -150,11 +158,11 @@ def get_training_stats(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Trains on dset[0] and validates on dset[1] after each epoch.
 
-    dset: (train, val, test), each a pair of x (N, features) and y (N, classes) one-hot or (N,) class numbers.
-    The order of the mini-batches comes from seed. The arrays of dset are not changed.
-    Returns (training losses, training errors, validation losses, validation errors), each (nepochs,);
-    losses are means over the images, errors shares of wrong predictions. Training values are means over the epoch's
-    batches, each measured just before its step.
+    dset: (train, val, test), each a pair of x (N, features) and y, one-hot (N, classes) or class numbers (N,). Its arrays
+    are not changed. seed: for the order of the mini-batches.
+
+    Returns (training losses, training errors, validation losses, validation errors), each of shape (nepochs,). A loss is
+    the mean over the images, an error the share of wrong predictions. Training values are measured just before each step.
     """
     (train_x, train_y), (val_x, val_y) = dset[0], dset[1]
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""The command-line program: trains an MLP on handwritten digits and shows what it learned. Try --help."""
+"""Command-line program that trains an MLP on handwritten digits and shows what it learned. Try --help."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-# The mytorch beside this file, never one that happens to be installed; and this folder itself stays out of the search,
-# where its file names could hide other packages.
+# Imports find the mytorch beside this file before an installed one. This folder itself is left out, because its file names
+# could hide other packages.
 ROOT, HERE = Path(__file__).resolve().parent.parent, Path(__file__).resolve().parent
 sys.path[:] = [str(ROOT), *(entry for entry in sys.path if entry != str(HERE))]
 
@@ -20,7 +20,7 @@ THREAD_VARIABLES = (
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the program; returns 0, 1 (the loss became NaN), 2 (bad input) or 130 (Ctrl-C)."""
+    """Runs the program. Returns 0, 1 (the loss became NaN), 2 (bad input), 130 (Ctrl-C) or 141 (nobody reads the output)."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal without accents must not end the training
@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     except BrokenPipeError:
-        # Whoever read the output is gone. Python would complain once more when it flushes at exit.
+        # Python flushes at exit and would complain once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
 

@@ -1,4 +1,4 @@
-"""The command line of mlp_runner.py: every option, its check and its default. Needs no NumPy."""
+"""Command line of mlp_runner.py: every option with its check and its default. Needs no NumPy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEFAULTS: dict[str, Any] = {
     "out": "results", "save": None, "resume": None, "stop_after": 0, "threads": 1, "no_plots": False,
 }  # fmt: skip
 
-# What a checkpoint does not carry along: these belong to one call of the program.
+# These belong to one call of the program, so a checkpoint does not hold them.
 PER_CALL = ("out", "save", "resume", "stop_after", "threads", "no_plots")
 
 DESCRIPTION = """Trains a multi-layer perceptron on handwritten digits and shows what it learned.
@@ -46,7 +46,7 @@ class _Parser(argparse.ArgumentParser):
 def _number(
     kind: type, low: float, high: float = math.inf, open_low: bool = False, open_high: bool = False
 ) -> Callable[[str], Any]:
-    """A check for argparse: a finite number in a range."""
+    """Check for argparse: a finite number in a range."""
     below = f" and {'below' if open_high else 'at most'} {high:g}" if high < math.inf else ""
     words = f"a {'whole ' if kind is int else ''}number {'above' if open_low else 'of at least'} {low:g}{below}"
 
@@ -64,7 +64,7 @@ def _number(
 
 
 def _sizes(text: str) -> list[int]:
-    """'256,128' -> [256, 128]; 'none' -> []."""
+    """Layer sizes: '256,128' -> [256, 128]; 'none' -> []."""
     if text.strip().lower() == "none":
         return []
     return [_number(int, 1)(part.strip()) for part in text.split(",")]
@@ -76,7 +76,7 @@ def _build() -> _Parser:
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,  # so that only what was given is in the result; parse() adds the defaults
+        argument_default=argparse.SUPPRESS,  # the result holds what was given; complete() adds the defaults
         allow_abbrev=False,
     )
     group: Any = parser
@@ -138,12 +138,12 @@ def _build() -> _Parser:
 
 
 def parse(argv: list[str] | None = None) -> dict[str, Any]:
-    """What was given on the command line, checked, and nothing else. Raises BadInput."""
+    """Options that were given on the command line, checked; no defaults. Raises BadInput."""
     return vars(_build().parse_args(argv))
 
 
 def complete(given: dict[str, Any]) -> argparse.Namespace:
-    """The given options with all the others at their defaults."""
+    """Given options, completed by defaults. Raises BadInput for options that contradict each other."""
     options = argparse.Namespace(**{**DEFAULTS, **given})
     if options.lr is None:
         options.lr = 0.003 if options.optimizer in ("adam", "adamw") else 0.05
@@ -155,14 +155,14 @@ def complete(given: dict[str, Any]) -> argparse.Namespace:
 
 
 def to_text(options: argparse.Namespace) -> dict[str, str]:
-    """The options that a checkpoint carries, as they would stand on a command line."""
+    """Options for a checkpoint, as texts of a command line."""
     values = {name: value for name, value in vars(options).items() if name not in PER_CALL and value is not None}
     for name in ("data", "test_data"):
-        if name in values:  # a resumed run may start in another folder
+        if name in values:  # a run may be resumed from another folder
             values[name] = os.path.abspath(values[name])
     return {name: (",".join(map(str, v)) or "none") if isinstance(v, list) else str(v) for name, v in values.items()}
 
 
 def from_text(texts: dict[str, str]) -> dict[str, Any]:
-    """The reverse of to_text, checked as a command line is. Raises BadInput."""
+    """Inverse of to_text, with the checks of the command line. Raises BadInput."""
     return parse([f"--{name.replace('_', '-')}={text}" for name, text in texts.items()])

@@ -25,10 +25,10 @@ def draw_all(
     image_shape: tuple[int, int],
     first_weights: np.ndarray,
 ) -> list[Path]:
-    """Draws the four pictures into folder and returns their paths.
+    """Draws the four pictures into a folder and returns their paths.
 
-    history: rows as in training.HISTORY.  labels (N,), probabilities (N, C), images (N, D): of the test split.
-    first_weights: (units, D).  Raises ImportError without matplotlib, OSError if a file cannot be written.
+    history: one row per epoch, with the columns of training.HISTORY. labels (N,), probabilities (N, C), images (N, D): of
+    the test split. first_weights: (units, D). Raises ImportError without matplotlib, OSError if a file cannot be written.
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -41,7 +41,7 @@ def draw_all(
     ]
     with matplotlib.rc_context(STYLE):
         for name, draw in drawings:
-            # A Figure made directly saves as PNG with Agg, whatever window system pyplot would have chosen.
+            # A Figure made directly is drawn by Agg. pyplot would choose a window system first.
             draw().savefig(folder / name)
     return [folder / name for name, _ in drawings]
 
@@ -63,7 +63,7 @@ def curves(figure: Any, history: list[list[float]], best_epoch: int) -> Any:
             ax.yaxis.set_major_formatter("{x:g}")
             ax.yaxis.set_minor_formatter("{x:g}")
         else:
-            # The first epochs are far off the rest: show what happens afterwards.
+            # The first epochs are far from the rest, and the rest is what matters.
             ax.set_ylim(0, max(1.0, 1.15 * scale * float(np.quantile(rows[:, list(columns)], 0.95))))
         ax.set_title(title, loc="left", fontweight="bold")
         ax.set_xlabel("epoch")
@@ -77,7 +77,7 @@ def curves(figure: Any, history: list[list[float]], best_epoch: int) -> Any:
 
 
 def confusion(figure: Any, labels: np.ndarray, probabilities: np.ndarray) -> Any:
-    """True classes as rows, predictions as columns; mistakes stand out in colour, however many are right."""
+    """Confusion matrix with true classes as rows and predictions as columns. Mistakes have a colour of their own."""
     from matplotlib.colors import LinearSegmentedColormap
 
     classes = probabilities.shape[1]
@@ -122,7 +122,7 @@ def confusion(figure: Any, labels: np.ndarray, probabilities: np.ndarray) -> Any
 
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray:
-    """(classes, classes) counts: row true class, column predicted class."""
+    """Counts of shape (classes, classes): the row is the true class, the column the predicted one."""
     return np.bincount(labels * classes + predictions, minlength=classes * classes).reshape(classes, classes)
 
 
@@ -134,7 +134,7 @@ def mistakes(
     image_shape: tuple[int, int],
     most: int = 20,
 ) -> Any:
-    """The wrongly read test images of which the network was surest, with what they are and what it said."""
+    """Test images that were read wrongly, the surest first, with the true class and the prediction."""
     predictions = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predictions != labels)
     chosen = wrong[np.argsort(-probabilities[wrong, predictions[wrong]], kind="stable")][:most]
@@ -163,7 +163,7 @@ def mistakes(
 
 
 def weights(figure: Any, first_weights: np.ndarray, image_shape: tuple[int, int], most: int = 40) -> Any:
-    """The weights of the first layer's units as images: the units with the largest weights, all on one colour scale."""
+    """Weights of the first layer as images, on one colour scale. The units with the largest weights are shown."""
     norms = np.sqrt((first_weights.astype(np.float64) ** 2).sum(axis=1))
     chosen = np.argsort(-norms, kind="stable")[:most]
     columns = min(8, len(chosen))

@@ -1,4 +1,4 @@
-"""What a person sees during training: a bar on a terminal with tqdm, plain lines otherwise."""
+"""Progress of a training: a bar on a terminal with tqdm, plain lines otherwise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def describe(epoch: int, epochs: int, row: dict[str, float]) -> str:
-    """One line per epoch."""
+    """Line about one epoch."""
     return (
         f"epoch {epoch:{len(str(epochs))}}/{epochs}  "
         f"loss {row['train_loss']:.4f}  accuracy {1 - row['train_error']:6.2%}"
@@ -16,7 +16,7 @@ def describe(epoch: int, epochs: int, row: dict[str, float]) -> str:
 
 
 class Lines:
-    """About twenty lines over the whole training, the first and the last epoch among them."""
+    """About twenty lines over the whole training, always for the first and the last epoch."""
 
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs
@@ -34,7 +34,7 @@ class Lines:
 
 
 class Bar:
-    """A tqdm bar over all mini-batches, with loss and accuracy of the last epoch."""
+    """tqdm bar over all mini-batches, with loss and accuracy of the last epoch."""
 
     def __init__(self, tqdm: Any, epochs: int, steps_per_epoch: int, done: int) -> None:
         self.epochs = epochs

@@ -1,4 +1,4 @@
-"""One call of the program from data to pictures: load, train, keep the best, test, show."""
+"""One call of the program, from data to pictures: load, train, keep the best weights, test, show."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ import numpy as np
 from hw_bonus import checkpoint, datasets, options, pictures, progress, training
 from hw_bonus.errors import BadInput, Diverged
 from hw_bonus.mlp import evaluate
+from mytorch.nn.nonlinear import softmax
 
 State = tuple[dict[str, Any], dict[str, dict[str, Any]]]
 
 
 def run(given: dict[str, Any]) -> int:
-    """Does what the options say; returns the exit code. Raises BadInput and Diverged."""
+    """Runs the program with these options and returns its exit code. Raises BadInput and Diverged."""
     resume = given.get("resume")
     opts = options.complete(training.options_to_resume(resume, given) if resume else given)
     out = _writable_folder(Path(opts.out), "--out")
@@ -90,7 +91,7 @@ def _train(
     target: Path,
     keep: bool,
 ) -> tuple[float, int]:
-    """Trains to the end; returns (seconds, 0), or (seconds, exit code) if interrupted, -1 for --stop-after."""
+    """Trains to the end and returns (seconds, 0); the second is 130 for Ctrl-C and -1 for --stop-after."""
     begin, start = run.epoch, time.perf_counter()
     last: State | None = training.snapshot(run, opts, fingerprint) if run.epoch else None
     bar = progress.start(opts.epochs, math.ceil(len(train[0]) / opts.batch_size), run.epoch)
@@ -151,7 +152,7 @@ def _explain_stop(last: State | None, opts: Namespace, target: Path) -> None:
 def _measure(
     run: training.Run, opts: Namespace, dataset: datasets.Dataset, test: datasets.Pair, seconds: float
 ) -> tuple[dict[str, Any], np.ndarray]:
-    """Everything for metrics.json, and the probabilities (N, C) of the test images."""
+    """Contents of metrics.json, and the probabilities (N, C) of the test images."""
     loss, errors = evaluate(run.mlp, *test)
     probabilities = _probabilities(run, test[0])
     labels, predictions = test[1], probabilities.argmax(axis=1)
@@ -185,12 +186,11 @@ def _probabilities(run: training.Run, images: np.ndarray) -> np.ndarray:
     run.mlp.eval()
     with run.mlp.autograd_engine.paused():
         scores = np.concatenate([run.mlp.forward(images[i : i + 1024]) for i in range(0, len(images), 1024)])
-    scores = np.exp(scores.astype(np.float64) - scores.max(axis=1, keepdims=True))
-    return scores / scores.sum(axis=1, keepdims=True)
+    return softmax(scores.astype(np.float64))
 
 
 def _draw(run: training.Run, opts: Namespace, out: Path, dataset: datasets.Dataset, probabilities: np.ndarray) -> str:
-    """Draws the pictures; returns a line that says where they are or why not."""
+    """Draws the pictures and returns a line that says where they are, or why there are none."""
     if opts.no_plots:
         return "no pictures (--no-plots)"
     first = run.mlp.linear_layers[0].W

@@ -1,4 +1,4 @@
-"""A training run: built from options, moved on epoch by epoch, saved and restored bit for bit."""
+"""Training run: built from options, trained epoch by epoch, saved and restored bit for bit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from hw_bonus import checkpoint, options
 from hw_bonus.errors import BadInput, Diverged
-from hw_bonus.mlp import MLP, batches, evaluate
+from hw_bonus.mlp import MLP, batches, evaluate, train_batch
 from mytorch import nn, optim
 from mytorch.autograd_engine import Autograd
 
@@ -27,7 +27,7 @@ HISTORY = ("train_loss", "train_error", "val_loss", "val_error", "lr")
 
 @dataclass
 class Run:
-    """A network on its way: everything that the next epoch depends on, and the best weights so far."""
+    """State of a training: everything that the next epoch depends on, and the best weights so far."""
 
     mlp: MLP
     schedule: Any
@@ -39,8 +39,8 @@ class Run:
 
 
 def build(opts: Namespace, input_size: int) -> Run:
-    """A run at its very beginning, all its randomness from one generator. Raises BadInput if it is too large."""
-    # Of a kind whose state is two integers, so that a checkpoint can hold it.
+    """A new run, with all its randomness from one generator. Raises BadInput if the network does not fit into memory."""
+    # The state of this generator is two integers, which a checkpoint can hold.
     rng = np.random.Generator(np.random.PCG64(opts.seed))
     engine = Autograd()
 
@@ -85,15 +85,15 @@ def epochs(
     val: tuple[np.ndarray, np.ndarray],
     on_step: Callable[[], None],
 ) -> Iterator[dict[str, float]]:
-    """Trains until opts.epochs are done; after each yields {train_loss, train_error, val_loss, val_error, lr}.
+    """Trains until opts.epochs are done. Yields {train_loss, train_error, val_loss, val_error, lr} after each epoch.
 
-    on_step is called after each mini-batch. Raises Diverged as soon as a loss is NaN or infinite.
+    on_step: called after each mini-batch. Raises Diverged as soon as a loss is NaN or infinite.
     """
     (train_x, train_y), (val_x, val_y) = train, val
     while run.epoch < opts.epochs:
         run.mlp.train()
         lr, total_loss, total_errors = run.mlp.lr, 0.0, 0
-        # Overflow is found in the loss, which is checked; NumPy's warnings would say it a second time, less clearly.
+        # The loss is checked, so NumPy's warnings about overflow would say the same a second time, less clearly.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for rows in batches(len(train_x), opts.batch_size, run.rng):
                 loss, errors = train_step(run, opts, train_x[rows], train_y[rows])
@@ -113,37 +113,37 @@ def epochs(
 
 
 def is_best(history: list[list[float]], n_val: int) -> bool:
-    """Whether the last epoch's weights are the ones to keep: within one standard error of the fewest validation errors.
+    """True if the last epoch is within one standard error of the fewest validation errors: its weights are kept then.
 
-    The very fewest would be luck among so few images: they often fall into an early, restless epoch. Among epochs that
-    validation cannot tell apart the latest is kept, which a falling learning rate has brought to rest. (On folds of the
-    digits' training images the last epochs made a fifth fewer errors than those of the lowest validation loss.)
+    Among so few images, the epoch with the very fewest errors is often an early one that was lucky. Validation cannot tell
+    these epochs apart. The latest of them has had the smallest learning rate, and it makes fewer errors on new images: a
+    fifth fewer than the epoch of the lowest validation loss, measured on folds of the digits' training images.
     """
     errors = [round(row[3] * n_val) for row in history]
     return errors[-1] <= min(errors) + math.sqrt(max(min(errors), 1))
 
 
 def train_step(run: Run, opts: Namespace, x: np.ndarray, y: np.ndarray) -> tuple[float, int]:
-    """One step on one mini-batch; returns (mean loss, number of errors) before it. x may be changed."""
-    mlp = run.mlp
+    """Training step on one mini-batch with noise and dropped pixels. Returns (mean loss, number of errors) before it.
+
+    x is changed in place. Raises Diverged where the loss or a gradient is not finite; the weights have not moved then.
+    """
     if opts.noise:
         x += np.asarray(opts.noise * run.rng.standard_normal(x.shape, dtype=np.float32), x.dtype)
     if opts.input_dropout:
         kept = run.rng.random(x.shape, dtype=np.float32) >= opts.input_dropout
         x *= kept
         x /= 1 - opts.input_dropout
-    mlp.zero_grads()
-    mlp.forward(mlp.autograd_engine.data(x))
-    loss = float(mlp.total_loss(y)[0])
-    _check_finite(loss, "loss", run, opts)
-    mlp.backward()
-    if opts.clip_norm:
-        try:
-            optim.clip_grad_norm(mlp.optimizer.parameters, opts.clip_norm)
-        except ValueError:
-            _check_finite(math.nan, "gradient", run, opts)
-    mlp.step()
-    return loss, mlp.error(y)
+
+    def check_and_clip(loss: float) -> None:
+        _check_finite(loss, "loss", run, opts)
+        if opts.clip_norm:
+            try:
+                optim.clip_grad_norm(run.mlp.optimizer.parameters, opts.clip_norm)
+            except ValueError:
+                _check_finite(math.nan, "gradient", run, opts)
+
+    return train_batch(run.mlp, x, y, check_and_clip)
 
 
 def _check_finite(value: float, what: str, run: Run, opts: Namespace) -> None:
@@ -158,7 +158,7 @@ def _check_finite(value: float, what: str, run: Run, opts: Namespace) -> None:
 
 
 def snapshot(run: Run, opts: Namespace, fingerprint: int) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Copies of everything that restore needs: (meta, arrays), as checkpoint.save takes them."""
+    """Copies of everything that restore needs, as the (meta, arrays) of checkpoint.save."""
     meta = {
         "options": options.to_text(opts),
         "data": fingerprint,
@@ -168,19 +168,20 @@ def snapshot(run: Run, opts: Namespace, fingerprint: int) -> tuple[dict[str, Any
         "random": run.rng.bit_generator.state,
         "schedule": run.schedule.state_dict() if run.schedule is not None else None,
     }
-    # run.best is bound anew for each better epoch, never changed: no copy needed.
+    # run.best needs no copy: a better epoch binds other arrays and changes none.
     return meta, {"model": run.mlp.state_dict(), "best": run.best, "optimizer": run.mlp.optimizer.state_dict()}
 
 
 def options_to_resume(path: str | Path, given: dict[str, Any]) -> dict[str, Any]:
-    """The options of a checkpoint with those given now; raises BadInput where they contradict each other."""
+    """Options of a checkpoint, completed by those given now. Raises BadInput where the two contradict each other."""
     meta, _ = checkpoint.load(path)
     try:
         saved = options.from_text(meta["options"])
     except Exception as error:
         raise BadInput(f"checkpoint {path} holds options that this program does not know; start anew") from error
     for name, value in given.items():
-        free = name in options.PER_CALL or name in ("epochs", "data", "test_data")  # other data is told by its contents
+        # Other data is recognised by its contents, wherever it lies.
+        free = name in options.PER_CALL or name in ("epochs", "data", "test_data")
         if not free and saved.get(name, options.DEFAULTS[name]) != value:
             flag = f"--{name.replace('_', '-')}"
             raise BadInput(
@@ -195,7 +196,7 @@ def _shown(value: Any) -> str:
 
 
 def restore(run: Run, path: str | Path, fingerprint: int) -> None:
-    """Brings a newly built run to where the checkpoint was taken. Raises BadInput if it is of another net or data."""
+    """Brings a new run to the state of a checkpoint. Raises BadInput for one of another network or other data."""
     meta, arrays = checkpoint.load(path)
     if meta.get("data") != fingerprint:
         raise BadInput(f"checkpoint {path} was made with other data; give the same --data, or start anew")

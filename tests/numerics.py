@@ -87,7 +87,7 @@ def _vjp(
 
 
 def call_rule(rule: Callable[..., Any], grad_output: np.ndarray, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """What the rule returns, as a list; fails unless it is one array, or a tuple with one entry per input."""
+    """Call a rule and return its gradients as a list; fails unless it gave one array, or a tuple with one entry per input."""
     result = rule(grad_output, *inputs)
     if len(inputs) == 1:
         assert not isinstance(result, tuple), "one input: an array is returned, not a tuple"

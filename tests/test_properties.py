@@ -40,7 +40,7 @@ SHAPES = st.lists(st.sampled_from([(3, 4), (1, 4), (3, 1), (4, 3), (1, 1), (2, 3
 
 
 def fits(name, a, b):
-    """Whether NumPy would take the two shapes."""
+    """True if NumPy takes the two shapes."""
     try:
         BINARY[name][0](np.ones(a.shape), np.ones(b.shape))
     except ValueError:

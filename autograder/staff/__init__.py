@@ -1,1 +1,1 @@
-"""What only staff has: it is no part of a handout."""
+"""The staff's part of the autograder, which is never in a handout."""

@@ -1,4 +1,4 @@
-"""Files that others may read while we write them: each is replaced as a whole. Needs the standard library alone."""
+"""Files that are replaced as a whole, so that a reader never sees half of one. Needs the standard library alone."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Any
 
 
 def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write a file so that, whatever happens, there is the old one or the new one, whole. Raises OSError.
+    """Write a file whole or not at all. Raises OSError; the previous file is as it was then.
 
-    durable=False: after a loss of power it may be empty; for what is made anew by every run.
+    durable: False for a file that every run makes anew. After a loss of power it may be empty.
+    (The checkpoints of hw_bonus have a function of their own: this one runs where hw_bonus does not exist.)
     """
     beside = path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
     beside.unlink(missing_ok=True)
     try:
-        # A file that somebody put there, or a link, is never written through.
+        # "x" refuses a file or a link that somebody has put there.
         with open(beside, "xb") as file:
             file.write(data)
             file.flush()
@@ -29,5 +30,5 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
 
 
 def as_json(data: Any) -> bytes:
-    """Plain ASCII: halves of characters and control characters stand in it as escapes. Raises ValueError for NaN."""
+    """JSON in plain ASCII, with escapes for all other characters. Raises ValueError for NaN and infinity."""
     return (json.dumps(data, indent=1, allow_nan=False) + "\n").encode()

@@ -1,4 +1,4 @@
-"""Finds the hand-ins of a class in a folder: whose each is, which version, and the digest of its bytes."""
+"""Hand-ins of a class in a folder: student, version and digest of each."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pathlib import Path
 from autograder.archives import CannotGrade, Contents, file_bytes, from_bytes, from_folder, shown
 
 ARCHIVES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".tbz2", ".tbz", ".txz", ".tar", ".zip", ".7z", ".rar", ".gz")
-# Autolab: <email>_<version>_<configured name>. A domain has no underscore, so the number after it is the version;
-# where there is no @, the last number is.
+# Autolab: <email>_<version>_<configured name>. A domain has no underscore, so the number after it is the version. Without
+# an @, the last number is the version.
 WITH_EMAIL = re.compile(r"(?P<student>[^@]+@[^@_]+)_(?P<version>\d{1,9})_(?P<rest>.+)", re.DOTALL)
 WITHOUT = re.compile(r"(?P<student>.+)_(?P<version>\d{1,9})_(?P<rest>.*handin.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Handin:
-    """One submission. version is 0 where its name has none; source is its name below the folder of submissions."""
+    """One submission. version: 0 if its name has none. source: its name below the folder of submissions."""
 
     student: str
     version: int
@@ -33,14 +33,14 @@ class Handin:
 
 @dataclass(frozen=True)
 class Opened:
-    """A submission's digest, and a function that reads the code in it and may raise CannotGrade."""
+    """A submission's digest, and a function that reads its code and may raise CannotGrade."""
 
     digest: str
     contents: Callable[[], Contents]
 
 
 def who(name: str, is_folder: bool = False) -> tuple[str, int]:
-    """Student and version of a file's or folder's name."""
+    """Student and version in the name of a file or folder."""
     found = WITH_EMAIL.fullmatch(name) or WITHOUT.fullmatch(name)
     if found:
         return found["student"], int(found["version"])
@@ -49,17 +49,17 @@ def who(name: str, is_folder: bool = False) -> tuple[str, int]:
 
 
 def same_student(student: str) -> str:
-    """What two spellings of one student have in common: only capitals don't count.
+    """A student's name in lower case, in which spellings of one student agree.
 
-    Folding more would make one student of strauss and strau\u00df, and the work of one of them would be lost.
+    casefold would make one student of strauss and strau\u00df, and one of them would lose the work.
     """
     return unicodedata.normalize("NFC", student).lower()
 
 
 def find(folder: Path) -> tuple[list[Handin], list[str]]:
-    """All hand-ins, each student's versions in their order, and notes about what was passed over.
+    """All hand-ins, each student's versions in order, and notes about files that are passed over.
 
-    Raises CannotGrade where the folder is none, is a submission itself or holds nothing to grade.
+    Raises CannotGrade if the folder is none, is itself a submission or holds nothing to grade.
     """
     if not folder.is_dir():
         missing = "is no folder" if folder.exists() else "does not exist"
@@ -96,15 +96,15 @@ def find(folder: Path) -> tuple[list[Handin], list[str]]:
 
 
 def newest(handins: Iterable[Handin]) -> list[Handin]:
-    """Of each student the last version."""
+    """The last version of each student."""
     last = {same_student(handin.student): handin for handin in handins}
     return list(last.values())
 
 
 def open_handin(path: Path) -> Opened:
-    """Read a submission. What cannot be opened at all has an empty digest.
+    """Open a submission. The digest is empty if it cannot be opened as an archive or folder.
 
-    Raises OSError where the system refuses to read it, which is no fault of the student.
+    Raises OSError if the system refuses to read it, which is no fault of the student.
     """
     try:
         mode = path.lstat().st_mode
@@ -118,7 +118,7 @@ def open_handin(path: Path) -> Opened:
 
 
 def digest_of(files: dict[str, bytes]) -> str:
-    """SHA-256 of the sorted names and the contents, each with its length."""
+    """SHA-256 of the files in the order of their names: each name and content with its length."""
     digest = hashlib.sha256()
     for name, data in sorted(files.items()):
         for part in (name.encode("utf-8", "surrogateescape"), data):
@@ -148,24 +148,24 @@ def _handin(path: Path) -> Handin | None:
 
 
 def _only_archive_in(folder: Path) -> str:
-    """alice/handin.tar: the archive is meant, and the folder says whose it is."""
+    """The single archive in a folder named after a student, as in alice/handin.tar; empty if there is none."""
     try:
         with os.scandir(folder) as scan:
             inside = list(islice((entry for entry in scan if not entry.name.startswith(".")), 2))
     except OSError:
-        # It is told when its turn comes, and holds up nobody else.
+        # The error is reported when this submission is graded, and stops no other.
         return ""
     only = len(inside) == 1 and is_archive(inside[0].name) and inside[0].is_file(follow_symlinks=False)
     return inside[0].name if only else ""
 
 
 def is_archive(name: str) -> bool:
-    """Whether a file is called like an archive, also of a kind that is not read: that is said when its turn comes."""
+    """True for the name of an archive, of an unsupported kind too, which is reported when it is graded."""
     return name.lower().endswith(ARCHIVES)
 
 
 def _begins_like_one(path: Path, mode: int) -> bool:
-    """Whether a file of another name is an archive by its content."""
+    """True for a file of another name whose content begins like an archive."""
     if not stat.S_ISREG(mode):
         return False
     try:
@@ -177,7 +177,7 @@ def _begins_like_one(path: Path, mode: int) -> bool:
 
 
 def _one_for_each_version(found: list[Handin], notes: list[str]) -> list[Handin]:
-    """Where a student has two sources of one version: an archive before a folder, then the one changed last."""
+    """One source for each version of a student: an archive before a folder, then the one that was changed last."""
 
     def rank(handin: Handin) -> tuple[bool, int, str]:
         status = handin.path.lstat()

@@ -1,4 +1,4 @@
-"""Builds the handout: the reference without its solutions, the public autograder, data and the assignment."""
+"""Builds the handout: the skeleton, the reference's files that students get as they are, and the public autograder."""
 
 from __future__ import annotations
 
@@ -6,30 +6,29 @@ import argparse
 import sys
 from pathlib import Path
 
-from autograder.staff.markers import MarkerError, solution_lines, strip
+from autograder.staff.agreement import disagreements
 from autograder.staff.packing import gzip_bytes, tar_bytes, zip_bytes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-OVERLAY = Path(__file__).resolve().parent / "student_files"
+SKELETON = "autograder/staff/skeleton"
 TOP = "handout"
 
-# Named one by one: a new file of the reference is no part of the handout until somebody decides so.
-MYTORCH = (
-    "__init__.py", "autograd_engine.py", "utils.py", "debug.py", "report.py", "gradcheck.py", "nn/__init__.py",
-    "nn/functional.py", "nn/rules.py", "nn/modules/__init__.py", "nn/modules/module.py", "nn/modules/activation.py",
-    "nn/modules/linear.py", "nn/modules/loss.py",
+# The reference's own files, named one by one: a new file is no part of the handout until somebody decides so.
+AS_THEY_ARE = (
+    "mytorch/__init__.py", "mytorch/operation.py", "mytorch/utils.py", "mytorch/debug.py", "mytorch/report.py",
+    "mytorch/gradcheck.py", "mytorch/nn/modules/__init__.py", "mytorch/nn/modules/module.py",
+    "hw_bonus/__init__.py", "hw_bonus/errors.py", "hw_bonus/formats.py", "hw_bonus/datasets.py",
+    "hw_bonus/data/digits.npz", "hw_bonus/data/LICENSE", "hw_bonus/data/README.md",
+    "docs/writeup.md", "create_tarball.sh", "create_tarball.py", "LICENSE",
 )  # fmt: skip
-HW_BONUS = (
-    "__init__.py",
-    "errors.py",
-    "formats.py",
-    "datasets.py",
-    "mlp.py",
-    "data/digits.npz",
-    "data/LICENSE",
-    "data/README.md",
-)
-OTHERS = ("docs/writeup.md", "create_tarball.sh", "create_tarball.py", "LICENSE")
+# The public autograder. Files for staff alone lie in autograder/staff.
+AUTOGRADER = ("autograder/*.py", "autograder/worker/**/*.py")
+# The skeleton's own programs. The reference has others under these names, with which they need not agree.
+OF_ITS_OWN = ("mytorch/sandbox.py", "hw_bonus/mlp_runner.py")
+
+
+class Disagreement(Exception):
+    """A handout that does not fit the reference. The message names the first place."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,44 +39,72 @@ def run(options: argparse.Namespace) -> int:
     """The command ``handout``."""
     try:
         archives = build(options.out)
-    except (MarkerError, SyntaxError, OSError) as error:
-        print(f"No handout was built. {error}", file=sys.stderr)
-        return 2
+    except SyntaxError as error:
+        return _refuse(f"{error.filename}, line {error.lineno}, does not compile ({error.msg}). Correct it first.")
+    except (Disagreement, OSError) as error:
+        return _refuse(str(error))
     for path in archives:
         print(f"{path}: {len(contents())} files, {path.stat().st_size:,} bytes")
     return 0
 
 
+def _refuse(reason: str) -> int:
+    print(f"No handout was built. {reason}", file=sys.stderr)
+    return 2
+
+
 def contents(root: Path = ROOT) -> dict[str, bytes]:
-    """Every file of the handout by its name. Raises MarkerError, or OSError where a file is missing."""
-    names = [f"mytorch/{name}" for name in MYTORCH] + [f"hw_bonus/{name}" for name in HW_BONUS] + list(OTHERS)
-    names += [f"autograder/{path.name}" for path in (root / "autograder").glob("*.py")]
-    files: dict[str, bytes] = {}
-    for name in names:
-        data = (root / name).read_bytes()
-        files[name] = strip(data.decode(), name).encode() if name.endswith(".py") else data
-    for path in OVERLAY.rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith("."):
-            files[path.relative_to(OVERLAY).as_posix()] = path.read_bytes()
+    """Files of the handout by name. Raises OSError where one is missing."""
+    names = [*AS_THEY_ARE]
+    names += [path.relative_to(root).as_posix() for pattern in AUTOGRADER for path in root.glob(pattern)]
+    files = {name: (root / name).read_bytes() for name in names}
+    return dict(sorted((files | skeleton(root)).items()))
+
+
+def skeleton(root: Path = ROOT) -> dict[str, bytes]:
+    """Files that were written for students, by their names in the handout."""
+    top = root / SKELETON
+    paths = [path.relative_to(top) for path in top.rglob("*") if path.is_file()]
+    hidden = [path for path in paths if any(part.startswith((".", "__pycache__")) for part in path.parts)]
+    return {path.as_posix(): (top / path).read_bytes() for path in paths if path not in hidden}
+
+
+def sources(root: Path = ROOT) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """Files that have to agree: the reference's Python files, the skeleton's, and every text file of the handout.
+
+    Raises Disagreement for a file that is not UTF-8, OSError for a missing one.
+    """
+    paths = [*(root / "mytorch").rglob("*.py"), *(root / "hw_bonus").glob("*.py")]
+    reference = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+    texts = _decoded({name: data for name, data in contents(root).items() if not name.endswith(".npz")})
+    own = [name for name in skeleton(root) if name.endswith(".py") and name not in OF_ITS_OWN]
+    return _decoded(reference), {name: texts[name] for name in own}, texts
+
+
+def _decoded(files: dict[str, bytes]) -> dict[str, str]:
+    texts = {}
     for name, data in files.items():
-        if name.endswith(".py"):
-            compile(data, name, "exec", dont_inherit=True)
-    return dict(sorted(files.items()))
+        try:
+            texts[name] = data.decode()
+        except UnicodeDecodeError:
+            raise Disagreement(f"{name} is not UTF-8. Save it with this encoding.") from None
+    return texts
 
 
-def solutions(root: Path = ROOT) -> dict[str, list[str]]:
-    """The lines that must not be found in a handout, by the reference's file, in which they stand."""
-    found = {}
-    for path in sorted([*(root / "mytorch").rglob("*.py"), *(root / "hw_bonus").glob("*.py")]):
-        name = path.relative_to(root).as_posix()
-        lines = solution_lines(path.read_text(encoding="utf-8"), name)
-        if lines:
-            found[name] = lines
-    return found
+def disagreements_with_reference(root: Path = ROOT) -> list[str]:
+    """Sentences about everything in the handout that does not fit the reference. Raises SyntaxError and OSError."""
+    return disagreements(*sources(root))
 
 
 def build(out: Path, root: Path = ROOT) -> list[Path]:
-    """Write handout.tar.gz and handout.zip, the same bytes each time, and return their paths."""
+    """Write handout.tar.gz and handout.zip, the same bytes each time, and return their paths.
+
+    Raises Disagreement, before anything is written, if the skeleton does not fit the reference.
+    """
+    found = disagreements_with_reference(root)
+    if found:
+        more = f" There are {len(found) - 1} more; the tests of the skeleton list them." if len(found) > 1 else ""
+        raise Disagreement(found[0] + more)
     files = contents(root)
     out.mkdir(parents=True, exist_ok=True)
     archives = [out / "handout.tar.gz", out / "handout.zip"]

@@ -1,13 +1,17 @@
-"""Archives that repeat: the same files give the same bytes, without times, owners or this machine's modes."""
+"""Reproducible archives: the same files give the same bytes, with one date, no owner and no modes of this machine."""
 
 from __future__ import annotations
 
+import calendar
 import gzip
 import io
 import tarfile
 import zipfile
 
 Files = dict[str, bytes]
+
+# The calendar of zip begins with 1980. A day later it has begun in every time zone.
+DATE = (1980, 1, 2, 0, 0, 0)
 
 
 def mode(name: str) -> int:
@@ -21,7 +25,7 @@ def tar_bytes(files: Files, top: str = "") -> bytes:
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, data in files.items():
             member = tarfile.TarInfo(f"{top}/{name}" if top else name)
-            member.size, member.mode, member.mtime = len(data), mode(name), 0
+            member.size, member.mode, member.mtime = len(data), mode(name), calendar.timegm(DATE)
             tar.addfile(member, io.BytesIO(data))
     return packed.getvalue()
 
@@ -39,7 +43,7 @@ def zip_bytes(files: Files, top: str = "") -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
-            member = zipfile.ZipInfo(f"{top}/{name}" if top else name, (1980, 1, 1, 0, 0, 0))
+            member = zipfile.ZipInfo(f"{top}/{name}" if top else name, DATE)
             member.create_system, member.compress_type = 3, zipfile.ZIP_DEFLATED
             member.external_attr = (0o100000 | mode(name)) << 16
             archive.writestr(member, data)

@@ -1,4 +1,4 @@
-"""The record of one graded submission: what is kept of it, and the part of that which its student may see."""
+"""Record of one graded submission, and the part of it that its student may see."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import argparse
 import hashlib
 from typing import Any, TypedDict
 
-FORMAT = 1
-# status of a Record
+from autograder.feedback import CheckRecord
+
+FORMAT = 2
+# Status of a Record.
 GRADED, UNREADABLE, GRADER_ERROR = "graded", "unreadable", "GRADER_ERROR"
 
 
 class ExerciseRecord(TypedDict):
-    """One exercise. hint: for hidden exercises, the general sentence that is all a student gets."""
+    """Result of one exercise. hint: the general sentence about a hidden exercise, which is all that its student sees."""
 
     name: str
     points: float
@@ -23,23 +25,8 @@ class ExerciseRecord(TypedDict):
     seconds: float
 
 
-class CheckRecord(TypedDict):
-    """One check. status: passed, failed, todo, blocked or not run. hint: a key of hints.HINTS, or empty."""
-
-    exercise: str
-    check: str
-    points: float
-    earned: float
-    status: str
-    needs: str
-    hint: str
-    feedback: str
-    printed: str
-    hidden: bool
-
-
 class Record(TypedDict):
-    """One submission. Plain JSON; everything in it that came from a submission is untrusted text."""
+    """Result of one submission as plain JSON. Text that came from the submission is untrusted."""
 
     format: int
     student: str
@@ -64,7 +51,7 @@ class Record(TypedDict):
 def blank(
     *, source: str, grader: str, possible: float, student: str = "", version: int = 0, started: str = ""
 ) -> Record:
-    """The record of a submission before anything of it has run. It has no marks."""
+    """The record of a submission that has not run yet, without marks."""
     return {
         "format": FORMAT, "student": student, "version": version, "source": source, "digest": "", "grader": grader,
         "seed": 0, "hidden_seed": 0, "level": [], "status": GRADED, "reason": "", "started": started, "seconds": 0.0,
@@ -73,25 +60,25 @@ def blank(
 
 
 def class_seed(text: str) -> int:
-    """A class seed as given to a command; every command takes what another one has drawn."""
+    """A class seed from the command line. Raises ArgumentTypeError. Every command accepts the seeds that others draw."""
     if not text.isdecimal() or len(text) > 40:
         raise argparse.ArgumentTypeError(f"{text!r} is no seed; give a whole number of at most 40 digits")
     return int(text)
 
 
 def seeds_for(class_seed: int, digest: str) -> tuple[int, int]:
-    """The seeds of the open and of the hidden exercises of a submission: the same submission gets the same again."""
+    """Seeds of a submission's open and hidden exercises, which depend on the class seed and the digest alone."""
     data = hashlib.sha256(f"{class_seed}/{digest}".encode()).digest()
     return int.from_bytes(data[:6], "big"), int.from_bytes(data[6:12], "big")
 
 
 def student_view(record: Record) -> dict[str, Any]:
-    """What a student may see: of hidden exercises the status and the general hint, never checks, inputs or seeds."""
+    """A record's part for its student: of hidden exercises the status and the general hint, never checks, inputs or seeds."""
     kept: dict[str, Any] = {k: v for k, v in record.items() if k not in ("hidden_seed", "checks", "grader")}
     if record["status"] == GRADER_ERROR:
-        # An error of ours may quote anything, hidden checks too.
+        # The message of a bug may quote anything, hidden checks too.
         kept["reason"] = ""
-    # How long a hidden exercise took is up to the submission, which could say by it what it was given.
+    # A submission can vary its running time to tell what it was given, so times of hidden exercises are left out.
     kept["exercises"] = [{**row, "seconds": 0.0 if row["hidden"] else row["seconds"]} for row in record["exercises"]]
     if any(row["hidden"] for row in record["exercises"]):
         kept["seconds"] = round(sum(row["seconds"] for row in kept["exercises"]), 3)

@@ -1,4 +1,4 @@
-"""Automatic differentiation: the time per operation beside HIPS autograd, gradients beside their functions, memory."""
+"""Automatic differentiation: time per operation beside HIPS autograd, gradients beside their functions, memory."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STEPS: dict[str, Callable[[Any, Any], Any]] = {
     "x[1:] and x[:1] joined": lambda m, x: m.concatenate([x[1:], x[:1]]),
 }
 QUICK_STEPS = ("sin(x)", "x * constant", "dot(matrix, x)")
-# The most that a figure may be.
+# Upper limits of the figures.
 PER_OPERATION = 0.6
 GRADIENTS = {"12 elementwise steps, 200000 numbers": 4.0, "8 products of 400 x 400": 3.0, "solve, 400 x 400": None}
 FLAT = 2.0
@@ -49,7 +49,7 @@ def check(settings: Settings) -> None:
 
 
 def run(settings: Settings) -> dict[str, Any]:
-    """The four parts. Without HIPS autograd the first is left out."""
+    """Run the four parts. Without HIPS autograd the first is left out."""
     rounds = settings.rounds or (5 if settings.quick else 15)
     here = "benchmarks.comparisons.autodiff"
     with worker("mytorch") as one:
@@ -86,7 +86,7 @@ def _beside_autograd(settings: Settings, rounds: int) -> dict[str, Any]:
 
 
 def make_gradient(framework: str, name: str) -> Callable[[], float]:
-    """One gradient of a chain, forward and backward (in the worker). Returns a number on which the frameworks agree."""
+    """Step that computes one gradient of a chain, forward and backward (in the worker), and returns its sum."""
     grad: Any
     if framework == "mytorch":
         from mytorch.autodiff import grad
@@ -100,7 +100,7 @@ def make_gradient(framework: str, name: str) -> Callable[[], float]:
 
 
 def chain(steps: list[Callable], n: int, total: Callable = np.sum) -> Callable:
-    """x -> the total of n steps applied one after the other, taken in turn from a list."""
+    """Function that applies n steps, taken in turn from a list, and returns the total."""
 
     def f(x: Any) -> Any:
         for i in range(n):
@@ -111,7 +111,7 @@ def chain(steps: list[Callable], n: int, total: Callable = np.sum) -> Callable:
 
 
 def gradients(rounds: int) -> dict[str, Spread]:
-    """A gradient's time in times of its function (in the worker), both in turn in every round."""
+    """Time of a gradient over the time of its function (in the worker), both in turn in every round."""
     from mytorch.autodiff import grad
 
     x, generator = np.linspace(-1, 1, 200_000), np.random.default_rng(0)
@@ -149,7 +149,7 @@ def shapes(rounds: int, quick: bool = False) -> dict[str, Spread]:
 
 
 def alternate(calls: list[Callable[[], Any]], rounds: int) -> list[list[float]]:
-    """The seconds of each call in each round; two more rounds come first to warm up."""
+    """Seconds of each call in each round. Two more rounds come first to warm up."""
     seconds: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds + 2):
         for call, found in zip(calls, seconds):
@@ -160,7 +160,7 @@ def alternate(calls: list[Callable[[], Any]], rounds: int) -> list[list[float]]:
 
 
 def memory(longest: int, numbers: int = 5_000) -> list[dict[str, Any]]:
-    """Peak memory in arrays of the argument's size (in the worker): forward mode; reverse mode, kept and checkpointed."""
+    """Peak memory, in arrays of the argument's size (in the worker): forward mode, reverse mode, checkpoints."""
     from mytorch.autodiff import checkpoint, grad, jvp
 
     x = np.linspace(0.1, 0.2, numbers)
@@ -201,7 +201,7 @@ def long_chains(longest: int) -> dict[str, float]:
 
 
 def lines(result: dict[str, Any]) -> list[str]:
-    """A table for each part."""
+    """Tables of all parts."""
     found: list[str] = []
     if result["cases"]:
         rows = [
@@ -235,7 +235,7 @@ def lines(result: dict[str, Any]) -> list[str]:
 
 
 def missed(result: dict[str, Any]) -> list[str]:
-    """One line per missed target."""
+    """Sentences about the missed targets."""
     found = []
     if result["cases"] and _typical(result) > PER_OPERATION:
         found.append(f"autodiff: {_typical(result):.2f} of HIPS autograd's time per operation (target {PER_OPERATION})")

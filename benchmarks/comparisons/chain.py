@@ -1,4 +1,4 @@
-"""A long chain of small operations: the cost per operation, recorded and walked back, up to a million."""
+"""Long chain of small operations: cost per operation, recorded and walked back, up to a million."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.stats import duration, table
 TITLE = "Chain: time per operation, recorded and walked back"
 
 LENGTHS = (10**3, 10**4, 10**5, 10**6)
-# The longest chain's time per operation, in units of the shortest's. Above 1, as its arrays leave the caches.
+# Limit for the longest chain's time per operation over the shortest's. It is above 1, because its arrays leave the caches.
 FLAT = 2.0
 COLUMNS = ("numpy", "forward", "backward", "free", "total", "total, no gc")
 
@@ -54,11 +54,10 @@ def run(settings: Settings) -> dict[str, Any]:
 
 
 def measure(operations: int, collect: bool, times: int = 1) -> dict[str, float]:
-    """Seconds per operation of a chain (in the worker): the arithmetic alone, forward, backward, letting go, and the
-    total of the last three.
+    """Seconds per operation of a chain (in the worker), each the median of ``times`` runs.
 
-    The median of so many times. collect: with Python's garbage collector as it is by default, which looks through the
-    growing list from time to time; otherwise it is off.
+    The parts are the arithmetic alone, forward, backward, letting go, and the total of the last three. collect: True
+    leaves Python's garbage collector on, as it is by default. It looks through the growing list from time to time.
     """
     gc.collect()
     if not collect:
@@ -106,7 +105,7 @@ def _one_chain(operations: int) -> dict[str, float]:
 
 
 def lines(result: dict[str, Any]) -> list[str]:
-    """One row per length."""
+    """Table with one row per length."""
     rows = [
         [f"{case['operations']:,}", *(duration(case["seconds_per_operation"][part]) for part in COLUMNS)]
         for case in result["cases"]
@@ -121,7 +120,7 @@ def lines(result: dict[str, Any]) -> list[str]:
 
 
 def missed(result: dict[str, Any]) -> list[str]:
-    """A line if the time per operation grows with the chain."""
+    """Sentence about a time per operation that grows with the chain."""
     if result["growth"] <= FLAT:
         return []
     return [f"chain: the time per operation grows {result['growth']:.2f} times (target {FLAT:.1f})"]

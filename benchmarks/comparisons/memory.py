@@ -28,7 +28,7 @@ def check(settings: Settings) -> None:
 
 
 def run(settings: Settings) -> dict[str, Any]:
-    """A fresh process for each framework and batch size, because a peak is never forgotten."""
+    """Measure each framework and batch size in a fresh process, because a process keeps its peak."""
     cases: list[dict[str, Any]] = []
     missing: dict[str, str] = {}
     for batch in BATCHES[:1] if settings.quick else BATCHES:
@@ -47,9 +47,9 @@ def run(settings: Settings) -> dict[str, Any]:
 
 
 def measure(framework: str, batch: int) -> dict[str, Any]:
-    """Bytes that the process, a fresh worker's, has gained when the net is made, and at its peak while training.
+    """Bytes that a fresh worker has gained when the net is made, and at its peak while training.
 
-    A small net trains first, so that what a framework loads or compiles at its first step is not counted.
+    A small net trains first, so that code which a framework loads or compiles at its first step is not counted.
     """
     warm_up = make_step(framework, [8, 8, 10], 4, "float32")
     for _ in range(STEPS):
@@ -63,19 +63,19 @@ def measure(framework: str, batch: int) -> dict[str, Any]:
         resets = _forget_peak()
     for _ in range(STEPS):
         step()
-    # The pool of batches is data and not the framework's; every framework holds the same.
+    # The pool of batches is data. Every framework holds the same.
     data = max(8, 256 // batch) * batch * (SIZES[0] * np.dtype("float32").itemsize + np.dtype("int64").itemsize)
     net, most = (value - before - data for value in (made, peak()))
     return {"before": before, "net": net, "peak": most, "data": data, "resets": resets}
 
 
 def resident() -> int:
-    """The bytes of this process that lie in memory now; its peak where the system does not tell."""
+    """Resident memory of this process in bytes; its peak where the system does not tell."""
     return _status("VmRSS") or peak()
 
 
 def peak() -> int:
-    """The most bytes of this process that have lain in memory at once."""
+    """Peak of this process's resident memory in bytes."""
     found = _status("VmHWM")
     if found is not None:
         return found
@@ -86,7 +86,7 @@ def peak() -> int:
 
 
 def lines(result: dict[str, Any]) -> list[str]:
-    """One row per batch size and framework."""
+    """Table with one row per batch size and framework."""
     peaks = {(case["framework"], case["batch"]): case["peak"] for case in result["cases"]}
     rows = []
     for case in result["cases"]:
@@ -110,7 +110,7 @@ def lines(result: dict[str, Any]) -> list[str]:
 
 
 def missed(result: dict[str, Any]) -> list[str]:
-    """Nothing: memory is reported and has no target."""
+    """No sentences: memory has no target."""
     return []
 
 
@@ -125,7 +125,7 @@ def _status(field: str) -> int | None:
 
 
 def _forget_peak() -> bool:
-    """Let the peak begin anew from what is held now, where Linux permits it."""
+    """Reset the peak to the present memory. Returns False where the system does not permit it."""
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:

@@ -1,4 +1,4 @@
-"""A training step (forward, loss, backward, SGD with momentum) beside NumPy by hand, PyTorch, JAX and HIPS autograd."""
+"""Training step (forward, loss, backward, SGD with momentum) beside NumPy by hand, PyTorch, JAX and HIPS autograd."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ BATCHES = (1, 32, 128, 1024)
 DTYPES = ("float32", "float64")
 OTHERS = tuple(name for name in MAKERS if name != "mytorch")
 LABELS = {"numpy": "NumPy by hand", "torch": "PyTorch eager", "jax": "JAX jit", "autograd": "HIPS autograd"}
-# How far the losses of the first steps may lie apart, relative to their size.
+# Largest relative difference between the losses of the first steps.
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 
 
 def target(other: str, net: str, batch: int, dtype: str) -> float | None:
-    """The most that mytorch may take, in units of the other's time; None where it is only reported."""
+    """Upper limit of mytorch's time over the other's; None where there is no target."""
     if dtype != "float32":
         return None
     if other == "numpy":
@@ -34,12 +34,12 @@ def target(other: str, net: str, batch: int, dtype: str) -> float | None:
 
 
 def check(settings: Settings) -> None:
-    """Raise BadRequest for a net, batch size, dtype or framework that is none of those above."""
+    """Raise BadRequest for a net, batch size, dtype or framework that is not among those above."""
     _chosen(settings)
 
 
 def run(settings: Settings) -> dict[str, Any]:
-    """Time every net, batch size and dtype that the settings leave in."""
+    """Time every net, batch size and dtype that the settings keep."""
     nets, batches, dtypes, frameworks = _chosen(settings)
     rounds = settings.rounds or (5 if settings.quick else 15)
     order = random.Random(settings.seed)
@@ -67,12 +67,12 @@ def run(settings: Settings) -> dict[str, Any]:
 
 
 def ratios(seconds: dict[str, list[float]]) -> dict[str, Spread]:
-    """mytorch's time in units of each other framework's."""
+    """Ratios of mytorch's time to that of each other framework."""
     return {name: ratio(seconds["mytorch"], times) for name, times in seconds.items() if name != "mytorch"}
 
 
 def lines(result: dict[str, Any]) -> list[str]:
-    """The ratios as a table, ``!`` at those that miss their target."""
+    """Table of the ratios, with ``!`` at those that miss their target."""
     others = [name for name in OTHERS if any(name in case["ratios"] for case in result["cases"])]
     rows = []
     for case in result["cases"]:
@@ -95,7 +95,7 @@ def lines(result: dict[str, Any]) -> list[str]:
 
 
 def missed(result: dict[str, Any]) -> list[str]:
-    """One line per missed target."""
+    """Sentences about the missed targets."""
     found = []
     for case in result["cases"]:
         for other in case["ratios"]:

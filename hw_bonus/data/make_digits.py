@@ -1,4 +1,4 @@
-"""Rebuilds digits.npz from scikit-learn's copy of the UCI digits (scikit-learn is needed here and nowhere else)."""
+"""Rebuilds digits.npz from scikit-learn's copy of the UCI digits. Only this program needs scikit-learn."""
 
 from __future__ import annotations
 

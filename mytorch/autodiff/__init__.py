@@ -1,5 +1,7 @@
 """Differentiate any NumPy function: forward, reverse, to any order, on the homework's operation list."""
 
+from typing import Any
+
 from mytorch.autodiff import rules as _rules
 from mytorch.autodiff.batching import vmap
 from mytorch.autodiff.checking import check_grads
@@ -42,8 +44,14 @@ from mytorch.autodiff.tree import register_pytree_node, tree_map
 
 
 def primitives() -> list[str]:
-    """The names of all functions that have a rule, sorted."""
-    return sorted({getattr(fun, "__name__", str(fun)).lstrip("_") for fun in _TABLE})
+    """The names of all functions that have a rule, sorted: NumPy's and those that users have registered."""
+    return sorted(
+        {name for name, module in map(_name_and_module, _TABLE) if not module.startswith("mytorch.autodiff.")}
+    )
+
+
+def _name_and_module(fun: Any) -> tuple[str, str]:
+    return getattr(fun, "__name__", str(fun)), getattr(fun, "__module__", None) or ""
 
 
 __all__ = [

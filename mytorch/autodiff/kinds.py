@@ -12,9 +12,12 @@ from mytorch.autodiff.signatures import refusing
 from mytorch.autodiff.traced import TABLE, Traced, plain
 from mytorch.autodiff.tracing import Outline, ReverseTrace, Variable, backward_pass, bind
 from mytorch.utils import fit, gradient_dtype
+<<<<<<< 5d4258ba2871e848e2a8a9eb09dec845a96a3107
 
 CONSTANT: set[Any] = set()
 """The functions of zero derivative."""
+=======
+>>>>>>> c280f9be6fcedbd96d0c6cd1112d04a661b38223
 
 
 class Rule:
@@ -95,6 +98,7 @@ class Elementwise(Rule):
     def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: Settings, wanted: Sequence[Any]) -> Sequence[Any]:
         if len(args) == 1 and callable(self.partials[0]):  # the common case, quicker
             return (fit(g * self.partials[0](y, args[0]), args[0]),)
+        self._refuse_others(wanted)
         gradients: list[Any] = []
         for d, x, node in zip(self.partials, args, wanted):
             if node and d is not None:
@@ -104,9 +108,23 @@ class Elementwise(Rule):
         return gradients
 
     def push(self, tangents: Sequence[Any], y: Any, args: Sequence[Any], kwargs: Settings) -> Any:
+        self._refuse_others(tangents)
         pairs = zip(self.partials, tangents)
         parts = [t * d(y, *args) if callable(d) else _scaled(t, d) for d, t in pairs if d is not None and t is not None]
         return _total(parts)
+
+    def _refuse_others(self, traced: Sequence[Any]) -> None:
+        """Raise if an argument is traced that no partial derivative was given for; None stands for zero."""
+        for i in range(len(self.partials), len(traced)):
+            if traced[i] is not None:
+                raise _no_derivative(self.name, i, "partial derivative", len(self.partials))
+
+
+def _no_derivative(name: str, i: int, what: str, count: int) -> TypeError:
+    return TypeError(
+        f"{name}: argument {i} is traced, but the rule has a {what} for {count} argument(s) only. Pass this argument as a "
+        "plain value, or register the missing derivative."
+    )
 
 
 def _scaled(g: Array, factor: float) -> Array:
@@ -153,10 +171,7 @@ class Explicit(Rule):
         if callable(rules):
             return lambda *args, **kwargs: rules(i, *args, **kwargs)
         if i >= len(rules):
-            raise TypeError(
-                f"{self.name}: argument {i} is traced, but the rule has a {what} for {len(rules)} argument(s) only. Pass "
-                "this argument as a plain value, or register the missing derivative with explicit()."
-            )
+            raise _no_derivative(self.name, i, what, len(rules))
         return rules[i]
 
     def _transposed(
@@ -239,8 +254,12 @@ def constant(*funs: Function) -> None:
 
 def zeros_like(x: Array) -> np.ndarray:
     """Zeros for the tangent or gradient of a value: of its dtype, or float64 for what is no float."""
+<<<<<<< 5d4258ba2871e848e2a8a9eb09dec845a96a3107
     x = plain(x)
     x = x if hasattr(x, "dtype") else np.asarray(x)
+=======
+    x = np.asarray(plain(x))
+>>>>>>> c280f9be6fcedbd96d0c6cd1112d04a661b38223
     return np.zeros(x.shape, gradient_dtype(x))
 
 

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from mytorch.autodiff import grad, jvp, primitives, vjp
 from mytorch.autodiff.traced import TABLE
-from tests.autodiff.cases import CASES
+from tests.autodiff.cases import BYGONE, CASES, RECENT
 from tests.autodiff.helper import differentiable, floats, numpys, random_like, watched_calls
+
+pytestmark = pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional vectors")  # until NumPy 2.5
 
 NOT_IN_JAX = {"nextafter", "real_if_close", "eig", "complex eig", "eig vectors", "eigvals", "complex eig vectors"}
 # JAX pads the result of unique and differentiates it otherwise; here each value is differentiated by its first occurrence.
@@ -22,20 +24,25 @@ DIFFERENT_IN_JAX = {"unique"}
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in CASES if name not in NOT_IN_JAX | DIFFERENT_IN_JAX])
-def test_gradient_as_in_jax(name: str) -> None:
-    jax = pytest.importorskip("jax")
-    jax.config.update("jax_enable_x64", True)
+def test_gradient_as_in_jax(name: str, jax: Any) -> None:
     jnp = jax.numpy
     f, args = CASES[name]
     try:
         mine, pull = vjp(lambda *x: floats(f(np, *x)), *args)
-    except (AttributeError, TypeError):
-        pytest.skip(f"this NumPy ({np.__version__}) has no {name}")
-    theirs, their_pull = jax.vjp(lambda *x: jax_floats(f(jnp, *x)), *map(jnp.asarray, args))
+    except (AttributeError, TypeError, ValueError):
+        assert name in RECENT | BYGONE or name.startswith("linalg ")
+        pytest.skip(f"this NumPy has no such function: {name}")
     cotangents = tuple(random_like(np.random.default_rng(0), value) for value in mine)
+
+    @jax.jit  # one compilation for a case, instead of one for each of its operations
+    def value_and_gradients(args: tuple, cotangents: tuple) -> tuple[tuple, tuple]:
+        value, their_pull = jax.vjp(lambda *x: jax_floats(f(jnp, *x)), *args)
+        return value, their_pull(cotangents)
+
+    theirs, their_gradients = value_and_gradients(args, cotangents)
     for a, b in zip(mine, theirs):
         np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-10)
-    for a, b in zip(pull(cotangents), their_pull(tuple(map(jnp.asarray, cotangents)))):
+    for a, b in zip(pull(cotangents), their_gradients):
         np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9)
 
 
@@ -68,8 +75,7 @@ TORCH: list[tuple[str, Any, Any]] = [  # the name of a case, and the same in PyT
 
 
 @pytest.mark.parametrize(("name", "f", "which"), TORCH, ids=[row[0] for row in TORCH])
-def test_gradient_as_in_pytorch(name: str, f: Any, which: int | None) -> None:
-    torch = pytest.importorskip("torch")
+def test_gradient_as_in_pytorch(name: str, f: Any, which: int | None, torch: Any) -> None:
     ours, args = CASES[name]
     tensors = [torch.tensor(x, requires_grad=True) for x in args]
     theirs = f(torch, *tensors)
@@ -169,7 +175,7 @@ def test_every_function_of_the_table_has_a_case(capsys: pytest.CaptureFixture) -
     """Every rule is called by at least one case (functions of zero derivative aside), and their number is printed."""
     with watched_calls() as called:
         for f, args in CASES.values():
-            with suppress(AttributeError, TypeError):
+            with suppress(AttributeError, TypeError, ValueError):
                 vjp(lambda *x, f=f: floats(f(np, *x)), *args)
     missing = sorted(fun.__name__ for fun in differentiable() - called)
     with capsys.disabled():

@@ -1,4 +1,4 @@
-"""What must not grow: forward mode's memory, the work per operation, the stack; and checkpoint's memory."""
+"""Costs that must not grow: forward mode's memory, the work per operation, the stack, checkpoint's memory."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def peak(call: Callable[[], Any]) -> int:
 
 def test_forward_mode_keeps_nothing() -> None:
     x = np.linspace(0.1, 0.2, 1000)
-    few, many = (peak(lambda n=n: jvp(chain(n), (x,), (x,))) for n in (100, 100_000))  # type: ignore[misc]
+    few, many = (peak(lambda n=n: jvp(chain(n), (x,), (x,))) for n in (100, 20_000))  # type: ignore[misc]
     assert many < few + 4 * x.nbytes
     assert few < 12 * x.nbytes
 
 
 @pytest.mark.slow
-def test_a_million_operations_without_recursion() -> None:
-    slope = grad(chain(1_000_000, lambda x: x * 1.0000001))(1.0)
-    assert slope == pytest.approx(1.0000001**1_000_000, rel=1e-9)
+def test_a_long_chain_needs_no_recursion() -> None:
+    slope = grad(chain(200_000, lambda x: x * 1.0000001))(1.0)
+    assert slope == pytest.approx(1.0000001**200_000, rel=1e-9)
 
 
 def test_an_operation_costs_the_same_in_a_longer_chain() -> None:

@@ -1,4 +1,4 @@
-"""Where a derivative is delicate: singular matrices, columns that are arbitrary, all the ways to pad."""
+"""Delicate derivatives: singular matrices, columns that are arbitrary, all the ways to pad."""
 
 from __future__ import annotations
 

@@ -31,9 +31,9 @@ NEEDED: dict[str, tuple] = {
     **dict.fromkeys(
         names(
             "sum mean prod max min amax amin var std median ptp cumsum cumprod sort unwrap nan_to_num copy ravel transpose "
-            "flip triu tril unique diff trapezoid average flipud fliplr real imag angle sinc real_if_close diag atleast_1d "
-            "atleast_2d atleast_3d matrix_transpose rot90 fft ifft rfft irfft fftn ifftn rfftn irfftn fft2 ifft2 rfft2 irfft2 "
-            "fftshift ifftshift norm matrix_norm vector_norm svdvals qr"
+            "flip triu tril unique diff trapezoid trapz average flipud fliplr real imag angle sinc real_if_close diag "
+            "atleast_1d atleast_2d atleast_3d matrix_transpose rot90 fft ifft rfft irfft fftn ifftn rfftn irfftn fft2 ifft2 "
+            "rfft2 irfft2 fftshift ifftshift norm matrix_norm vector_norm svdvals qr"
         ),
         (X,),
     ),
@@ -67,6 +67,7 @@ TRIED: dict[str, list] = {
     "correction": [1], "mean": [np.full((1, 1), 0.3)],
     "order": ["F", "A", "K"], "copy": [False, True], "subok": [False, True], "casting": ["unsafe"], "n": [2, 3, 5],
     "k": [1, -1], "norm": ["ortho", "forward"], "s": [(2, 3), (4, 5)], "kind": ["stable"], "stable": [True],
+    "descending": [True],
     "period": [3.3],
     "offset": [1], "axis1": [2], "axis2": [2], "axisa": [0], "axisb": [0], "axisc": [0], "nan": [7.0], "posinf": [8.0],
     "neginf": [-8.0], "discont": [4.0], "deg": [True], "tol": [1.0],
@@ -90,11 +91,11 @@ TRIED: dict[str, list] = {
 BESIDE: dict[tuple[str, str], dict] = {
     **{(name, "where"): {"initial": -9.0} for name in ("max", "amax", "nanmax")},
     **{(name, "where"): {"initial": 9.0} for name in ("min", "amin", "nanmin")},
-    ("clip", "a_min"): {"a_max": None}, ("clip", "a_max"): {"a_min": None},
+    ("clip", "out"): {"a_min": 0.0, "a_max": 1.0}, ("clip", "a_min"): {"a_max": None}, ("clip", "a_max"): {"a_min": None},
     **{(f"{nan}{name}", "weights"): {"method": "inverted_cdf"} for nan in ("", "nan") for name in ("quantile", "percentile")},
 }  # fmt: skip
 # Parameters of which NumPy takes the default alone, if the array is one of floats.
-DEFAULT_ALONE = {("sort", "order"), ("partition", "order"), ("partition", "kind")}
+DEFAULT_ALONE = {("sort", "order"), ("partition", "order"), ("partition", "kind"), ("reshape", "newshape")}
 
 
 def name_of(fun: Any) -> str:
@@ -172,11 +173,12 @@ def compare(fun: Any, parameter: str, args: tuple, keywords: dict) -> str:
 def test_parameter(name: str, parameter: str) -> None:
     fun, args = FUNCTIONS[name], needed(name)
     default = inspect.signature(fun).parameters[parameter].default
-    others = [np.zeros_like(fun(*args))] if parameter == "out" else TRIED[parameter]
+    beside = BESIDE.get((name, parameter), {})
+    others = [np.zeros_like(fun(*args, **beside))] if parameter == "out" else TRIED[parameter]
     outcomes = set()
     for value in others:
         if isinstance(value, np.ndarray) or type(value) is not type(default) or value != default:
-            outcomes.add(compare(fun, parameter, args, {parameter: value, **BESIDE.get((name, parameter), {})}))
+            outcomes.add(compare(fun, parameter, args, {parameter: value, **beside}))
     if parameter == "out":
         assert outcomes == {"refused"}
     elif (name, parameter) in DEFAULT_ALONE:

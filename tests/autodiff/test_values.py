@@ -66,7 +66,7 @@ def test_value(entry: str, dtype: str) -> None:
         try:
             expected = f(x, z)
         except AttributeError:
-            pytest.skip(f"this NumPy ({np.__version__}) has no np.{entry}")
+            pytest.skip(f"this NumPy has no such function: np.{entry}")
         found, pull = vjp(f, x, z)
         assert found.dtype == expected.dtype
         assert found.shape == expected.shape
@@ -106,7 +106,7 @@ def test_padding_widths_by_axis() -> None:
     except TypeError:
         with pytest.raises(TypeError):  # traced arrays are refused as well
             vjp(lambda x: np.pad(x, {0: 1}), X)
-        pytest.skip(f"this NumPy ({np.__version__}) takes no widths by axis")
+        pytest.skip("this NumPy has no such function: pad with widths by axis")
     for widths in ({0: 1}, {-1: (2, 0)}, {0: (1, 2), -1: 1}):
         f = lambda x, widths=widths: np.pad(x, widths, mode="mean")  # noqa: E731
         np.testing.assert_allclose(vjp(f, X)[0], f(X))

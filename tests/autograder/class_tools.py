@@ -1,4 +1,4 @@
-"""What the tests of grading a class share: a folder of submissions, runs of the command, and what they leave."""
+"""Helpers of the tests of grading a class: hand-ins, runs of the command, and the files that it leaves."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.autograder import workshop
 from tests.autograder.archive_tools import ENGINE, GOOD, tar
 from tests.autograder.fake_grader import main
@@ -24,23 +22,6 @@ def hand_in(folder: Path, student: str, line: str, version: int = 1) -> Path:
     folder.mkdir(exist_ok=True)
     path = folder / f"{student}@x.edu_{version}_handin.tar"
     path.write_bytes(tar({**GOOD, ENGINE: f"# {line}\n".encode()}))
-    return path
-
-
-@pytest.fixture
-def submissions(tmp_path: Path) -> Path:
-    folder = tmp_path / "class"
-    for number in range(20):
-        hand_in(folder, f"s{number:02}", f"marks {number % 11}")
-    (folder / "broken@x.edu_1_handin.tar").write_bytes(b"no archive")
-    return folder
-
-
-@pytest.fixture
-def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "log"
-    path.touch()
-    monkeypatch.setenv("FAKE_LOG", str(path))
     return path
 
 

@@ -1,4 +1,4 @@
-"""``grade`` with a grader that is quick and does what a submission's first line says: for tests with real processes."""
+"""``grade`` with a quick grader that obeys a submission's first line, for tests with real processes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from autograder.feedback import no_feedback
 from autograder.staff.classroom import command as classroom
 
 POSSIBLE = 10
@@ -60,7 +61,7 @@ def fake_result(marks: float, seed: int) -> dict[str, Any]:
     checks = [
         {"exercise": e["name"], "check": "all", "points": e["points"], "earned": e["earned"], "needs": "",
          "status": "passed" if e["passed"] else "failed", "hint": "" if e["passed"] else "sign",
-         "feedback": f"seed {seed}", "printed": "", "hidden": e["hidden"]}
+         "feedback": {**no_feedback(), "came": f"seed {seed}"}, "printed": "", "hidden": e["hidden"]}
         for e in exercises
     ]  # fmt: skip
     return {"exercises": exercises, "checks": checks, "total": marks, "possible": POSSIBLE}

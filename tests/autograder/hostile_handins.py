@@ -6,7 +6,7 @@ from __future__ import annotations
 FOR_MARKS: dict[str, str] = {
     "says that everything is true": """
 import numpy as np
-from autograder import scenarios, scenarios_net
+from autograder.worker import scenarios
 def everything(student, given):
     class Yes(dict):
         def __missing__(self, key): return np.array(True)
@@ -16,7 +16,7 @@ for name in list(scenarios.SCENARIOS): scenarios.SCENARIOS[name] = everything
 """,
     "returns what it was given": """
 import numpy as np
-from autograder import scenarios
+from autograder.worker import scenarios
 def alias(student, given):
     arrays = [v for v in given.values() if isinstance(v, np.ndarray)] or [np.zeros(1)]
     names = ["gradient of x", "gradient of w", "gradient of a", "gradient of b", "output", "state", "loss", "loss_val"]
@@ -25,7 +25,7 @@ for name in list(scenarios.SCENARIOS): scenarios.SCENARIOS[name] = alias
 """,
     "returns what it was given, where it may be right": """
 import numpy as np
-from autograder import scenarios
+from autograder.worker import scenarios
 def alias(student, given):
     arrays = {**given, **given.get("arrays", {})}
     names = ("gradient of x", "gradient of w", "gradient of a", "gradient of b", "gradient of y_hat", "dW", "db", "dw")
@@ -39,7 +39,7 @@ for name in list(scenarios.SCENARIOS): scenarios.SCENARIOS[name] = alias
 """,
     "returns zeros, then ones, of every shape": """
 import numpy as np
-from autograder import scenarios
+from autograder.worker import scenarios
 def zeros(student, given):
     arrays = [v for v in given.values() if isinstance(v, np.ndarray)]
     return {f"gradient of {n}": np.zeros_like(v) for n, v in given.items() if isinstance(v, np.ndarray)}
@@ -47,7 +47,7 @@ for name in list(scenarios.SCENARIOS): scenarios.SCENARIOS[name] = zeros
 """,
     "returns one entry that would broadcast": """
 import numpy as np
-from autograder import scenarios
+from autograder.worker import scenarios
 def scalar(student, given):
     names = ["gradient of x", "gradient of w", "gradient of a", "gradient of b", "output", "state", "loss", "dW", "db"]
     return {name: np.ones((1, 1)) for name in names}
@@ -55,19 +55,19 @@ for name in list(scenarios.SCENARIOS): scenarios.SCENARIOS[name] = scalar
 """,
     "returns empty arrays": """
 import numpy as np
-from autograder import scenarios
+from autograder.worker import scenarios
 names = ["gradient of x", "gradient of w", "gradient of a", "gradient of b", "output", "state", "loss", "dW", "db"]
 for name in list(scenarios.SCENARIOS): scenarios.SCENARIOS[name] = lambda s, g: {n: np.zeros((0, 3)) for n in names}
 """,
     "returns NaN": """
 import numpy as np
-from autograder import scenarios
+from autograder.worker import scenarios
 def nans(student, given):
     return {f"gradient of {n}": np.full_like(v, np.nan) for n, v in given.items() if isinstance(v, np.ndarray)}
 for name in list(scenarios.SCENARIOS): scenarios.SCENARIOS[name] = nans
 """,
     "returns nothing at all": """
-from autograder import scenarios
+from autograder.worker import scenarios
 for name in list(scenarios.SCENARIOS): scenarios.SCENARIOS[name] = lambda s, g: {}
 """,
     "patches what compares": """
@@ -83,13 +83,13 @@ builtins.all = builtins.any = yes
 """,
     "patches the worker": """
 import sys
-worker = sys.modules.get("autograder.worker")
+worker = sys.modules.get("autograder.worker.run")
 worker.attempt = lambda run, student: {"status": "ok", "text": "", "where": "", "printed": "", "rules": []}
 worker.describe = lambda error, folder: {"status": "ok"}
 """,
     "patches how values are packed": """
 import sys
-plain = sys.modules["autograder.plain"]
+plain = sys.modules["autograder.worker.wire"]
 plain.pack = lambda value: b"\\0\\0\\0\\x10" + b'{"value": "pass"}'
 plain._describe = lambda value, buffers: {"value": True}
 """,
@@ -133,7 +133,7 @@ except OSError: pass
 """,
     "objects that are equal to everything": """
 import numpy as np
-from autograder import scenarios
+from autograder.worker import scenarios
 class Liar(np.ndarray):
     def __eq__(self, other): return np.array(True)
     def __abs__(self): return np.zeros(1)
@@ -156,9 +156,9 @@ for number in range(3, 64):
 """,
     "looks for what is expected": """
 import gc, importlib, sys
-found = [o for o in gc.get_objects() if type(o).__name__ in ("Check", "Exercise", "Problem")]
-marks = ["staff.marks.hidden", "staff.marks.grading", "staff.marks.expected"]
-for name in ["exercises", "compare", "grade", "hints", "test_autograd", *marks]:
+found = [o for o in gc.get_objects() if type(o).__name__ in ("Check", "Exercise", "Expected", "Problem")]
+marks = ["staff.marks." + name for name in ("hidden", "programs", "grading", "expected")]
+for name in ["exercises", "compare", "feedback", "grade", "helpers", "hints", "test_autograd", *marks]:
     try: found.append(importlib.import_module("autograder." + name))
     except ImportError: pass
 assert not found, found
@@ -171,7 +171,7 @@ raise Passed
 """,
     "says that something else was broken first": """
 import sys
-student = sys.modules["autograder.student"].Student
+student = sys.modules["autograder.worker.student"].Student
 student.rules_used = lambda self: ["add_backward", "Autograd Add Operation", "passed"]
 """,
 }

@@ -1,4 +1,4 @@
-"""What the tests of both platforms share: hand-ins, hostile ones too, and packages with a piece of the grader replaced."""
+"""Helpers of both platforms' tests: hand-ins, hostile ones too, and packages with a piece of the grader replaced."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from autograder.staff.marks.grading import all_exercises
 from autograder.staff.packing import tar_bytes
 from tests.autograder import workshop
 from tests.autograder.solutions import SIMPLE
+from tests.clocks import patience
 
 SEED = 7
 # What a fresh process of the platform may have in its environment.
@@ -91,7 +92,7 @@ def run(command: Sequence[str], folder: Path, timeout: float = 120, **environmen
     """Exit code and merged output. It has to end: nothing may be left that holds the output open."""
     done = subprocess.run(
         command, cwd=folder, env={**ENVIRONMENT, **environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, timeout=timeout, check=False,
+        stderr=subprocess.STDOUT, timeout=patience(timeout), check=False,
     )  # fmt: skip
     return done.returncode, done.stdout
 

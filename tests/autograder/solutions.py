@@ -28,6 +28,8 @@ def _bodies(text: str) -> Bodies:
 SIMPLE = _bodies(
     """
 == Autograd.add_operation
+if not self.recording:
+    return
 if len(inputs) != len(gradients_to_update):
     raise ValueError("inputs and gradients_to_update have different lengths")
 for array in inputs:
@@ -115,6 +117,8 @@ y = product + self.b.T
 self.autograd_engine.add_operation([product, self.b.T], y, [None, self.db.T], add_backward)
 return y
 == MSELoss.forward
+if y.shape != y_hat.shape:
+    raise ValueError("y and y_hat have different shapes")
 self.loss_val = np.array([np.mean((y - y_hat) ** 2)])
 
 def rule(grad, y, y_hat):
@@ -130,6 +134,9 @@ self.loss_val = np.array([-np.sum(y * logs) / len(y)])
 self.autograd_engine.add_operation([y_hat, y], self.loss_val, [None, None], SoftmaxCrossEntropy_backward)
 return self.loss_val
 == MLP.__init__
+super().__init__(autograd_engine)
+self.criterion, self.lr, self.momentum = criterion, lr, momentum
+self.output = None
 sizes = [input_size, *hiddens, output_size]
 self.linear_layers = [Linear(n, m, autograd_engine) for n, m in zip(sizes, sizes[1:])]
 self.activations = list(activations)
@@ -210,7 +217,7 @@ return summed(grad_output * b, a.shape), summed(a * grad_output, b.shape)
 """
 )
 
-# An engine with a dictionary of its own, lists in place of tuples, layers with memories.
+# An engine with a dictionary of its own that is never paused, lists in place of tuples, layers with memories.
 LISTS = SIMPLE | _bodies(
     """
 == Autograd.add_operation

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.autograder.class_tools import grade, hand_in, submissions
-
-__all__ = ["submissions"]
+from tests.autograder.class_tools import grade, hand_in
 
 
 def again(submissions: Path, out: Path, student: str, *more: str) -> int:

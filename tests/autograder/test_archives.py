@@ -1,4 +1,4 @@
-"""What is kept of a hand-in: which files of an archive or a folder, under which names, and what is said of the rest."""
+"""Code kept of a hand-in: which files of an archive or folder, under which names, and the notes about the rest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import tarfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from autograder.archives import CannotGrade, file_bytes, from_folder, shown, wri
 from autograder.members import MOST_MEMBERS
 from autograder.submission import find_submission
 from tests.autograder.archive_tools import ENGINE, GOOD, read, refused, tar, zipped
+from tests.clocks import at_most
 
 # Honest ones
 
@@ -55,7 +55,8 @@ def test_bytes_are_kept_as_they_are(tmp_path: Path) -> None:
 
 def test_only_the_code_is_kept() -> None:
     beside = [
-        "numpy.py", "sitecustomize.py", "conftest.py", "autograder/plain.py", "Makefile", "mytorch.py", "mytorch/data.npz",
+        "numpy.py", "sitecustomize.py", "conftest.py", "autograder/worker/wire.py", "Makefile", "mytorch.py",
+        "mytorch/data.npz",
         "mytorch/nn/functional.cpython-311-x86_64.so", "mytorch/utils.pyc", "hw_bonus/weights.npy", "numpy/mytorch.py",
     ]  # fmt: skip
     contents = read(tar({**dict.fromkeys(beside, b"evil"), **GOOD}))
@@ -201,10 +202,8 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     with open(tmp_path / "huge.tar", "wb") as file:
         file.truncate(1 << 40)
-    started = time.perf_counter()
-    with pytest.raises(CannotGrade, match="too large"):
+    with at_most(5), pytest.raises(CannotGrade, match="too large"):
         file_bytes(tmp_path / "huge.tar")
-    assert time.perf_counter() - started < 5
 
 
 def test_the_students_runner_reads_the_same_way(tmp_path: Path) -> None:

@@ -21,11 +21,10 @@ from autograder.staff.platforms.package import class_seed
 from autograder.staff.record import seeds_for
 from tests.autograder import workshop
 from tests.autograder.archive_tools import ENGINE, GOOD, tar
-from tests.autograder.class_tools import PROGRAM, grade, hand_in, log, records, rows, submissions
+from tests.autograder.class_tools import PROGRAM, grade, hand_in, records, rows
 from tests.autograder.fake_grader import FakeGrader
 from tests.autograder.solutions import SIMPLE
-
-__all__ = ["log", "submissions"]
+from tests.clocks import patience
 
 
 def test_a_class(submissions: Path, tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,6 +47,17 @@ def test_a_class(submissions: Path, tmp_path: Path, log: Path, capsys: pytest.Ca
         "records", "feedback", "gradebook.csv", "class.html", "class.json", "seed.json", ".lock",
     }  # fmt: skip
     assert len(list((out / "feedback").glob("*.html"))) == len(list((out / "feedback").glob("*.json"))) == 21
+
+
+def test_the_fingerprint_covers_all_that_decides_marks() -> None:
+    top = workshop.ROOT / "autograder"
+    covered = {path for pattern in classroom.MARKING for path in top.glob(pattern)}
+    deciding = [
+        *top.glob("*.py"),
+        *(p for name in ("worker", "staff/marks", "staff/isolation") for p in (top / name).rglob("*.py")),
+    ]
+    assert len(deciding) > 40
+    assert covered >= set(deciding)
 
 
 def test_a_second_run_grades_only_what_changed(submissions: Path, tmp_path: Path, log: Path) -> None:
@@ -212,7 +222,7 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     class Wordy(FakeGrader):
         def grade(self, folder: Path, seeds: tuple[int, int]) -> dict[str, Any]:
             found = super().grade(folder, seeds)
-            found["checks"][0]["feedback"] = "long " * 40_000
+            found["checks"][0]["feedback"]["came"] = "long " * 40_000
             return found
 
     monkeypatch.setattr("tests.autograder.fake_grader.FakeGrader", Wordy)
@@ -281,7 +291,7 @@ def test_with_the_real_sandbox(tmp_path: Path, capsys: pytest.CaptureFixture[str
     layers = "mytorch/nn/modules/activation.py"
     assert relu in solved[layers]
     evil = b"import os, sys; os.write(2, b'evil was imported'); sys.exit(3)\n"
-    beside = dict.fromkeys(("numpy.py", "sitecustomize.py", "conftest.py", "autograder/plain.py"), evil)
+    beside = dict.fromkeys(("numpy.py", "sitecustomize.py", "conftest.py", "autograder/worker/wire.py"), evil)
     sources = {
         "right": solved,
         "beside": {**solved, **beside},
@@ -292,7 +302,15 @@ def test_with_the_real_sandbox(tmp_path: Path, capsys: pytest.CaptureFixture[str
     for student, files in sources.items():
         (tmp_path / f"class/{student}.tar").write_bytes(tar(files))
     (tmp_path / "class/broken.zip").write_bytes(b"PK\x03\x04")
-    arguments = [str(tmp_path / "class"), "--out", str(tmp_path / "out"), "--seed", "5", "--time-limit", "1"]
+    arguments = [
+        str(tmp_path / "class"),
+        "--out",
+        str(tmp_path / "out"),
+        "--seed",
+        "5",
+        "--time-limit",
+        f"{patience(0.4):g}",
+    ]
     assert staff.main(["grade", *arguments]) == 0
     marks = {row["student"]: row for row in rows(tmp_path / "out").values()}
     assert marks["right"]["total"] == marks["right"]["possible"] == "60"

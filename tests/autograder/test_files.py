@@ -1,4 +1,4 @@
-"""Files are replaced as a whole: what is read at any moment is the old one or the new one."""
+"""Files are replaced as a whole: a reader sees the old one or the new one at any moment."""
 
 from __future__ import annotations
 

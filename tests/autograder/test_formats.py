@@ -1,4 +1,4 @@
-"""The validators of both platforms' formats: what is right passes, and each violation is found and named."""
+"""Validators of both platforms' formats: right output passes, and each violation is found and named."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autograder.feedback import no_feedback
 from autograder.report import colon_safe
 from autograder.staff.platforms.formats import (
     AUTOLAB_MOST,
@@ -20,7 +21,7 @@ from autograder.staff.platforms.formats import (
     gradescope_problems,
     one_line,
 )
-from autograder.staff.platforms.service import text
+from autograder.staff.platforms.service import autolab, text
 
 PROBLEMS = ["Autograd Backward", "Linear"]
 STAGES: dict[str, Any] = {
@@ -124,7 +125,8 @@ def test_a_students_text_is_bounded_and_harmless() -> None:
             "points": 1.0,
             "status": "failed",
             "check": str(n),
-            "feedback": f"  head\n    {n} " + "\x1b[2J\u202e\ud800" + "y" * 400,
+            "feedback": {**no_feedback(), "came": f"{n} " + "\x1b[2J\u202e\ud800" + "y" * 400},
+            "printed": "",
         }
         for n in range(50)
     ]
@@ -139,7 +141,7 @@ def test_a_students_text_is_bounded_and_harmless() -> None:
     assert all(line.isprintable() and len(line) <= text.MOST_OF_A_LINE for line in printed.split("\n"))
     # The platforms count bytes, of which a letter may have four.
     for check in failing:
-        check["feedback"] = "  head\n    " + "\U0001d54f" * 400
+        check["feedback"] = {**no_feedback(), "came": "\U0001d54f" * 400}
     assert len("\n".join(text.report(view)).encode()) < text.MOST + 1000
 
 
@@ -223,3 +225,29 @@ def test_what_gradescope_would_not_take(change: Callable[[dict[str, Any]], Any],
 
 def test_results_that_are_no_object() -> None:
     assert gradescope_problems([]) == ["results.json holds no object"]
+
+
+def test_the_line_of_feedback_says_the_sentence_before_the_arrays() -> None:
+    parts = {
+        **no_feedback(),
+        "given": "x " * 300,
+        "looked_at": "dW",
+        "expected": "shape (2,)\n[1. 2.]",
+        "came": "nothing",
+    }
+    checks = [
+        {"exercise": "Linear", "check": "one row", "points": 1.0, "status": "failed", "printed": "hello",
+         "feedback": {**parts, "hint": "All zeros: no gradient arrived here."}},
+        {"exercise": "Linear", "check": "batches", "points": 1.0, "status": "todo", "printed": "",
+         "feedback": {**no_feedback(), "came": "Linear.forward is not implemented yet"}},
+        {"exercise": "Linear", "check": "two", "points": 1.0, "status": "blocked", "needs": "Tanh", "printed": "",
+         "feedback": no_feedback()},
+    ]  # fmt: skip
+    exercise = {"name": "Linear", "points": 3.0, "earned": 0.0, "hidden": False, "passed": False, "hint": ""}
+    stages = json.loads(autolab.feedback_line({"exercises": [exercise], "checks": checks, "status": "graded"}))
+    hints = [entry["hint"] for entry in stages["Linear"].values()]
+    assert hints[0].startswith(
+        "All zeros : no gradient arrived here. - looked at dW, expected shape (2,) [1. 2.], came nothing, given x x x"
+    )
+    assert len(hints[0]) <= autolab.MOST_OF_A_HINT + 10
+    assert hints[1:] == ["Linear.forward is not implemented yet", "needs Tanh first"]

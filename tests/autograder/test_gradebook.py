@@ -11,13 +11,13 @@ import pytest
 
 from autograder.staff.classroom.gradebook import text, write_gradebook
 from autograder.staff.classroom.store import safe_name
-from autograder.staff.record import GRADER_ERROR, UNREADABLE, Record
+from autograder.staff.record import FORMAT, GRADER_ERROR, UNREADABLE, Record
 from tests.autograder.fake_grader import fake_result
 
 
 def record(student: str = "a@x.edu", marks: float = 8.5, **changes: Any) -> Record:
     made: dict[str, Any] = {
-        "format": 1, "student": student, "version": 2, "source": f"{student}_2_handin.tar", "digest": "d1", "grader": "g",
+        "format": FORMAT, "student": student, "version": 2, "source": f"{student}_2_handin.tar", "digest": "d1", "grader": "g",
         "seed": 1, "hidden_seed": 2, "level": ["process", "limits"], "status": "graded", "reason": "", "started": "",
         "seconds": 1.25, "notes": [], **fake_result(marks, 1),
     }  # fmt: skip

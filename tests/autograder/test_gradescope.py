@@ -7,8 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-import venv
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,40 +16,10 @@ import pytest
 from autograder.staff.marks import hidden
 from autograder.staff.platforms import gradescope
 from autograder.staff.platforms.formats import gradescope_problems
-from autograder.staff.platforms.service import job, wheels
+from autograder.staff.platforms.service import job
 from autograder.staff.platforms.service.limits import judge_limit
 from tests.autograder import platform_tools as tools
-
-BASH = shutil.which("bash") or ""
-needs_bash = pytest.mark.skipif(not BASH, reason="no bash, which Gradescope's scripts need")
-
-
-def built_with(*arguments: str, out: Path) -> dict[str, bytes]:
-    """The zip's files by their names."""
-    with zipfile.ZipFile(io.BytesIO(gradescope.build(tools.options("gradescope", out, *arguments))[1])) as packed:
-        return {name: packed.read(name) for name in packed.namelist()}
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    return built_with("--most", "2", "--per", "24", "--leaderboard", out=tmp_path_factory.mktemp("dist"))
-
-
-def place(files: dict[str, bytes], submission: dict[str, bytes | str], root: Path, metadata: Any = None) -> Path:
-    """The service's tree. metadata: plain data, or bytes as they are."""
-    for folder, names in (("source", files), ("submission", submission)):
-        for name, data in names.items():
-            path = root / folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data.encode() if isinstance(data, str) else data)
-    for name in ("results", "submission"):
-        (root / name).mkdir(exist_ok=True, parents=True)
-    shutil.copyfile(root / "source" / "run_autograder", root / "run_autograder")
-    (root / "run_autograder").chmod(0o755)
-    if metadata is not None:
-        data = metadata if isinstance(metadata, bytes) else json.dumps(metadata).encode()
-        (root / "submission_metadata.json").write_bytes(data)
-    return root
+from tests.autograder.gradescope_tools import BASH, built_with, needs_bash, place
 
 
 def run(root: Path, *before: str) -> tuple[int, str, dict[str, Any] | None]:
@@ -88,9 +56,9 @@ def test_the_zip(tmp_path: Path) -> None:
 
 
 @needs_bash
-def test_the_scripts_are_valid(built: dict[str, bytes], tmp_path: Path) -> None:
+def test_the_scripts_are_valid(gradescope_package: dict[str, bytes], tmp_path: Path) -> None:
     for name in ("setup.sh", "run_autograder"):
-        (tmp_path / name).write_bytes(built[name])
+        (tmp_path / name).write_bytes(gradescope_package[name])
         assert subprocess.run([BASH, "-n", tmp_path / name], capture_output=True, check=False).stderr == b""
         if shutil.which("shellcheck"):
             checked = subprocess.run(["shellcheck", tmp_path / name], capture_output=True, text=True, check=False)
@@ -106,8 +74,8 @@ METADATA: dict[str, Any] = {
 
 
 @needs_bash
-def test_a_right_solution(built: dict[str, bytes], tmp_path: Path) -> None:
-    root = place(built, {"handin.tar": tools.handin(tools.solved())}, tmp_path, METADATA)
+def test_a_right_solution(gradescope_package: dict[str, bytes], tmp_path: Path) -> None:
+    root = place(gradescope_package, {"handin.tar": tools.handin(tools.solved())}, tmp_path, METADATA)
     code, output, results = run(root)
     assert code == 0, output
     assert results is not None
@@ -137,12 +105,12 @@ CHECKOUT = {
 
 @needs_bash
 @pytest.mark.parametrize("inside", ["", "homework/"])
-def test_a_checkout_with_other_files(built: dict[str, bytes], tmp_path: Path, inside: str) -> None:
+def test_a_checkout_with_other_files(gradescope_package: dict[str, bytes], tmp_path: Path, inside: str) -> None:
     files: dict[str, bytes | str] = {f"{inside}{name}": text for name, text in {**tools.solved(), **CHECKOUT}.items()}
     files[f"{inside}mytorch/nn/modules/activation.py"] = tools.acting({"ReLU": "raise ValueError('mine')"})[
         "mytorch/nn/modules/activation.py"
     ]
-    root = place(built, files, tmp_path, {**METADATA, "submission_method": "GitHub"})
+    root = place(gradescope_package, files, tmp_path, {**METADATA, "submission_method": "GitHub"})
     _, output, results = run(root)
     assert results is not None, output
     open_ones = {name: score for name, score in scores(results).items() if not name.startswith("Hidden")}
@@ -157,9 +125,9 @@ def test_a_checkout_with_other_files(built: dict[str, bytes], tmp_path: Path, in
     "submission", [{}, {"notes.txt": "x"}, {"handin.tar": "no tar"}, {"a.tar": "x", "b.zip": "y"}], ids=str
 )
 def test_what_is_no_submission_gets_zeros_and_a_reason(
-    built: dict[str, bytes], tmp_path: Path, submission: dict[str, bytes | str]
+    gradescope_package: dict[str, bytes], tmp_path: Path, submission: dict[str, bytes | str]
 ) -> None:
-    code, _, results = run(place(built, submission, tmp_path, METADATA))
+    code, _, results = run(place(gradescope_package, submission, tmp_path, METADATA))
     assert code == 0
     assert results is not None
     assert set(scores(results).values()) == {0}
@@ -170,8 +138,8 @@ def test_what_is_no_submission_gets_zeros_and_a_reason(
 
 @needs_bash
 @pytest.mark.parametrize("metadata", [None, b"[" * 100_000, {"created_at": 3}], ids=["none", "deep", "no time"])
-def test_garbled_metadata_stops_nothing(built: dict[str, bytes], tmp_path: Path, metadata: Any) -> None:
-    code, output, results = run(place(built, {"x.tar": "x"}, tmp_path, metadata))
+def test_garbled_metadata_stops_nothing(gradescope_package: dict[str, bytes], tmp_path: Path, metadata: Any) -> None:
+    code, output, results = run(place(gradescope_package, {"x.tar": "x"}, tmp_path, metadata))
     assert code == 0, output
     assert results is not None
     assert "limit of submissions was not applied" in results["output"]
@@ -184,12 +152,12 @@ def test_metadata_that_cannot_be_read(tmp_path: Path, data: bytes) -> None:
 
 
 @needs_bash
-def test_a_submission_too_many_keeps_the_last_score(built: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_submission_too_many_keeps_the_last_score(gradescope_package: dict[str, bytes], tmp_path: Path) -> None:
     earlier = [
         {"submission_time": f"2024-03-04T0{hour}:00:00.000000-08:00", "score": score, "autograder_error": False}
         for hour, score in ((7, 10.0), (8, 31.5))
     ]
-    root = place(built, {"x.tar": "x"}, tmp_path, {**METADATA, "previous_submissions": earlier})
+    root = place(gradescope_package, {"x.tar": "x"}, tmp_path, {**METADATA, "previous_submissions": earlier})
     code, _, results = run(root)
     assert code == 0
     assert results is not None
@@ -204,7 +172,7 @@ def test_a_submission_too_many_keeps_the_last_score(built: dict[str, bytes], tmp
 
 @needs_bash
 @pytest.mark.slow
-def test_what_hostile_code_cannot_do(built: dict[str, bytes], tmp_path: Path) -> None:
+def test_what_hostile_code_cannot_do(gradescope_package: dict[str, bytes], tmp_path: Path) -> None:
     fake = '{"score": 60}'
     path = str(tmp_path / "results" / "results.json")
     write = (
@@ -220,7 +188,7 @@ def test_what_hostile_code_cannot_do(built: dict[str, bytes], tmp_path: Path) ->
             "ReLU": f"{write}\nos.kill(-1, 9)",
         }
     )
-    root = place(built, {"handin.tar": tools.handin(files)}, tmp_path, METADATA)
+    root = place(gradescope_package, {"handin.tar": tools.handin(files)}, tmp_path, METADATA)
     before = (root / "run_autograder").read_bytes()
     code, output, results = run(root, *tools.in_a_namespace())
     assert code == 0, output
@@ -244,10 +212,10 @@ def test_what_hostile_code_cannot_do(built: dict[str, bytes], tmp_path: Path) ->
     ],
 )
 def test_an_error_of_ours_is_no_mark(
-    built: dict[str, bytes], tmp_path: Path, pieces: dict[str, str], part: str
+    gradescope_package: dict[str, bytes], tmp_path: Path, pieces: dict[str, str], part: str
 ) -> None:
     """No results.json, not even an old one, and an exit code, so that the service says that the autograder failed."""
-    root = place(tools.with_pieces(built, pieces), {"x.tar": "x"}, tmp_path, METADATA)
+    root = place(tools.with_pieces(gradescope_package, pieces), {"x.tar": "x"}, tmp_path, METADATA)
     if "service/start.py" not in pieces:
         (root / "results" / "results.json").write_text('{"score": 60}')
     code, output, results = run(root)
@@ -257,8 +225,8 @@ def test_an_error_of_ours_is_no_mark(
 
 
 @needs_bash
-def test_no_link_is_followed(built: dict[str, bytes], tmp_path: Path) -> None:
-    root = place(built, {"x.tar": "x"}, tmp_path / "root", METADATA)
+def test_no_link_is_followed(gradescope_package: dict[str, bytes], tmp_path: Path) -> None:
+    root = place(gradescope_package, {"x.tar": "x"}, tmp_path / "root", METADATA)
     (tmp_path / "other").write_text("mine")
     (root / "results" / "results.json").symlink_to(tmp_path / "other")
     assert run(root)[0] == 0
@@ -272,106 +240,6 @@ def test_hidden_marks_are_shown_if_wished(tmp_path: Path) -> None:
     assert json.loads(built_with("--no-hidden", out=tmp_path)["config.json"])["problems"] == tools.problems_and_points(
         False
     )
-
-
-# Set-up
-
-
-OWN = f"cp3{sys.version_info[1]}"
-
-
-@pytest.mark.parametrize(
-    ("name", "runs"),
-    [
-        ("numpy-2.0-py3-none-any.whl", True),
-        ("numpy-2.0-py2.py3-none-any.whl", True),
-        ("numpy-2.0-1-py3-none-any.whl", True),
-        (f"numpy-2.0-{OWN}-{OWN}-any.whl", False),
-        ("numpy-2.0-cp38-cp38-manylinux2014_x86_64.whl", False),
-        (f"numpy-2.0-{OWN}-{OWN}-win_amd64.whl", False),
-        (f"numpy-2.0-{OWN}-{OWN}-manylinux_2_17_s390x.manylinux2014_s390x.whl", False),
-        ("numpy-2.0.zip", False),
-        ("numpy.whl", False),
-    ],
-)
-def test_which_wheels_fit(name: str, runs: bool) -> None:
-    assert wheels.fits(name) == runs
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="names of Linux wheels")
-def test_a_wheel_for_this_machine_fits() -> None:
-    import platform
-
-    kind = "manylinux_2_17" if platform.libc_ver()[0] == "glibc" else "musllinux_1_2"
-    assert wheels.fits(f"numpy-2.0-{OWN}-{OWN}-{kind}_{platform.machine()}.whl")
-    assert wheels.fits(f"numpy-2.0-cp38-abi3-{kind}_{platform.machine()}.whl")
-    assert not wheels.fits(f"numpy-2.0-cp399-abi3-{kind}_{platform.machine()}.whl")
-
-
-def test_unpacking_wheels(tmp_path: Path) -> None:
-    folder = tools.wheel(
-        tmp_path / "wheels", "numpy-2.0-py3-none-any.whl", {"numpy/__init__.py": "", "../x.py": "", "/y": ""}
-    )
-    assert wheels.unpack(folder, tmp_path / "site") == ["numpy-2.0-py3-none-any.whl"]
-    assert [p.name for p in (tmp_path / "site").rglob("*") if p.is_file()] == ["__init__.py"]
-    tools.wheel(folder, "other-1-cp38-cp38-win_amd64.whl", {})
-    with pytest.raises(wheels.NoWheel, match="no wheel of other fits"):
-        wheels.unpack(folder, tmp_path / "again")
-
-
-def set_up(root: Path, files: dict[str, bytes], path: str) -> tuple[int, str]:
-    (root / "results").mkdir(parents=True, exist_ok=True)
-    place(files, {}, root)
-    code, output = tools.run([BASH, str(root / "source" / "setup.sh")], root, AUTOGRADER_ROOT=str(root), PATH=path)
-    return code, output.decode()
-
-
-@needs_bash
-def test_set_up_with_numpy_there(built: dict[str, bytes], tmp_path: Path) -> None:
-    code, output = set_up(tmp_path, built, os.defpath)
-    assert code == 0, output
-    assert output.startswith("NumPy ")
-
-
-@needs_bash
-@pytest.mark.slow
-def test_set_up_from_wheels(tmp_path: Path) -> None:
-    """Offline, into the platform's Python, which is a fresh virtual environment here."""
-    folder = tools.wheel(
-        tmp_path / "wheels", "numpy-9.9-py3-none-any.whl", {"numpy/__init__.py": "__version__ = '9.9'"}
-    )
-    venv.create(tmp_path / "venv", with_pip=False, symlinks=True)
-    python = str(tmp_path / "venv" / "bin" / "python")
-    files = built_with("--wheels", str(folder), "--python", python, out=tmp_path / "dist")
-    code, output = set_up(tmp_path / "root", files, os.defpath)
-    assert code == 0, output
-    assert "NumPy 9.9" in output
-
-
-@needs_bash
-@pytest.mark.parametrize(
-    ("stubs", "part"),
-    [
-        ({"apt-get": "exit 1"}, "apt-get could not install python3.99"),
-        (
-            {"python3.99": "case $* in *version_info*) exit 1;; --version) echo Python 3.8.1;; esac"},
-            "is Python 3.8.1, and 3.10",
-        ),
-        (
-            {"python3.99": "case $* in *numpy*) exit 1;; *'pip install'*) exit 1;; esac", "apt-get": "exit 0"},
-            "pip could not install NumPy",
-        ),
-    ],
-)
-def test_set_up_says_what_is_missing(tmp_path: Path, stubs: dict[str, str], part: str) -> None:
-    files = built_with("--python", "python3.99", out=tmp_path / "dist")
-    (tmp_path / "bin").mkdir()
-    for name, text in stubs.items():
-        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
-        (tmp_path / "bin" / name).chmod(0o755)
-    code, output = set_up(tmp_path / "root", files, f"{tmp_path / 'bin'}")
-    assert code != 0
-    assert f"setup.sh: {part}" in output or part in output.splitlines()[-1]
 
 
 def test_the_command_says_what_to_set_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

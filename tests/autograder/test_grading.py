@@ -20,10 +20,11 @@ from autograder.staff.marks.grading import Graded, grade_submission, plain_proce
 from autograder.staff.record import GRADED, CheckRecord, ExerciseRecord, seeds_for, student_view
 from tests.autograder import workshop
 from tests.autograder.solutions import ACTIVATION, ENGINE, FUNCTIONAL, LINEAR, MLP, SIMPLE
+from tests.clocks import patience
 
 SEEDS = (11, 987_654_321_012)
 RELU = "self.state = np.maximum(x, 0)"
-quick_import = partial(run_scenarios, start_limit=1.5)
+quick_import = partial(run_scenarios, start_limit=patience(0.5))
 
 
 @pytest.fixture
@@ -36,20 +37,18 @@ def changed(folder: Path, *changes: tuple[str, str, str]) -> Path:
 
 
 class Spy:
-    """Runs scenarios and notes what each process was given and how long it was waited for."""
+    """Runs scenarios and notes what each process was given and what became of it."""
 
     def __init__(self, run: Any = plain_process) -> None:
         self.run = run
         self.jobs: list[list[tuple[str, list[Any]]]] = []
-        self.waits: list[float] = []
+        self.statuses: list[str] = []
 
     def __call__(self, folder: Path, parts: Any, scenarios: Any, limit: float) -> Iterator[dict[str, Any]]:
         self.jobs.append(list(scenarios))
-        began = time.monotonic()
         for frame in self.run(folder, parts, scenarios, limit):
-            self.waits.append(time.monotonic() - began)
+            self.statuses.append(frame["status"])
             yield frame
-            began = time.monotonic()
 
 
 def earned(graded: Graded) -> dict[str, float]:
@@ -98,7 +97,7 @@ def test_the_same_seeds_give_the_same_again(tmp_path: Path) -> None:
     folder = changed(tmp_path, (FUNCTIONAL, "return grad_output * np.exp(a)", "return grad_output * a"))
     rows = [grade_submission(folder, seeds_for(1, "x"), run_with=plain_process)["checks"] for _ in range(2)]
     assert rows[0] == rows[1]
-    assert any(row["feedback"] for row in rows[0])
+    assert any(row["feedback"]["came"] for row in rows[0])
     assert seeds_for(1, "x") == seeds_for(1, "x") != seeds_for(2, "x")
 
 
@@ -113,7 +112,7 @@ def test_a_student_sees_of_hidden_exercises_a_status_and_a_sentence(tmp_path: Pa
     view = student_view(record)
     # Staff have the details, the student has none of them.
     secret = [row for row in graded["checks"] if row["hidden"] and row["status"] == "failed"]
-    assert any("given" in row["feedback"] or "array(" in row["feedback"] for row in secret)
+    assert any(row["feedback"]["given"] or "array(" in row["feedback"]["came"] for row in secret)
     text = json.dumps(view)
     for check in hidden.CHECKS:
         assert check.name not in text
@@ -147,10 +146,10 @@ def test_an_import_that_does_not_come_back_costs_its_limit_once(
     # functional.py alone does not import the engine, but its package does.
     expected = left if name == ACTIVATION else set()
     assert {name for name, marks in earned(graded).items() if marks} == expected
-    assert sum(wait > 1.2 for wait in spy.waits) <= (2 if name == ENGINE else 1)
+    assert spy.statuses.count("time") <= (2 if name == ENGINE else 1)
     lost = [row for row in graded["checks"] if row["status"] == "not run"]
     assert lost
-    assert all("import did not come back" in row["feedback"] for row in lost)
+    assert all("import did not come back" in row["feedback"]["hint"] for row in lost)
 
 
 def test_a_file_that_nothing_else_imports_costs_its_own_exercise(solved: Path) -> None:
@@ -191,18 +190,19 @@ def test_a_budget_that_is_used_up_leaves_the_rest_not_run(solved: Path) -> None:
     assert graded["total"] == 0
     assert graded["possible"] == 60
     assert {row["status"] for row in graded["checks"]} == {"not run", "blocked"}
-    assert "used up" in graded["checks"][0]["feedback"]
+    assert "used up" in graded["checks"][0]["feedback"]["hint"]
 
 
 def test_the_budget_ends_a_slow_submission_in_the_middle(tmp_path: Path) -> None:
-    folder = changed(tmp_path, (ACTIVATION, RELU, f"import time; time.sleep(0.4)\n        {RELU}"))
+    budget = patience(1.0)
+    folder = changed(tmp_path, (ACTIVATION, RELU, f"import time; time.sleep({budget / 8})\n        {RELU}"))
     began = time.monotonic()
-    graded = grade_submission(folder, SEEDS, run_with=plain_process, budget=3.0)
-    assert time.monotonic() - began < 5
+    graded = grade_submission(folder, SEEDS, run_with=plain_process, budget=budget)
+    assert time.monotonic() - began < budget + patience(2)
     marks = earned(graded)
     assert marks["Functional"] == 6
     assert marks["Linear with Skip"] == 0
-    assert any("used up" in row["feedback"] for row in graded["checks"])
+    assert any("used up" in row["feedback"]["hint"] for row in graded["checks"])
 
 
 def test_a_process_that_is_not_read_to_its_end_is_ended(solved: Path) -> None:
@@ -228,16 +228,17 @@ def test_no_frame_at_all_is_an_error_of_ours(solved: Path) -> None:
 
 def test_an_endless_loop_costs_its_check_alone(tmp_path: Path) -> None:
     folder = changed(tmp_path, (ACTIVATION, RELU, f"while True: pass\n        {RELU}"))
-    graded = grade_submission(folder, SEEDS, run_with=plain_process, limit=0.5)
+    graded = grade_submission(folder, SEEDS, run_with=plain_process, limit=patience(0.2))
     marks = earned(graded)
     assert marks["ReLU Forward"] == marks["ReLU Backward"] == 0
     assert graded["total"] - marks["Hidden Layers"] == 52
-    assert graded["seconds"] < 12
+    assert graded["seconds"] < patience(12)
 
 
 def test_whoever_hangs_everywhere_is_waited_for_less(tmp_path: Path) -> None:
     """A walk without an end hangs in every class; the third is waited for a quarter of the limit."""
     limits = []
+    whole = patience(0.2)
 
     def run(folder: Path, parts: Any, scenarios: Any, limit: float) -> Iterator[dict[str, Any]]:
         limits.append(limit)
@@ -246,9 +247,9 @@ def test_whoever_hangs_everywhere_is_waited_for_less(tmp_path: Path) -> None:
     folder = changed(
         tmp_path, (ENGINE, "gradient = self.gradient_buffer.get_param(operation.output)", "while True: pass")
     )
-    marks = earned(grade_submission(folder, SEEDS, run_with=run, limit=0.6))
-    assert set(limits) == {0.6, 0.15}
-    assert limits.count(0.6) < 6
+    marks = earned(grade_submission(folder, SEEDS, run_with=run, limit=whole))
+    assert set(limits) == {whole, whole / 4}
+    assert limits.count(whole) < 6
     assert marks["Autograd Backward"] < 1
     assert marks["Functional"] == 6
 
@@ -320,4 +321,4 @@ def test_how_code_ends_has_a_hint(
     assert rows[0]["hint"] == hint
     assert rows[0]["status"] == "failed"
     if hint == "died":
-        assert "SIGKILL" in rows[0]["feedback"]
+        assert "SIGKILL" in rows[0]["feedback"]["came"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import calendar
+import re
 import shutil
 import sys
 import tarfile
@@ -9,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from autograder.staff.packing import DATE
 from tests.autograder import workshop
-from tests.autograder.test_handout import archives, run, student
-
-__all__ = ["archives", "student"]
+from tests.autograder.solutions import SIMPLE
+from tests.autograder.student_tools import run
 
 
 def packed(student: Path) -> tarfile.TarFile:
@@ -36,9 +38,9 @@ def test_it_packs_code_and_nothing_else(student: Path, tmp_path: Path) -> None:
     names = [m.name for m in members]
     assert names == sorted(names)
     assert {n.split("/")[0] for n in names} == {"mytorch", "hw_bonus"}
-    assert [n for n in names if n.startswith("hw_bonus")] == ["hw_bonus/mlp.py"]
+    assert [n for n in names if n.startswith("hw_bonus")] == ["hw_bonus/__init__.py", "hw_bonus/mlp.py"]
     assert all(n.endswith(".py") and "/." not in n for n in names)
-    assert {(m.mode, m.uid, m.gid, m.mtime, m.uname) for m in members} == {(0o644, 0, 0, 0, "")}
+    assert {(m.mode, m.uid, m.gid, m.mtime, m.uname) for m in members} == {(0o644, 0, 0, calendar.timegm(DATE), "")}
     assert f"{len(names)} files" in done.stdout
     assert "bytes" in done.stdout
 
@@ -69,6 +71,39 @@ def test_it_refuses_in_one_line(student: Path, damage, part: str) -> None:  # ty
     assert part in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (student / "handin.tar").exists()
+
+
+def test_the_hand_in_can_be_zipped_again_in_every_time_zone(student: Path, tmp_path: Path) -> None:
+    """Unpacked files keep the archive's dates, and zip refuses those before 1980."""
+    assert run(student, sys.executable, "create_tarball.py").returncode == 0
+    zip_again = (
+        "import sys, tarfile, zipfile\n"
+        "with tarfile.open(sys.argv[1]) as tar, zipfile.ZipFile('again.zip', 'w') as packed:\n"
+        "    for member in tar:\n"
+        "        tar.extract(member)\n"
+        "        packed.write(member.name)\n"
+    )
+    for zone in ("UTC+12", "UTC-14"):
+        program = f"import os, time\nos.environ['TZ'] = {zone!r}\ngetattr(time, 'tzset', int)()\n{zip_again}"
+        done = run(tmp_path, sys.executable, "-W", "ignore", "-c", program, str(student / "handin.tar"))
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("option", "code"), [("--help", 0), ("--nonsense", 2)])
+def test_options_pack_nothing(student: Path, option: str, code: int) -> None:
+    done = run(student, sys.executable, "create_tarball.py", option)
+    assert (done.returncode, "usage: create_tarball" in done.stdout + done.stderr) == (code, True)
+    assert not (student / "handin.tar").exists()
+
+
+def test_the_packed_mlp_is_the_one_that_is_graded(student: Path) -> None:
+    """Beside a checkout with another hw_bonus, as on staff's machines."""
+    workshop.write(workshop.fill(SIMPLE), student)
+    assert run(student, sys.executable, "create_tarball.py").returncode == 0
+    graded = run(workshop.ROOT, sys.executable, "autograder/runner.py", "--submission", str(student / "handin.tar"))
+    assert graded.returncode == 0, graded.stdout
+    assert "ImportError" not in graded.stdout
+    assert re.search(r"MLP +practice +all passed", graded.stdout), graded.stdout
 
 
 def test_it_warns_of_foreign_imports(student: Path) -> None:

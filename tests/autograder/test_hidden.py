@@ -5,9 +5,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,21 +15,22 @@ import pytest
 from autograder.compare import judge
 from autograder.exercises import CHECKS, cases_of
 from autograder.grade import judge_frame, run_unit
-from autograder.isolate import RUNTIME, run_scenarios
-from autograder.plain import pack, unpack
-from autograder.staff.marks import hidden
+from autograder.helpers import Kind
+from autograder.isolate import run_scenarios
+from autograder.staff.marks import hidden, programs
 from autograder.staff.marks.expected import Tape, expected, slope
 from tests.autograder import workshop
 from tests.autograder.mistakes_engine import LOOP
 from tests.autograder.mistakes_rules import CE_RULE, DIV, EXP, LOG, MATMUL, MUL, SUB
 from tests.autograder.solutions import ACTIVATION, ENGINE, FUNCTIONAL, LINEAR, LOSS, STYLES
+from tests.clocks import patience
 
 SUBMISSIONS = {name: workshop.fill(bodies) for name, bodies in STYLES.items()} | {"reference": workshop.reference()}
 PARTS = ("engine", "functional", "activation", "loss", "linear", "mlp")
 
 
 def lost(folder: Path, seeds: range) -> list[str]:
-    """What does not pass of all checks with marks, open and hidden, at these seeds, all in one process."""
+    """The checks with marks, open and hidden, that do not pass at these seeds; all run in one process."""
     marked = [check for check in (*CHECKS, *hidden.CHECKS) if check.points]
     checks = [(workshop.prepared(check, seed), seed) for seed in seeds for check in marked]
     jobs = [(check, seed, cases_of(check)) for check, seed in checks]
@@ -72,9 +70,9 @@ def test_right_solutions_get_all_marks(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_right_solutions_get_all_marks_at_fifty_seeds(tmp_path: Path) -> None:
+def test_right_solutions_get_all_marks_at_twenty_seeds(tmp_path: Path) -> None:
     folders = [workshop.write(files, tmp_path / name) for name, files in SUBMISSIONS.items()]
-    jobs = [(folder, range(start, start + 10)) for folder in folders for start in range(0, 50, 10)]
+    jobs = [(folder, range(start, start + 10)) for folder in folders for start in (0, 10)]
     with ThreadPoolExecutor(2) as pool:
         assert [line for lines in pool.map(lost, *zip(*jobs)) for line in lines] == []
 
@@ -138,7 +136,9 @@ def test_every_hidden_check_notices_a_wrong_solution(
     folder = workshop.write(workshop.patch(workshop.fill(STYLES[style]), changes), tmp_path)
     for seed in (1, 2):
         results = [
-            r for e in hidden.EXERCISES for r in run_unit(folder, e.parts, hidden.checks_of(e.name), seed, limit=2.0)
+            r
+            for e in hidden.EXERCISES
+            for r in run_unit(folder, e.parts, hidden.checks_of(e.name), seed, limit=patience(0.7))
         ]
         assert name in {r.check.name for r in results if r.status == "failed"}
         # The hidden marks are not lost as a whole for one mistake.
@@ -166,12 +166,12 @@ def _compare_with_differences(given: Any, number: int, name: str, label: str) ->
 
     def total(array: np.ndarray) -> float:
         case = {"arrays": {**given["arrays"], name: array}, "steps": [*forward, ["value", "out", out]]}
-        return float(np.sum(g * expected(case)["out"]))
+        return float(np.sum(g * expected(case)["out"].array))
 
     words = {word for step in forward for word in (step[0], step[2] if step[0] == "own" else "")}
     if words & {"shift", "drift", "engine"}:
         return  # differences don't see that a rule says None, and the last output is not the one that is meant
-    right = expected({**given, "steps": given["steps"][: number + 1]})[label]
+    right = expected({**given, "steps": given["steps"][: number + 1]})[label].array
     array = given["arrays"][name]
     index = (0,) * array.ndim
     step = np.zeros(array.shape)
@@ -186,50 +186,20 @@ def test_an_array_that_nothing_depends_on_has_gradient_zero() -> None:
     assert slope(tape, "x").tolist() == [1, 1]
 
 
+def test_the_kinds_of_what_a_program_shows() -> None:
+    rng = np.random.default_rng(0)
+    shown = {**expected(programs.deep(rng, 3)), **expected(programs.training(rng, 0.9))}
+    shown |= expected(programs.slots_inside(rng, 2))
+    assert {name: shown[name].kind for name in ("gradient of x", "loss", "dW1", "db5", "W of layer 2", "dw", "du")} == {
+        "gradient of x": Kind.GRADIENT, "loss": Kind.LOSS, "dW1": Kind.SLOT, "db5": Kind.SLOT,
+        "W of layer 2": Kind.RESULT, "dw": Kind.SLOT, "du": Kind.SLOT,
+    }  # fmt: skip
+    assert shown["loss of step 3"].kind is Kind.LOSS
+
+
 def test_a_step_that_does_not_exist_is_an_error_of_ours() -> None:
     with pytest.raises(ValueError, match="no step 'walk'"):
         expected({"arrays": {}, "steps": [["walk"]]})
-
-
-# What lies where submissions run
-
-
-def test_the_runtime_files_are_enough(tmp_path: Path) -> None:
-    """They run alone, in a folder of their own, and import no other file of the autograder."""
-    home, folder = tmp_path / "run" / "autograder", workshop.write(SUBMISSIONS["reference"], tmp_path / "submission")
-    home.mkdir(parents=True)
-    for name in RUNTIME:
-        shutil.copy(workshop.ROOT / "autograder" / name, home / name)
-    checks = [*CHECKS, *hidden.CHECKS]
-    given = [cases_of(check, 5) for check in checks]
-    job = {"folder": str(folder), "parts": [*PARTS, "mlp"], "checks": [[c.scenario, g] for c, g in zip(checks, given)]}
-    done = subprocess.run([sys.executable, "-I", "-B", str(home / "worker.py")], input=pack(job), capture_output=True, check=True)  # fmt: skip
-    data, frames = done.stdout, []
-    while data:
-        size = int.from_bytes(data[:8], "big")
-        frames.append(unpack(data[8 : 8 + size]))
-        data = data[8 + size :]
-    assert len(frames) == 1 + len(checks)
-    for check, cases, frame in zip(checks, given, frames[1:]):
-        assert judge_frame(check, cases, frame) is None
-
-
-def test_no_verdict_crosses(tmp_path: Path) -> None:
-    """Scenarios return numbers: no yes or no, and none that is expected to be empty."""
-    checks = [*CHECKS, *hidden.CHECKS]
-    given = [cases_of(check) for check in checks]
-    folder = workshop.write(SUBMISSIONS["reference"], tmp_path)
-    frames = run_scenarios(folder, [*PARTS, "mlp"], [(c.scenario, g) for c, g in zip(checks, given)])
-    next(frames)
-    for check, cases, frame in zip(checks, given, frames, strict=True):
-        for case, values in zip(cases, frame["values"], strict=True):
-            assert not any(
-                isinstance(v, bool) or (isinstance(v, np.ndarray) and v.dtype == bool) for v in values.values()
-            )
-            for name, right in check.expect(case).items():
-                assert np.asarray(right).size, (check.name, name)
-                assert np.asarray(right).dtype.kind in "fi", (check.name, name)
-                assert np.isfinite(right).all(), (check.name, name)
 
 
 def test_replacing_the_scenarios_helpers_wins_nothing(tmp_path: Path) -> None:
@@ -238,7 +208,7 @@ def test_replacing_the_scenarios_helpers_wins_nothing(tmp_path: Path) -> None:
     patch = """
 import sys
 for name, module in list(sys.modules.items()):
-    if name.startswith("autograder.scenarios"):
+    if name.startswith("autograder.worker.scenarios"):
         for key, value in list(vars(module).items()):
             if callable(value):
                 setattr(module, key, lambda *a, **k: %s)
@@ -252,7 +222,7 @@ for name, module in list(sys.modules.items()):
         folder = workshop.write(changed, tmp_path / str(number))
         assert workshop.total(workshop.grade_together(folder)) == 0
         for exercise in hidden.EXERCISES:
-            results = run_unit(folder, exercise.parts, hidden.checks_of(exercise.name), limit=2.0)
+            results = run_unit(folder, exercise.parts, hidden.checks_of(exercise.name), limit=patience(0.7))
             assert not any(r.earned for r in results)
 
 
@@ -280,10 +250,10 @@ def test_what_a_wrong_activation_costs_is_no_luck(name: str, wrong: str, tmp_pat
 
 
 def test_the_open_values_don_t_pass_for_the_hidden_seed() -> None:
-    """What is right for one seed is wrong for another, for every check whose numbers are drawn."""
+    """Right values for one seed are wrong for another, in every check with random numbers."""
     fixed = {"values as large as 10000"}
     for check in [*CHECKS, *hidden.CHECKS]:
         cases, others = cases_of(check, 1), cases_of(check, 2)
-        remembered = [check.expect(case) for case in others]
+        remembered = [{name: one.array for name, one in check.expect(case).items()} for case in others]
         if check.name not in fixed:
             assert any(judge(check, case, old) for case, old in zip(cases, remembered)), check.name

@@ -1,4 +1,4 @@
-"""A submission that writes to the channel itself, or ends in ways that nobody ends in, on the plain process."""
+"""Submissions that write to the channel themselves or end in odd ways, in a process without a sandbox."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from autograder.exercises import CHECKS
 from autograder.grade import Result, run_unit
 from tests.autograder import workshop
 from tests.autograder.solutions import ACTIVATION, SIMPLE
+from tests.clocks import patience
 
 RELU = "self.state = np.maximum(x, 0)"
 RELU_CHECKS = [check for check in CHECKS if check.exercise.startswith("ReLU")]
@@ -27,7 +28,7 @@ def send(data, size=None):
     channel().write((len(data) if size is None else size).to_bytes(8, "big") + data)
     channel().flush()
 def pack(frame):
-    from autograder.plain import pack
+    from autograder.worker.wire import pack
     return pack(frame)
 """
 
@@ -77,7 +78,7 @@ def test_a_flood_of_frames_fills_no_memory_here(tmp_path: Path) -> None:
         tracemalloc.stop()
     assert sum(r.earned for r in found) == 0
     assert most < 100 << 20
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < patience(10)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_an_exception_that_cannot_be_described_is_an_error(code: str, tmp_path: 
 
 
 def test_rules_that_cannot_be_read_do_no_harm(tmp_path: Path) -> None:
-    """Whatever stands in the operation list when the worker looks at it."""
+    """Any object may stand in the operation list when the worker reads it."""
     bad = "exec('class Bad:\\n def __getattribute__(self, name): raise SystemExit\\nself.autograd_engine."
     found = results(tmp_path, f"{bad}operation_list = [Bad()]')\n        raise ValueError('mine')")
     assert {r.problem.hint for r in found if r.problem} <= {"raised", "exit"}

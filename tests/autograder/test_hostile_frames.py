@@ -1,4 +1,4 @@
-"""Whatever comes back from a submission's process: it is judged wrong, and never harms the one who judges."""
+"""Hostile frames from a submission's process: they are judged wrong and do the grader no harm."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from hypothesis.extra import numpy as hnp
 
 from autograder.compare import judge, show
 from autograder.exercises import CHECKS, EXERCISES, cases_of
+from autograder.feedback import feedback_lines
 from autograder.grade import Grades, Result, explain_dependencies, run_unit
 from autograder.helpers import Check
-from autograder.plain import pack
-from autograder.report import as_data, feedback, feedback_for_all, scores_line, table
+from autograder.report import as_data, feedback_for_all, scores_line, table
 from autograder.staff.marks import hidden
+from autograder.worker.wire import pack
 
 ALL = [*CHECKS, *hidden.CHECKS]
 # One check of every kind of scenario and of expectation.
@@ -105,9 +106,9 @@ def run_with(*frames: Any) -> Any:
 
 
 def render(results: list[Result]) -> None:
-    """Everything that is made of results: text that can be written to a file, and JSON."""
+    """All that is made of results is text that can be written to a file, and JSON."""
     grades = explain_dependencies(Grades(results)) if results[0].check in CHECKS else Grades(results)
-    lines = [line for result in grades.results for line in feedback(result)]
+    lines = [line for result in grades.results for line in feedback_lines(result.record())]
     lines += [*table(grades), *feedback_for_all(grades, False), *feedback_for_all(grades, True), scores_line(grades)]
     text = "\n".join(lines)
     text.encode()
@@ -159,7 +160,7 @@ def test_a_large_array_of_many_axes_is_shown_in_a_few_lines() -> None:
 
 
 def right_values(check: Check) -> list[dict[str, np.ndarray]]:
-    return [{name: np.asarray(value) for name, value in check.expect(case).items()} for case in cases_of(check)]
+    return [{name: np.asarray(one.array) for name, one in check.expect(case).items()} for case in cases_of(check)]
 
 
 NEARLY: dict[str, Any] = {
@@ -243,7 +244,7 @@ def test_after_a_malformed_frame_nothing_is_believed() -> None:
 
 
 def test_rules_never_turn_a_failure_into_marks() -> None:
-    """What a frame says of the rules that were used may explain a failure, and nothing else."""
+    """The rules named in a frame may explain a failure, and nothing else."""
     results = []
     for exercise in EXERCISES:
         checks = [c for c in CHECKS if c.exercise == exercise.name]

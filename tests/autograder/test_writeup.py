@@ -12,9 +12,7 @@ import pytest
 
 from tests.autograder import workshop
 from tests.autograder.solutions import STYLES
-from tests.autograder.test_handout import archives, run, student
-
-__all__ = ["archives", "student"]
+from tests.autograder.student_tools import run
 
 TEXT = (workshop.ROOT / "docs/writeup.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"^```python\n(.*?)^```", TEXT, re.M | re.S)

@@ -11,7 +11,7 @@ from autograder.exercises import CHECKS, EXERCISES, cases_of
 from autograder.grade import Grades, Result, Run, explain_dependencies, run_unit
 from autograder.helpers import Check
 from autograder.isolate import run_scenarios
-from autograder.staff.handout import contents
+from autograder.staff.handout import contents, sources
 from tests.autograder.solutions import Bodies
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -32,8 +32,7 @@ def handout() -> Files:
 @cache
 def reference() -> Files:
     """The reference's Python files."""
-    paths = [*(ROOT / "mytorch").rglob("*.py"), *(ROOT / "hw_bonus").glob("*.py")]
-    return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+    return sources()[0]
 
 
 def stubs() -> list[str]:

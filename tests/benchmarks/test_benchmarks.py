@@ -1,4 +1,4 @@
-"""The benchmark's own promises: its arithmetic, its refusal of unequal work, its notes on what is not installed."""
+"""Benchmarks: arithmetic, refusal of unequal work, notes on frameworks that are not installed."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_durations(seconds, text):
     assert duration(seconds) == text
 
 
-def test_targets_are_those_of_the_issue():
+def test_targets_by_framework_net_batch_and_dtype():
     target = training_step.target
     assert target("numpy", "64-32-10", 128, "float32") == 1.15
     assert target("numpy", "64-32-10", 32, "float32") == 1.4
@@ -124,7 +124,7 @@ def test_the_agreement_check_sees_a_missing_momentum(monkeypatch):
 
 @pytest.fixture
 def _stand_in(tmp_path, monkeypatch):
-    """A module that only the workers import."""
+    """Module that only the workers import."""
     text = """
 import os
 

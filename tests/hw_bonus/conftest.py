@@ -5,5 +5,5 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-# pytest's own setting does this too; so the tests can also be run by their path from anywhere.
+# With these paths the tests can be run from any folder.
 sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parent)]

@@ -1,4 +1,4 @@
-"""What the tests of hw_bonus share: running the program and making data files."""
+"""Tools of the tests of hw_bonus: running the program and making data files."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from tests.clocks import patience
 
 RUNNER = Path(__file__).resolve().parents[2] / "hw_bonus" / "mlp_runner.py"
 FAST = ("--hidden", "8", "--no-plots")
@@ -35,7 +37,7 @@ def start(*arguments: object, cwd: Path, env: dict[str, str] | None = None) -> s
 def run(*arguments: object, cwd: Path, code: int = 0, env: dict[str, str] | None = None) -> tuple[str, str]:
     """Runs the program to its end, checks the exit code and returns (standard output, standard error)."""
     process = start(*arguments, cwd=cwd, env=env)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=patience(120))
     assert process.returncode == code, f"exit code {process.returncode} instead of {code}\n{out}\n{err}"
     assert "Traceback" not in err
     return out, err

@@ -1,4 +1,4 @@
-"""Data sets: both formats, every way a file can be bad, splits without leaks, normalisation from train alone."""
+"""Data sets: both formats, all kinds of bad files, splits without leaks, normalisation by the train split alone."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_damaged_idx_files_are_refused(tmp_path: Path, how: str, says: str) -> N
 
 
 class Trap:
-    """Tells on whoever unpickles it."""
+    """Object that leaves a mark when it is unpickled."""
 
     def __reduce__(self) -> tuple:
         return (pytest.fail, ("an array was unpickled",))

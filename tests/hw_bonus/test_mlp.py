@@ -1,4 +1,4 @@
-"""The MLP class and get_training_stats: gradients, losses, errors, training; nothing of the caller's changes."""
+"""MLP and get_training_stats: gradients, losses, errors, training. The caller's arrays do not change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program as a person runs it: results, resume, interruption, bad input, exit codes."""
+"""The command-line program: results, resuming, interruption, bad input, exit codes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from program import FAST, RUNNER, make_images, refused, run, start, write_course, write_idx
 
 from hw_bonus import checkpoint, options, session, training
+from tests.clocks import at_most, patience
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals work differently there")
 
@@ -24,11 +25,10 @@ def contents(path: Path) -> dict[str, bytes]:
 
 
 def test_without_options_it_reaches_what_the_readme_promises(tmp_path: Path) -> None:
-    begin = time.perf_counter()
-    out, err = run("--no-plots", cwd=tmp_path)
+    with at_most(30):  # 4 seconds as a rule
+        out, err = run("--no-plots", cwd=tmp_path)
     metrics = json.loads((tmp_path / "results" / "metrics.json").read_text())
     assert metrics["test_accuracy"] >= 0.975
-    assert time.perf_counter() - begin < 30  # 3 seconds as a rule; machines that run tests are often busy
     assert sum(map(sum, metrics["confusion_matrix"])) == metrics["data"]["test"] == 359
     assert len(metrics["history"]["val_loss"]) == metrics["epochs"]
     assert "Test accuracy" in out
@@ -36,7 +36,7 @@ def test_without_options_it_reaches_what_the_readme_promises(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(5))
 def test_every_seed_reaches_it(tmp_path: Path, seed: int) -> None:
     run("--seed", seed, "--no-plots", cwd=tmp_path)
     assert json.loads((tmp_path / "results" / "metrics.json").read_text())["test_accuracy"] >= 0.975
@@ -100,7 +100,7 @@ def test_ctrl_c_keeps_the_best_model_and_resuming_it_changes_nothing(tmp_path: P
         if line.startswith("epoch  2"):
             process.send_signal(signal.SIGINT)
             break
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=patience(60))
     assert process.returncode == 130
     assert err == ""
     assert "best model so far" in out
@@ -113,7 +113,7 @@ def test_ctrl_c_keeps_the_best_model_and_resuming_it_changes_nothing(tmp_path: P
 
 @posix_only
 def test_kill_9_while_saving_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
-    """Saves again and again, as large as it can be written in a while, and is killed at some moment of it."""
+    """A process saves a large file again and again, and is killed at a random moment."""
     script = (
         "import sys, numpy as np\nfrom hw_bonus import checkpoint\n"
         "for n in range(10**6):\n"
@@ -161,7 +161,7 @@ def test_a_reader_that_leaves_ends_the_program_quietly(tmp_path: Path) -> None:
     process.stdout.readline()
     process.stdout.close()
     err = process.stderr.read()
-    process.wait(timeout=60)
+    process.wait(timeout=patience(60))
     process.stderr.close()
     assert process.returncode == 141
     assert err == ""
@@ -201,7 +201,7 @@ def test_bad_options_get_one_line_and_exit_code_2(
 
 
 def main_in_process(arguments: list[str]) -> int:
-    """The program without a process of its own: a hundred times faster, for what needs none."""
+    """The program in this process, which is a hundred times faster than in its own."""
     from hw_bonus import mlp_runner
 
     return mlp_runner.main([*map(str, arguments)])

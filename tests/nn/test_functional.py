@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -56,7 +57,7 @@ UNARY = [
     Rule("silu", lambda x: x / (1 + np.exp(-x)), F.silu_backward, lambda t, x: t.nn.functional.silu(x)),
     Rule(
         "gelu",
-        lambda x: x * 0.5 * (1 + np.vectorize(__import__("math").erf, otypes=[float])(x / np.sqrt(2))),
+        lambda x: x * 0.5 * (1 + np.vectorize(math.erf, otypes=[float])(x / np.sqrt(2))),
         F.gelu_backward,
         lambda t, x: t.nn.functional.gelu(x),
         analytic=False,

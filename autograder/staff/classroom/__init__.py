@@ -1,1 +1,1 @@
-"""Grades the submissions of a class, keeps records, and goes on where it was stopped."""
+"""Grading of a class: keeps records and resumes where an earlier run was stopped."""

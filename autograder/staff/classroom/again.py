@@ -1,4 +1,4 @@
-"""``grade --again STUDENT``: grades a submission once more with its recorded seeds and says whether it is the same."""
+"""``grade --again STUDENT``: grades a submission once more with its recorded seeds and compares the results."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE, Record
 
 def again(record: Record, submissions: Path, fingerprint: str,
           make_grader: Callable[[], AbstractContextManager[Any]]) -> int:  # fmt: skip
-    """0 the same, 1 another result or another hand-in. Nothing is written. Raises CannotGrade.
+    """Grade once more and print the differences. Returns 0 for the same result, 1 for another result or another hand-in.
 
-    record: of record_of. fingerprint and make_grader: of the grader as it is now.
+    record: from record_of. fingerprint and make_grader: of the present grader. Writes nothing. Raises CannotGrade.
     """
     who = shown(record["student"]) + (f" (version {record['version']})" if record["version"] else "")
     handin = next((h for h in find(submissions)[0] if h.source == record["source"]), None)
@@ -65,7 +65,7 @@ def again(record: Record, submissions: Path, fingerprint: str,
 
 
 def differences(now: Record, before: Record) -> list[str]:
-    """What two gradings of one submission disagree on; times and words don't count."""
+    """Differences of two gradings of one submission in status, marks and hints; times and texts don't count."""
     lines = []
     if now["status"] != before["status"]:
         lines.append(f"status: was {before['status']}, is {now['status']}")
@@ -94,15 +94,19 @@ def _checks(record: Record) -> dict[str, str]:
 
 
 def record_of(student: str, reports: Reports) -> Record:
-    """The newest version's record of a student, or the one of the file with this name. Raises CannotGrade."""
+    """The record of a student's newest version, or the record in the file of this name. Raises CannotGrade."""
     if not reports.records.is_dir():
         raise CannotGrade(f"{reports.folder} holds no records. Give the --out of the run in which they were graded.")
     wanted = same_student(student)
     best: Record | None = None
     names = set()
+    refused = ""
     for path in sorted(reports.records.glob("*.json")):
-        record, _ = reports.read(path.stem)
+        record, reason = reports.read(path.stem)
         if record is None:
+            refused = refused or reason
+            if path.stem == student:
+                raise CannotGrade(f"{reason}. Grade the class again; then it can be compared.")
             continue
         names.add(record["student"])
         if path.stem == student:
@@ -115,5 +119,6 @@ def record_of(student: str, reports: Reports) -> Record:
         close += [name for name in sorted(names) if wanted and wanted in same_student(name)]
         near = list(dict.fromkeys(short[found] for found in close))
         hint = f" Meant was perhaps {', '.join(shown(n) for n in near[:3])}." if near else " No name is like it."
+        hint = f"{hint} Some records cannot be read: {refused}. Grade the class again." if refused else hint
         raise CannotGrade(f"No submission of {shown(student)} has been graded in {reports.folder}.{hint}")
     return best

@@ -1,4 +1,4 @@
-"""The command ``grade``: grades a class, writes its reports, and goes on where an earlier run was stopped."""
+"""The command ``grade``: grades a class, writes its reports, and resumes where an earlier run was stopped."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ from autograder.staff.classroom.reports import after, finish
 from autograder.staff.classroom.store import Reports, safe_name
 from autograder.staff.handins import Handin, find, newest, same_student
 from autograder.staff.marks.grading import all_exercises, grade_submission
+from autograder.staff.pages.render import environment
 from autograder.staff.record import GRADER_ERROR, class_seed
 
 TIME_LIMIT = 2.0
-# Below autograder/, what marks: a change elsewhere grades nobody anew.
-MARKING = ("*.py", "staff/record.py", "staff/marks/*.py", "staff/isolation/*.py")
+# Files below autograder/ that decide marks. A change in another file grades nobody anew.
+MARKING = ("*.py", "worker/**/*.py", "staff/record.py", "staff/marks/*.py", "staff/isolation/*.py")
 
 
 def fingerprint(**options: object) -> str:
-    """A hash of all that a mark depends on beside the submission and the seeds."""
+    """Hash of everything that a mark depends on, except the submission and the seeds."""
     digest = hashlib.sha256()
     top = Path(__file__).resolve().parents[2]
     for path in sorted(path for pattern in MARKING for path in top.glob(pattern)):
@@ -45,7 +46,7 @@ def fingerprint(**options: object) -> str:
 
 
 class SandboxGrader:
-    """The real Grader: an own sandbox, and the exercises of the autograder with the hidden ones."""
+    """The real Grader: has its own sandbox, and grades open and hidden exercises."""
 
     def __init__(self, options: argparse.Namespace, stop: threading.Event) -> None:
         self._options, self._stop, self._stack = options, stop, ExitStack()
@@ -66,22 +67,13 @@ class SandboxGrader:
         return dict(grade_submission(folder, seeds, run_with=self._run, **chosen))
 
     def _run(self, *arguments: Any) -> Iterator[dict[str, Any]]:
-        """The sandbox's run_scenarios, which does not begin, or go on, when the run is stopped."""
+        """The sandbox's run_scenarios; raises Stopped when the run is stopped."""
         if self._stop.is_set():
             raise Stopped
-        frames = self._sandbox.run_scenarios(*arguments)
-        if self._sandbox.starved and overloaded():
-            # Others had the processors while this one waited: that is no endless loop.
-            frames = self._sandbox.run_scenarios(*arguments)
-        for frame in frames:
+        for frame in self._sandbox.run_scenarios(*arguments):
             yield frame
             if self._stop.is_set():
                 raise Stopped
-
-
-def overloaded() -> bool:
-    """Whether more wants to run on this machine than it has processors for."""
-    return os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -138,12 +130,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, make_grader: MakeGrader | None = None, most: float | None = None) -> int:
-    """The command ``grade``. make_grader and most (the marks there are) stand in for the real ones in tests."""
+    """The command ``grade``; returns the exit code. Tests replace make_grader and most (the possible marks)."""
     if not hasattr(os, "fork"):
         print("Grading a class needs Linux or macOS (os.fork); on Windows, run it in WSL.", file=sys.stderr)
         return 2
     stop = threading.Event()
-    # A polite kill ends like Ctrl-C.
+    # SIGTERM stops the run as Ctrl-C does.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _run(options, make_grader or partial(SandboxGrader, options, stop), most, stop)
@@ -166,11 +158,13 @@ def _run(options: argparse.Namespace, make_grader: MakeGrader, most: float | Non
     reports = Reports(options.out)
     if options.again is not None:
         record = record_of(options.again, reports)
-        # Hidden exercises as they were; a time limit other than the usual one has to be given again.
+        # Hidden exercises as in the record. The time limit is not recorded and has to be given again.
         options.hidden = any(exercise["hidden"] for exercise in record["exercises"]) or not record["exercises"]
     mark = fingerprint(hidden=options.hidden, time_limit=options.time_limit)
     if options.again is not None:
         return again(record, options.submissions, mark, make_grader)
+    # Raises where Jinja2 is missing: now, and not after hours of grading.
+    environment()
     found, notes = find(options.submissions)
     reports.check(options.submissions)
     handins = found if options.all_versions else newest(found)
@@ -196,7 +190,7 @@ def _run(options: argparse.Namespace, make_grader: MakeGrader, most: float | Non
 
 def _finish(reports: Reports, handins: list[Handin], name_of: Callable[[Handin], str], last: set[str],
             outcome: Outcome) -> None:  # fmt: skip
-    """Write what concerns the class. A mistake of ours in that is told, and takes no mark away."""
+    """Write gradebook and class page. A bug in that is reported and takes no mark away."""
     failure = ""
     try:
         finish(reports, handins, name_of, last)
@@ -205,7 +199,7 @@ def _finish(reports: Reports, handins: list[Handin], name_of: Callable[[Handin],
     except Exception as error:
         failure = traceback.format_exc()
         outcome.errors.append(f"gradebook or class page: {type(error).__name__}: {shown(str(error), 200)}")
-    # No student's file has a dot in front.
+    # A name with a leading dot, which no student's file has.
     reports.keep_traceback(".class", failure)
 
 

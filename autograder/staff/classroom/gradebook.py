@@ -15,30 +15,30 @@ from autograder.staff.record import GRADED, GRADER_ERROR, Record
 
 BEFORE = ["student", "version", "counts", "status", "total", "possible"]
 AFTER = ["hidden total", "hidden possible", "seconds", "level", "source", "digest", "feedback", "notes"]
-# What makes a spreadsheet calculate, also in its full-width forms.
+# First characters that make a spreadsheet calculate, full-width forms included.
 FORMULA = "=+\\-@|＝＋－＠"
-# Some locales split at other separators than the comma, whatever the quotes say.
+# Some locales split cells at semicolons or tabs even inside quotes.
 STARTS = re.compile(rf"(^\s*|[;,|\"']\s*)(?=[{FORMULA}])")
 Row = tuple[Record | None, str, int, bool, str]
 
 
 def text(value: str, limit: int = 400) -> str:
-    """Untrusted text for a cell: on one line, and never a formula."""
+    """Untrusted text made safe for a cell: on one line and never a formula."""
     clean = shown(value.replace("\r\n", " / ").replace("\n", " / "), limit)
     return STARTS.sub(r"\1'", clean)
 
 
 def write_gradebook(path: Path, rows: Callable[[], Iterable[Row]], columns: Iterable[str] = ()) -> None:
-    """Write the file, replaced as a whole. A row is (record or None, student, version, whether
-    it counts, the feedback page's place in the reports).
+    """Write the file, replaced as a whole. A row is (record or None, student, version, True if it counts, path of the
+    feedback page below the reports).
 
-    The rows are gone through twice, so that none has to be kept: once for the columns, once to write.
-    columns: exercises that have a column in any case, in this order.
+    rows: called twice, once for the columns and once to write, so that no row has to be kept in memory.
+    columns: exercises that always have a column, in this order.
     """
     names = dict.fromkeys(columns)
     hidden: dict[str, float] = {}
     for record, *_ in rows():
-        # Practice has no marks, and a column of zeros would look like some.
+        # Practice has no marks; a column of zeros would look like marks.
         marked = [e for e in record["exercises"] if e["points"]] if record else []
         names.update(dict.fromkeys(e["name"] for e in marked))
         hidden.update({e["name"]: e["points"] for e in marked if e["hidden"]})
@@ -47,12 +47,12 @@ def write_gradebook(path: Path, rows: Callable[[], Iterable[Row]], columns: Iter
     table.writerow([*BEFORE, *(text(name) for name in names), *AFTER])
     for row in rows():
         table.writerow(_cells(row, list(names), sum(hidden.values())))
-    # The mark at the beginning tells Excel that this is UTF-8.
+    # The byte order mark tells Excel that the file is UTF-8.
     replace_file(path, written.getvalue().encode("utf-8-sig", "replace"))
 
 
 def _cells(row: Row, names: list[str], of_hidden: float) -> list[str | int | float]:
-    """of_hidden: the marks of the hidden exercises, also for those of whom none was graded."""
+    """Cells of one row. of_hidden: possible marks of the hidden exercises, shown for ungraded submissions too."""
     record, student, version, counts, page = row
     before: list[str | int | float] = [text(student), version, "yes" if counts else "no"]
     if record is None:
@@ -61,7 +61,7 @@ def _cells(row: Row, names: list[str], of_hidden: float) -> list[str | int | flo
     notes = text("; ".join(filter(None, [record["reason"], *record["notes"]])), 1000)
     after: list[str | int | float] = [rounded(record["seconds"]), level, source, digest, text(page), notes]
     if record["status"] == GRADER_ERROR:
-        # No number at all: neither nothing nor everything can be read out of it.
+        # A word and no number, so that nobody takes it for a mark.
         return [*before, GRADER_ERROR, GRADER_ERROR, "", *("" for _ in names), "", "", *after]
     earned = {e["name"]: rounded(e["earned"]) for e in record["exercises"]}
     hidden = [e for e in record["exercises"] if e["hidden"]]

@@ -1,4 +1,4 @@
-"""Grades the submissions of a class with several jobs. What is graded is kept at once; nothing of one reaches another."""
+"""Grading of a class's submissions in several jobs. Each record is kept at once; submissions stay apart."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE, Record, bl
 
 OWN_ERROR = "An error of the grader itself: this submission has no mark yet, and staff have to look at it."
 KEPT = "kept"
-# How often a sandbox is asked for: what another submission does to the machine may be over in a moment.
+# Attempts to make a sandbox, and seconds between them: another submission may block the machine for a moment.
 ATTEMPTS, PAUSE = 3, 1.0
 
 
 class Stopped(BaseException):
-    """The run was stopped while a submission was being graded; nothing is recorded of it."""
+    """The run was stopped during a submission, of which nothing is recorded."""
 
 
 class NoGrader(BaseException):
-    """No sandbox can be made, so that nothing can be graded at all."""
+    """No sandbox can be made, so nothing can be graded."""
 
 
 class Grader(Protocol):
-    """Grades one submission after the other. level: what it is isolated by."""
+    """Grader of single submissions. level: the level of isolation in words."""
 
     level: list[str]
 
     def grade(self, folder: Path, seeds: tuple[int, int]) -> dict[str, Any]:
-        """exercises, checks, total and possible of a Record. Raises where the grader itself fails."""
+        """Grade one submission; returns exercises, checks, total and possible of a Record. Raises if the grader fails."""
 
 
 MakeGrader = Callable[[], AbstractContextManager[Grader]]
@@ -48,7 +48,7 @@ MakeGrader = Callable[[], AbstractContextManager[Grader]]
 
 @dataclass
 class Outcome:
-    """How a run went: numbers, and who met an error of ours."""
+    """Summary of a run: numbers of submissions, and errors of the grader."""
 
     graded: int = 0
     kept: int = 0
@@ -59,11 +59,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Task:
-    """What is the same for every submission of a run.
+    """Settings shared by all submissions of a run.
 
-    grader: the fingerprint of the grader and its options. name_of: a submission's file name in the reports.
-    after: called with each new record, its name and the folder that was graded (None where there was none), before the
-    record is kept: what it makes is there whenever the record is.
+    grader: the fingerprint of the grader and its options. name_of: gives a submission's file name in the reports.
+    after: called with each new record, its name and the graded folder (or None) before the record is kept, so that its
+    files exist whenever the record does.
     """
 
     reports: Reports
@@ -76,7 +76,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Finished:
-    """What is told of one submission. status: of its record, or KEPT with the kept record's status as the line."""
+    """Report on one submission. status: of its record, or KEPT; then line is the status of the kept record."""
 
     handin: Handin
     status: str
@@ -85,9 +85,10 @@ class Finished:
 
 
 def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader]) -> Finished:
-    """Grade a submission unless its record still holds, and keep the record. Raises OSError where it cannot be kept."""
+    """Grade a submission unless its record is still valid, and keep the new record. Raises OSError if that fails."""
     name = task.name_of(handin)
-    before, note = task.reports.read(name)
+    before, refused = task.reports.read(name)
+    note = f"{refused}, so this one is graded again" if refused else ""
     clock = time.monotonic()
     record = blank(
         source=handin.source, grader=task.grader, possible=task.possible, student=handin.student,
@@ -128,7 +129,7 @@ def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader]) -> Finis
 
 
 def _contents(read: Callable[[], Contents], record: Record) -> Contents | None:
-    # Nothing but the reading may say "unreadable": that is 0 marks, and an error of ours never is.
+    # Only a failure to read is "unreadable", which means 0 marks. A bug of the grader never does.
     try:
         return read()
     except CannotGrade as error:
@@ -137,7 +138,7 @@ def _contents(read: Callable[[], Contents], record: Record) -> Contents | None:
 
 
 def _own_error(record: Record, error: BaseException) -> str:
-    """Whatever it is, it is ours: no mark comes of it. The traceback is for staff, the record is not."""
+    """Record a bug of the grader as GRADER_ERROR, without marks; returns the traceback, for staff alone."""
     record.update({"status": GRADER_ERROR, "reason": OWN_ERROR, "exercises": [], "checks": [], "total": 0.0})
     return "".join(traceback.format_exception(error))
 
@@ -148,7 +149,7 @@ def _same(before: Record, record: Record) -> bool:
 
 
 def _checked(found: dict[str, Any], record: Record) -> dict[str, Any]:
-    """What a grader returned, if it can be a part of this record."""
+    """The grader's result, after a check that it fits into this record. Raises TypeError or ValueError."""
     kept = {key: found[key] for key in ("exercises", "checks", "total", "possible")}
     if not is_record({**record, **kept}):
         raise TypeError("what the grader returned is no record")
@@ -160,9 +161,9 @@ def _checked(found: dict[str, Any], record: Record) -> dict[str, Any]:
 
 def grade_class(handins: Iterable[Handin], task: Task, make_grader: MakeGrader, jobs: int, progress: Progress,
                 stop: threading.Event) -> Outcome:  # fmt: skip
-    """Grade all of them. Raises OSError where a record cannot be written, and NoGrader.
+    """Grade all hand-ins. Raises OSError if a record cannot be written, and NoGrader.
 
-    Ctrl-C stops it: what is being graded at that moment is left, and the outcome says so.
+    Ctrl-C stops the run: submissions in work are left ungraded, and the outcome says so.
     """
     waiting = iter(list(handins))
     taking = threading.Lock()
@@ -202,7 +203,7 @@ def grade_class(handins: Iterable[Handin], task: Task, make_grader: MakeGrader, 
 def _count(outcome: Outcome, one: Finished, progress: Progress) -> None:
     if one.note:
         progress.say(f"note: {one.note}")
-    # Every submission in one number: what cannot be read is counted there, also when that was found out before.
+    # Each submission counts once. An unreadable one counts as unreadable, even if its record was kept.
     outcome.kept += one.status == KEPT and one.line != UNREADABLE
     outcome.graded += one.status == GRADED
     outcome.unreadable += UNREADABLE in (one.status, one.line)
@@ -214,7 +215,7 @@ def _count(outcome: Outcome, one: Finished, progress: Progress) -> None:
 
 
 class _Maker:
-    """One job's sandbox: made when it is first needed, and anew after an error of ours."""
+    """Sandbox of one job: made when it is first needed, and anew after a bug of the grader."""
 
     def __init__(self, make: MakeGrader) -> None:
         self._make = make
@@ -235,7 +236,7 @@ class _Maker:
         return self._made[1]
 
     def close(self) -> str:
-        """What went wrong in closing it, or nothing."""
+        """Close the sandbox; returns an error message or an empty text."""
         made, self._made = self._made, None
         try:
             if made:
@@ -247,7 +248,7 @@ class _Maker:
 
 def _work(waiting: Iterator[Handin], taking: threading.Lock, task: Task, make_grader: MakeGrader,
           done: queue.SimpleQueue[Any], stop: threading.Event) -> None:  # fmt: skip
-    """One job: takes hand-ins as long as there are any."""
+    """One job: grades hand-ins until none is left."""
     maker = _Maker(make_grader)
     try:
         while not stop.is_set():

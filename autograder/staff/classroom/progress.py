@@ -1,4 +1,4 @@
-"""Shows how far a run is: a bar on a terminal, plain lines elsewhere."""
+"""Progress of a run: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from autograder.archives import shown
 
 
 class Progress:
-    """done() for each of ``total``; say() for lines in between; close() at the end. For one thread."""
+    """Progress display: done() for each of ``total``, say() for lines in between, close() at the end. For one thread."""
 
     def __init__(self, total: int, stream: TextIO) -> None:
         self.total, self.stream = total, stream
@@ -19,7 +19,7 @@ class Progress:
         self.bar = stream.isatty()
 
     def done(self, student: str, result: str, kept: bool = False) -> None:
-        """One is finished. kept: it was graded before and cost no time."""
+        """Count one finished submission. kept: it was graded before and cost no time."""
         self.count += 1
         self.worked += not kept
         if self.bar:
@@ -31,7 +31,7 @@ class Progress:
             self.stream.flush()
 
     def say(self, line: str) -> None:
-        """A line that stays."""
+        """Print a line that stays above the bar."""
         self._wipe()
         print(line, file=self.stream, flush=True)
 
@@ -39,7 +39,7 @@ class Progress:
         self._wipe()
 
     def left(self) -> str:
-        """How long the rest will take, by what this run has graded itself."""
+        """Estimated time for the rest, from the submissions that this run has graded itself."""
         if not self.worked:
             return ""
         seconds = (time.monotonic() - self.started) / self.worked * (self.total - self.count)

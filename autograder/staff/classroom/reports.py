@@ -1,4 +1,4 @@
-"""What is written beside the records: each student's feedback as soon as it is there, then the gradebook and the class page."""
+"""Files beside the records: each student's feedback at once, the gradebook and the class page at the end."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from autograder.staff.record import GRADED, Record
 
 
 def after(reports: Reports, record: Record, name: str, folder: Path | None) -> None:
-    """What is made of one submission: its feedback, and what it is compared with others by."""
+    """Write the feedback of one submission, and the fingerprints by which it is compared with others."""
     pages.write_feedback(record, reports.folder, name)
     prints = similarity.fingerprint(folder) if folder else {}
     replace_file(_prints_path(reports, name), json.dumps({"digest": record["digest"], "prints": prints}).encode())
 
 
 def finish(reports: Reports, handins: list[Handin], name_of: Callable[[Handin], str], last: set[str]) -> None:
-    """Gradebook and class page, and the feedback of every record, so that it is there and of this version.
+    """Write gradebook, class page and, once more, every feedback, so that all of it is of this version.
 
-    handins: those of this run; last: the sources of the versions that count.
+    handins: of this run. last: the sources of the versions that count.
     """
 
     def rows() -> Iterator[Row]:
@@ -62,5 +62,5 @@ def _fingerprints(
             if kept["digest"] == record["digest"]:
                 yield name, kept["prints"]
         except (OSError, ValueError, KeyError, TypeError):
-            # Lost or damaged: nobody is suspected for it, and the next grading makes it anew.
+            # Lost or damaged fingerprints suspect nobody; the next grading writes them anew.
             continue

@@ -1,4 +1,4 @@
-"""The folder of reports: names of files, records that survive a kill, the seed of the class, and a lock."""
+"""The folder of reports: file names, records that survive a kill, the class seed, and a lock."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
-from typing import Any, cast, get_origin, get_type_hints
+from typing import Any, cast, get_origin, get_type_hints, is_typeddict
 
 from autograder.archives import WINDOWS_DEVICE, CannotGrade
+from autograder.feedback import CheckRecord
 from autograder.staff.files import as_json, replace_file
-from autograder.staff.record import FORMAT, GRADED, GRADER_ERROR, UNREADABLE, CheckRecord, ExerciseRecord, Record
+from autograder.staff.record import FORMAT, GRADED, GRADER_ERROR, UNREADABLE, ExerciseRecord, Record
 
 PLAIN = re.compile(r"[a-z0-9_@+][a-z0-9_@.+\-]{0,79}")
 HASHED = re.compile(r".*-[0-9a-f]{10}", re.DOTALL)
 
 
 def safe_name(name: str) -> str:
-    """A file name for a student's name, without an ending; different names get different ones, on every system.
+    """A file name without ending for a student's name; different names get different file names, on every system.
 
-    Names of small letters, digits and ``_ @ . + -`` stay as they are. What is changed gets a hash of the whole name.
+    Names of lower-case letters, digits and ``_ @ . + -`` stay the same. A changed name gets a hash of the whole name.
     """
     name = unicodedata.normalize("NFC", name)
     odd = WINDOWS_DEVICE.fullmatch(name) or HASHED.fullmatch(name) or name.endswith(".")
@@ -39,7 +40,7 @@ def safe_name(name: str) -> str:
 
 
 class Reports:
-    """REPORTS and what lies where in it."""
+    """The folder REPORTS and the places in it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -50,7 +51,7 @@ class Reports:
         self.seed_file = folder / "seed.json"
 
     def check(self, submissions: Path) -> None:
-        """Refuse places where one of the two would be taken for, or deleted with, the other."""
+        """Raise CannotGrade if reports and submissions lie in each other or are swapped."""
         reports, given = self.folder.resolve(), submissions.resolve()
         if reports == given or given in reports.parents:
             raise CannotGrade(
@@ -58,7 +59,7 @@ class Reports:
                 "Give a folder beside it."
             )
         if (submissions / self.seed_file.name).is_file() and (submissions / self.records.name).is_dir():
-            # The two were swapped, and records/ and feedback/ would become students.
+            # Swapped: records/ and feedback/ would be graded as students.
             raise CannotGrade(f"{submissions} is a folder of reports. Give the folder that holds the submissions.")
         for own in (self.records, self.feedback, self.work):
             if own.resolve() == given or own.resolve() in given.parents:
@@ -68,16 +69,16 @@ class Reports:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder alone, and clean up what a killed grader left. Raises CannotGrade where another one runs.
+        """Lock the folder, and clean up after a killed grader. Raises CannotGrade if another grader runs.
 
-        The lock is the process's (lockf): it ends with it, however it ends, and is not inherited by what it starts.
+        lockf locks belong to the process: they end with it, and child processes do not inherit them.
         """
         import fcntl
 
         try:
             for folder in (self.folder, self.records, self.feedback):
                 folder.mkdir(parents=True, exist_ok=True)
-            # The records hold hidden exercises and other students' marks.
+            # Records hold hidden exercises and other students' marks.
             os.chmod(self.records, 0o700)
             handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -113,7 +114,7 @@ class Reports:
             shutil.rmtree(self.work)
 
     def class_seed(self, given: int | None, notes: list[str]) -> int:
-        """The seed of this class: the one given, else the one kept, else a new one. It is kept before it is used."""
+        """The class seed: the given one, else the kept one, else a new one. It is saved before it is used."""
         kept: int | None = None
         if self.seed_file.exists():
             try:
@@ -146,16 +147,22 @@ class Reports:
         return self.records / f"{name}.json"
 
     def read(self, name: str) -> tuple[Record | None, str]:
-        """A record, or none and why it cannot be used (empty where there is no file)."""
+        """A record, or None and the reason why it cannot be used (empty where there is no file)."""
         path = self.record_path(name)
         try:
             data = json.loads(path.read_bytes(), parse_constant=_refuse)
         except FileNotFoundError:
             return None, ""
         except (ValueError, RecursionError):
-            return None, f"records/{path.name} is damaged, so this one is graded again"
+            return None, f"records/{path.name} is damaged"
+        made_by = data.get("format") if isinstance(data, dict) else None
+        if type(made_by) is int and made_by != FORMAT:
+            return None, (
+                f"records/{path.name} was written by another version of the grader (its format is {made_by}, and this "
+                f"grader reads format {FORMAT})"
+            )
         if not is_record(data):
-            return None, f"records/{path.name} is no record of this version, so this one is graded again"
+            return None, f"records/{path.name} is no record of this version"
         return cast(Record, data), ""
 
     def write(self, name: str, record: Record) -> None:
@@ -163,7 +170,7 @@ class Reports:
         replace_file(self.record_path(name), as_json(record))
 
     def keep_traceback(self, name: str, text: str) -> None:
-        """What went wrong in our own code, for staff: beside the record; removed by an empty text."""
+        """Keep a traceback of the grader beside the record, for staff. An empty text removes it."""
         path = self.records / f"{name}.traceback.txt"
         if text:
             replace_file(path, text.encode("utf-8", "replace"))
@@ -181,22 +188,28 @@ def now() -> str:
 
 @cache
 def _kinds(of: type) -> dict[str, Any]:
-    """The types that may stand in each field of a TypedDict; a whole number is a float too."""
+    """The types allowed in each field of a TypedDict; an int may stand for a float."""
     hints = get_type_hints(of)
     return {key: (int, float) if kind is float else get_origin(kind) or kind for key, kind in hints.items()}
 
 
+def _has(value: Any, of: type) -> bool:
+    """True for parsed JSON that has every field of a TypedDict, each of its type."""
+    if not isinstance(value, dict):
+        return False
+    return all(
+        _has(value.get(key), kind) if is_typeddict(kind) else isinstance(value.get(key), kind)
+        for key, kind in _kinds(of).items()
+    )
+
+
 def is_record(data: Any) -> bool:
-    """Whether parsed JSON has every field of a Record, each of its type."""
-
-    def has(value: Any, of: type) -> bool:
-        return isinstance(value, dict) and all(isinstance(value.get(key), kinds) for key, kinds in _kinds(of).items())
-
+    """True for parsed JSON that is a Record of this version, down to the feedback of each check."""
     return (
-        has(data, Record)
+        _has(data, Record)
         and data["format"] == FORMAT
         and data["status"] in (GRADED, UNREADABLE, GRADER_ERROR)
-        and all(has(exercise, ExerciseRecord) for exercise in data["exercises"])
-        and all(has(check, CheckRecord) for check in data["checks"])
+        and all(_has(exercise, ExerciseRecord) for exercise in data["exercises"])
+        and all(_has(check, CheckRecord) for check in data["checks"])
         and all(isinstance(text, str) for text in data["notes"] + data["level"])
     )

@@ -1,4 +1,1 @@
-"""Runs a submission where it can see and change nothing but what it was given."""
-
-# Sent by a confined process before any of the submission runs in it: what comes before is ours, what comes after may not be.
-READY = b"\0"
+"""The grader's side of the isolation; autograder/worker is the submission's side."""

@@ -1,4 +1,4 @@
-"""Reads what a submission's process sends back, by deadlines and up to a size, and trusts none of it."""
+"""Frames from a submission's process, read with deadlines and limits of size. None of the content is trusted."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import time
 from typing import Any
 
 from autograder.isolate import STATUSES
-from autograder.plain import Malformed, unpack
+from autograder.worker.wire import Malformed, unpack
 
 
 class Reader:
-    """Cuts what a submission's process sends into frames, by a deadline and up to a size."""
+    """Reader of frames from a submission's process, with deadlines and limits of size."""
 
     def __init__(self, descriptor: int, most_in_frame: int, most: int) -> None:
         os.set_blocking(descriptor, False)
@@ -25,7 +25,7 @@ class Reader:
         self._poll.register(descriptor, select.POLLIN)
 
     def take(self, size: int, deadline: float) -> bytes | None:
-        """So many bytes; fewer where the process ended before; None where the time is over."""
+        """The next ``size`` bytes: fewer if the process has ended, None if the deadline has passed."""
         while len(self._data) < size and not self._ended:
             left = deadline - time.monotonic()
             if left <= 0 or not self._poll.poll(left * 1000):
@@ -47,7 +47,7 @@ class Reader:
         self._data += part
 
     def frame(self, deadline: float, limit: float) -> dict[str, Any]:
-        """The next frame as the worker sent it, or what went wrong instead."""
+        """The next frame, or a frame that says what went wrong: status time, died or malformed."""
         late = {"status": "time", "limit": limit}
         header = self.take(8, deadline)
         if header is None:
@@ -66,7 +66,7 @@ class Reader:
             frame = unpack(data)
         except Malformed as error:
             return {"status": "malformed", "text": str(error)}
-        # An array is equal to nothing and to everything at once, so types come before values.
+        # Comparing an array gives an array and not a bool, so its type is checked first.
         status = frame.get("status") if isinstance(frame, dict) else None
         if not isinstance(status, str) or status not in STATUSES:
             return {"status": "malformed", "text": "no result of a check"}
@@ -74,9 +74,9 @@ class Reader:
 
 
 def read_frames(reader: Reader, token: str, count: int, start: float, limit: float) -> list[dict[str, Any]]:
-    """The frame of the import and those of ``count`` checks, as far as the process gets.
+    """The frame of the import and those of ``count`` checks, until the process ends.
 
-    start, limit: seconds for the import and for each check. The last frame says why there is none after it.
+    start, limit: seconds for the import and for each check. If frames are missing, the last one says why.
     """
     frames: list[dict[str, Any]] = []
     wait = start
@@ -89,13 +89,13 @@ def read_frames(reader: Reader, token: str, count: int, start: float, limit: flo
             return frames
         wait = limit
     if reader.take(1, time.monotonic() + 0.5):
-        # Whoever sends more than was asked for may have sent the rest too.
+        # A submission that sends extra frames may have forged the others as well.
         frames[1:] = [{"status": "malformed", "text": "more results than there are checks"}] * (len(frames) - 1)
     return frames
 
 
 def _belongs(frame: dict[str, Any], token: str, number: int) -> bool:
-    """Whether a frame is of this job and of this check (-1: of the import). Its values may be anything, arrays too."""
+    """True for a frame of this job and this check (-1: the import). Any of its values may be an array."""
     found, check = frame.get("token"), frame.get("check")
     if not isinstance(found, str) or found != token:
         return False

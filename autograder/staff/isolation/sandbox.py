@@ -1,4 +1,4 @@
-"""The grader's side of the isolation: sends scenarios to a confined process and reads back frames, trusting none of it."""
+"""The sandbox: sends scenarios to a confined process and reads frames back, without trusting them."""
 
 from __future__ import annotations
 
@@ -21,36 +21,32 @@ from typing import Any
 
 import numpy as np
 
-from autograder.isolate import RUNTIME
-from autograder.plain import pack
-from autograder.staff.isolation import READY
-from autograder.staff.isolation.folders import remove
 from autograder.staff.isolation.frames import Reader, read_frames
+from autograder.worker import READY
+from autograder.worker.folders import remove
+from autograder.worker.wire import pack
 
 AUTOGRADER = Path(__file__).resolve().parents[2]
-# All that lies where submissions run. None of it knows what is right.
-FILES = (
-    *RUNTIME, "staff/__init__.py", "staff/isolation/__init__.py", "staff/isolation/confine.py",
-    "staff/isolation/folders.py", "staff/isolation/linux.py", "staff/isolation/syscalls.py", "staff/isolation/warm.py",
-)  # fmt: skip
-# The packages of a submission that are looked at, which is all of it that a submission's process gets.
+# The only part of the autograder that is copied to where submissions run.
+WORKER = AUTOGRADER / "worker"
+# The packages of a submission that are graded. Its process gets nothing else of it.
 GRADED = ("mytorch", "hw_bonus")
-# Users that no system gives to anyone (systemd, "Users, Groups, UIDs and GIDs on systemd systems").
+# A range of uids that no system assigns (systemd, "Users, Groups, UIDs and GIDs on systemd systems").
 FIRST_UID, UIDS = 60_600, 500
 _slots = itertools.count()
 
 
 class SandboxBroken(Exception):
-    """The isolation itself failed; that is no submission's fault, and nothing was graded."""
+    """The isolation itself failed. No submission is at fault, and nothing was graded."""
 
 
 class CannotIsolate(Exception):
-    """This machine cannot grade at all; the message says what it needs."""
+    """This machine cannot grade at all. The message says what it needs."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one process of a submission gets: address space in bytes, seconds to start, bytes per frame and in all."""
+    """Limits of one process: bytes of address space, seconds to start, bytes per frame and in all."""
 
     memory: int = 1 << 30
     start: float = 5.0
@@ -59,12 +55,11 @@ class Limits:
 
 
 class Sandbox:
-    """Runs scenarios of submissions, one process at a time. A context manager; use one for each thread.
+    """Runner of scenarios in confined processes, one at a time. A context manager; use one for each thread.
 
-    level: what the isolation reaches on this machine, in words, as a confined process found out.
-    starved: whether the last process ran out of time without having had the processor for half of it.
-    without: measures to leave out (namespaces, uid, landlock, seccomp), to try what weaker machines reach.
-    Raises CannotIsolate where there is no fork, SandboxBroken where the isolation cannot be set up.
+    level: the level of isolation on this machine in words, as a confined process found it out.
+    without: measures to leave out (namespaces, uid, landlock, seccomp), which tests use to try weaker levels.
+    Raises CannotIsolate if there is no fork, SandboxBroken if the isolation cannot be set up.
     """
 
     def __init__(self, limits: Limits = Limits(), without: Sequence[str] = ()) -> None:
@@ -75,11 +70,11 @@ class Sandbox:
             )
         self.limits = limits
         self.level: list[str] = []
-        self.starved = False
         self._without = list(without)
         self._copied: list[tuple[str, int, int]] = []
-        # Seconds of processor time that all processes of the warm one have used.
-        self._processor = 0.0
+        # Seconds of processor time of all processes that the warm one has forked. Starved: the last of them reached its time
+        # limit with less processor time than half of it.
+        self._processor, self._starved = 0.0, False
         self._uid = FIRST_UID + (os.getpid() * 8 + next(_slots)) % UIDS
         self._warm: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -98,26 +93,34 @@ class Sandbox:
         self.close()
 
     def close(self) -> None:
-        """End the warm process and all below it, and remove what was written."""
+        """End the warm process and everything below it, and remove all files."""
         self._stop()
         remove(self._folder)
 
     def run_scenarios(
         self, folder: Path, parts: Sequence[str], scenarios: Sequence[tuple[str, list[Any]]], limit: float = 2.0
     ) -> Iterator[dict[str, Any]]:
-        """Frames as isolate.run_scenarios yields them: one for the import and one per scenario, as far as it gets.
+        """Frames as from isolate.run_scenarios: one for the import and one per scenario, until the process ends.
 
-        status is ok, todo, error, time, died (text says how) or malformed. Raises SandboxBroken.
+        status: ok, todo, error, time, died (text says how) or malformed. Raises SandboxBroken.
         """
         copy = self._copy(folder)
         token = secrets.token_hex(8)
         job = pack({"folder": str(copy), "parts": list(parts), "checks": [list(s) for s in scenarios], "token": token})
-        seconds = self.limits.start + limit * len(scenarios) + 1
+        frames = self._run_once(job, token, len(scenarios), limit)
+        if self._starved and overloaded():
+            # The process waited for a processor on a busy machine. That is no endless loop, so it gets another try.
+            frames = self._run_once(job, token, len(scenarios), limit)
+        return iter(frames)
+
+    def _run_once(self, job: bytes, token: str, count: int, limit: float) -> list[dict[str, Any]]:
+        """The frames of one process. A warm process that has died is replaced."""
+        seconds = self.limits.start + limit * count + 1
         for attempt in range(3):
             try:
                 if self._warm is None:
                     self._start()
-                return iter(self._run(job, token, len(scenarios), limit, seconds))
+                return self._run(job, token, count, limit, seconds)
             except _WarmGone:
                 self._stop()
                 if attempt == 2:
@@ -125,16 +128,15 @@ class Sandbox:
         raise AssertionError
 
     def _prepare(self) -> None:
-        # Root lets its submissions in by their group, which is of this sandbox alone: with several jobs, and no Landlock, one
-        # submission could otherwise read the one that is graded beside it.
+        # Under root, the folder belongs to the group of this sandbox's uid: without Landlock, a submission could otherwise read
+        # the one that another job grades beside it.
         if os.getuid() == 0:
             os.chown(self._folder, -1, self._uid)
         self._folder.chmod(0o750)
-        for name in FILES:
-            target = self._folder / "runtime" / "autograder" / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(AUTOGRADER / name, target)
-        # NumPy alone: what else is installed beside it is no part of what a submission can import.
+        shutil.copytree(
+            WORKER, self._folder / "runtime" / "autograder" / WORKER.name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+        # Links to NumPy alone: a submission cannot import what else is installed beside it.
         packages = Path(np.__file__).resolve().parent.parent
         site = self._folder / "runtime" / "site"
         site.mkdir()
@@ -157,7 +159,7 @@ class Sandbox:
             "PATH": os.defpath, "LANG": "C.UTF-8", "HOME": home, "TMPDIR": home,
             "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1",
         }  # fmt: skip
-        program = self._folder / "runtime" / "autograder" / "staff" / "isolation" / "warm.py"
+        program = self._folder / "runtime" / "autograder" / WORKER.name / "warm.py"
         with theirs:
             self._warm = subprocess.Popen(
                 [sys.executable, "-I", "-B", "-S", str(program), str(theirs.fileno())],
@@ -168,7 +170,7 @@ class Sandbox:
         self._control, self._processor = ours, 0.0
         setup = {
             "readable": self._readable, "uid": self._uid, "memory": self.limits.memory, "without": self._without,
-            "secret": str(AUTOGRADER / "exercises.py"), "grader": os.getpid(),
+            "secret": str(AUTOGRADER / "exercises.py"), "grader": os.getpid(), "folder": str(self._folder),
         }  # fmt: skip
         try:
             hello = self._ask(setup)
@@ -218,7 +220,7 @@ class Sandbox:
         return found
 
     def _copy(self, folder: Path) -> Path:
-        """A copy of the submission that can only be read; made anew for each process that could have changed it."""
+        """A read-only copy of the submission; made anew after a process that could have changed it."""
         self._tidy()
         copy = self._folder / "slot" / "submission"
         files = [path for part in GRADED for path in sorted((folder / part).rglob("*.py"))]
@@ -240,7 +242,7 @@ class Sandbox:
         return copy
 
     def _tidy(self) -> None:
-        """An empty HOME. Names and links can be left there where neither Landlock nor another user keeps them out."""
+        """Empty HOME. Without Landlock and another uid, a submission can leave names and links there."""
         for path in (self._folder / "home").iterdir():
             if path.is_dir() and not path.is_symlink():
                 remove(path)
@@ -248,7 +250,7 @@ class Sandbox:
                 path.unlink()
 
     def _run(self, job: bytes, token: str, count: int, limit: float, seconds: float) -> list[dict[str, Any]]:
-        # No pipe: whoever runs as our user can open a pipe anew through /proc, to read what is meant for us.
+        # A socket, because a process of the same user can reopen a pipe through /proc and read what is meant for the grader.
         ours, theirs = socket.socketpair()
         try:
             with theirs, tempfile.TemporaryFile() as stream:
@@ -262,7 +264,7 @@ class Sandbox:
             try:
                 end = self._ask({"do": "end", "wait": 0.5 if frames[-1]["status"] == "died" else 0.0})
             except _WarmGone:
-                # The submission got at the process above it. What it sent before counts as nothing more than that.
+                # The submission has killed the warm process. The frames that it sent before still count.
                 self._stop()
                 end = {"ended": 0, "left": 0}
             if end["left"]:
@@ -271,12 +273,12 @@ class Sandbox:
                 frames[-1]["text"] = _how(int(end["ended"]))
             used = end.get("processor", self._processor) - self._processor
             self._processor += used
-            self.starved = frames[-1]["status"] == "time" and "processor" in end and used < frames[-1]["limit"] / 2
+            self._starved = frames[-1]["status"] == "time" and "processor" in end and used < frames[-1]["limit"] / 2
             return frames
         finally:
             ours.close()
             if sys.platform != "linux":
-                # Forking a process that has used the system's BLAS is not safe there.
+                # On macOS a process that has used the system's BLAS cannot be forked safely.
                 self._stop()
 
     def _await_ready(self, reader: Reader) -> None:
@@ -292,8 +294,13 @@ class _WarmGone(Exception):
     """The warm process ended or does not answer."""
 
 
+def overloaded() -> bool:
+    """More processes want to run on this machine than it has processors for."""
+    return os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1)
+
+
 def _how(code: int) -> str:
-    """How a process ended, in words."""
+    """Exit code or signal of an ended process in words."""
     if code > 128:
         try:
             name = signal.Signals(code - 128).name

@@ -1,1 +1,1 @@
-"""What a submission is worth: the hidden exercises and the grading of one submission."""
+"""Marks of a submission: the hidden exercises, and the grading of one submission."""

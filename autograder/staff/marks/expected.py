@@ -1,7 +1,7 @@
-"""What a program of the hidden exercises should give: its values by running it, its gradients by complex steps.
+"""Expected values of a program of the hidden exercises: values by running it, gradients by complex steps.
 
-The steps are those of ``autograder/scenarios_program.py``. There is no walk back here: a gradient is found by running the
-recorded part again with one number moved.
+The steps are those of ``autograder/worker/scenarios/program.py``. There is no backward pass here: for a gradient, the
+recorded part runs again with one number moved.
 """
 
 from __future__ import annotations
@@ -12,33 +12,35 @@ from typing import Any
 
 import numpy as np
 
-from autograder.helpers import FORWARD, STEP, Given, Values
-from autograder.scenarios_program import FORWARDS, OPERATIONS
+from autograder.helpers import FORWARD, STEP, Expectations, Expected, Given, Kind, cross_entropy, linear
+from autograder.worker.scenarios.program import FORWARDS, OPERATIONS
 
 Arrays = dict[str, Any]
 
 
 @dataclass
 class Tape:
-    """What one engine has recorded since it was last emptied: out, function, names of inputs and of slots."""
+    """Operations that one engine has recorded since zero_grad: output, function, names of inputs and of slots."""
 
     steps: list[tuple[str, Callable[..., Any], list[str], list[str | None]]] = field(default_factory=list)
     start: Any = None
-    # The arrays as they were when backward was called; layers change theirs afterwards.
+    # The arrays at the time of backward; layers change theirs later.
     arrays: Arrays = field(default_factory=dict)
 
 
-def expected(given: Given) -> Values:
-    """The values that the program's ``gradient`` and ``value`` steps should show."""
+def expected(given: Given) -> Expectations:
+    """The values that the steps ``gradient`` and ``value`` should return, by their labels."""
     arrays: Arrays = {name: np.array(array, np.float64) for name, array in given["arrays"].items()}
     tapes: dict[str, Tape] = {"": Tape()}
     current = ""
     made: dict[str, str] = {}
     losses: dict[str, str] = {}
-    shown: Values = {}
+    shown: Expectations = {}
+    slots: set[str] = set()
 
-    def record(out: str, f: Callable[..., Any], inputs: list[str], slots: list[str | None]) -> None:
-        tapes[current].steps.append((out, f, list(inputs), list(slots)))
+    def record(out: str, f: Callable[..., Any], inputs: list[str], into: list[str | None]) -> None:
+        tapes[current].steps.append((out, f, list(inputs), list(into)))
+        slots.update(slot for slot in into if slot)
         arrays[out] = f(*(arrays[name] for name in inputs))
 
     def layer(name: str, parts: tuple[str, ...]) -> None:
@@ -48,7 +50,7 @@ def expected(given: Given) -> Values:
                 arrays[f"{name}.d{part}"] = np.zeros(arrays[f"{name}.{part}"].shape)
                 arrays[f"{name}.speed {part}"] = np.zeros(arrays[f"{name}.{part}"].shape)
 
-    def walk(tape: Tape, start: Any) -> None:
+    def backward(tape: Tape, start: Any) -> None:
         tape.start, tape.arrays = np.broadcast_to(start, arrays[tape.steps[-1][0]].shape), dict(arrays)
         into = {slot: name for _, _, inputs, slots in tape.steps for name, slot in zip(inputs, slots) if slot}
         for slot, name in into.items():
@@ -75,9 +77,9 @@ def expected(given: Given) -> Values:
             record(out, LOSSES[kind], [y_hat, y], [None, None])
         elif word == "backward":
             produced = any(rest[0] == out for out, *_ in tape.steps)
-            walk(tape, 1.0 if produced else arrays[rest[0]])
+            backward(tape, 1.0 if produced else arrays[rest[0]])
         elif word == "loss backward":
-            walk(tape, 1.0)
+            backward(tape, 1.0)
         elif word == "zero":
             tapes[current] = Tape()
         elif word == "zero layer":
@@ -90,16 +92,17 @@ def expected(given: Given) -> Values:
                 arrays[f"{name}.speed {part}"] = speed
                 arrays[f"{name}.{part}"] = arrays[f"{name}.{part}"] + speed
         elif word == "gradient":
-            shown[rest[0]] = slope(tape, rest[1])
+            shown[rest[0]] = Expected(slope(tape, rest[1]), Kind.GRADIENT)
         elif word == "value":
-            shown[rest[0]] = np.array(arrays[rest[1]])
+            kind = Kind.SLOT if rest[1] in slots else Kind.LOSS if rest[1] in losses.values() else Kind.RESULT
+            shown[rest[0]] = Expected(np.array(arrays[rest[1]]), kind)
         else:
             raise ValueError(f"A program has no step {word!r}.")
     return shown
 
 
 def slope(tape: Tape, name: str) -> np.ndarray:
-    """The gradient of the tape's last output, weighted by its start, for one array: each entry moved by a complex step."""
+    """The gradient of sum(start * last output) for one array, by a complex step of each entry."""
     moving = {name}
     again = []
     for step in tape.steps:
@@ -122,15 +125,9 @@ def slope(tape: Tape, name: str) -> np.ndarray:
     return gradient
 
 
-def linear(x: Any, W: Any, b: Any) -> Any:
-    return x @ W.T + b.T
+def mean_cross_entropy(scores: Any, y: Any) -> Any:
+    """Mean over the samples, shape (1,)."""
+    return np.reshape(np.sum(cross_entropy(scores, y)) / len(scores), (1,))
 
 
-def cross_entropy(scores: Any, y: Any) -> Any:
-    """The mean over the samples, as an array of one entry."""
-    top = np.max(np.real(scores), axis=1, keepdims=True)
-    logs = scores - top - np.log(np.sum(np.exp(scores - top), axis=1, keepdims=True))
-    return np.reshape(-np.sum(y * logs) / len(scores), (1,))
-
-
-LOSSES: dict[str, Callable[..., Any]] = {"SoftmaxCrossEntropy": cross_entropy}
+LOSSES: dict[str, Callable[..., Any]] = {"SoftmaxCrossEntropy": mean_cross_entropy}

@@ -1,4 +1,4 @@
-"""Grades one submission for staff: the open exercises with numbers of its own, then the hidden ones, within a time budget."""
+"""Grading of one submission for staff: open exercises at its own seed, then hidden ones, within a time budget."""
 
 from __future__ import annotations
 
@@ -10,27 +10,26 @@ from pathlib import Path
 from typing import TypedDict
 
 from autograder import exercises
-from autograder.compare import Problem
+from autograder.compare import Problem, problem
 from autograder.exercises import EXERCISES, Exercise
+from autograder.feedback import CheckRecord
 from autograder.grade import Grades, Result, Run, explain_dependencies, rounded, run_unit, units
 from autograder.helpers import Check
-from autograder.hints import HINTS
 from autograder.isolate import run_scenarios
-from autograder.report import feedback
 from autograder.staff.marks import hidden as hidden_exercises
-from autograder.staff.record import CheckRecord, ExerciseRecord
-from autograder.student import MODULES
+from autograder.staff.record import ExerciseRecord
+from autograder.worker.student import MODULES
 
-# Seconds for the start of a process with its imports. Correct solutions take a quarter of one.
+# Seconds for the start of a process with its imports. Correct solutions take a quarter of a second.
 IMPORT_LIMIT = 5.0
-# A submission in which so many classes hung is waited for this part of the time limit: right ones take a hundredth of it.
+# After PATIENCE classes have hung, the time limit shrinks to this part. Right solutions need a hundredth of it.
 PATIENCE, SHORTER = 2, 0.25
-# Runs scenarios in a process that is separate and nothing more; ``isolation`` has a stronger one.
+# Runs scenarios in a separate process without a sandbox.
 plain_process: Run = partial(run_scenarios, start_limit=IMPORT_LIMIT)
 
 
 class Graded(TypedDict):
-    """The part of a Record that grading fills in."""
+    """Part of a Record that grading fills in."""
 
     exercises: list[ExerciseRecord]
     checks: list[CheckRecord]
@@ -51,11 +50,11 @@ def grade_submission(
     """Grade the submission in ``folder``.
 
     seeds: of the open and of the hidden exercises (``record.seeds_for``).
-    run_with: runs scenarios in a process; how long it waits for an import is its own affair (see ``plain_process``).
+    run_with: runs scenarios in a process. It has its own limit for imports (see ``plain_process``).
     limit: seconds for each check.
-    budget: seconds for everything. A check that has begun is waited for, so it may take one import and one check more.
+    budget: seconds for everything. A check that has begun may still end, so grading may take one import and one check longer.
 
-    Whatever a submission sends back ends as a result. An exception that leaves this function is a mistake of the grader's.
+    Anything that a submission sends back becomes a result. An exception from this function is a bug of the grader.
     """
     began = time.monotonic()
     session = _Session(folder, run_with, limit, began + budget)
@@ -67,7 +66,7 @@ def grade_submission(
     ]
     return {
         "exercises": rows,
-        "checks": [_check(result) for result in (*opened, *closed)],
+        "checks": [result.record(result.check.exercise in hidden_exercises.HINTS) for result in (*opened, *closed)],
         "total": rounded(sum(row["earned"] for row in rows)),
         "possible": rounded(sum(row["points"] for row in rows)),
         "seconds": round(time.monotonic() - began, 3),
@@ -75,21 +74,21 @@ def grade_submission(
 
 
 def all_exercises(hidden: bool) -> list[Exercise]:
-    """The exercises of a grading in their order: the open ones, then the hidden ones, if they count."""
+    """The exercises in their order: the open ones, then, if they count, the hidden ones."""
     return [*EXERCISES, *(hidden_exercises.EXERCISES if hidden else [])]
 
 
 def without_marks(hidden: bool) -> list[ExerciseRecord]:
-    """The exercises of a submission of which nothing ran."""
+    """Exercises without marks, for a submission that did not run."""
     return [_exercise(exercise, []) for exercise in all_exercises(hidden)]
 
 
 class _Session:
-    """Runs groups of exercises one after the other and remembers what was seen of the submission's files."""
+    """State of one grading: the deadline, and what is known of the submission's files."""
 
     def __init__(self, folder: Path, run_with: Run, limit: float, deadline: float) -> None:
         self.folder, self.run_with, self.limit, self.deadline = folder, run_with, limit, deadline
-        # Files that were imported without harm, and those one of which ends or holds up every process that imports it.
+        # Files that can be imported, and files among which one ends or blocks every process that imports it.
         self.good: set[str] = set()
         self.bad: set[str] = set()
         self.reason: Problem | None = None
@@ -109,7 +108,7 @@ class _Session:
         if self.reason is not None and self.bad & _imported_with(parts):
             return [Result(check, "not run", self.reason, imported=False) for check in checks]
         if self.over():
-            return [Result(check, "not run", Problem("budget", HINTS["budget"])) for check in checks]
+            return [Result(check, "not run", problem("budget")) for check in checks]
         limit = self.limit * (SHORTER if self.hung >= PATIENCE else 1.0)
         results = run_unit(self.folder, parts, checks, seed, limit, self.run_with, self.over)
         self.hung += any(result.problem is not None and result.problem.hint == "time" for result in results)
@@ -120,20 +119,21 @@ class _Session:
         if first.imported:
             self.good |= _imported_with(parts)
         elif first.problem is not None and first.problem.hint in ("time", "died", "malformed", "memory"):
-            # It costs its limit once: nobody waits for the same import again.
+            # An import that hangs costs its time limit once.
             self.bad |= _imported_with(parts) - self.good or _imported_with(parts)
             about = "An exercise before this one imports the same file, and the import did not come back: not run."
-            self.reason = replace(first.problem, text=f"{about} {first.problem.text}")
+            feedback = first.problem.feedback
+            self.reason = replace(first.problem, feedback={**feedback, "hint": f"{about} {feedback['hint']}"})
 
 
 def _imported_with(parts: Iterable[str]) -> set[str]:
-    """The parts, and the package whose ``__init__`` imports all files of layers and rules along with any one of them."""
+    """The parts, and their package: its ``__init__`` imports all files of layers and rules."""
     return {*parts, *("mytorch.nn" for part in parts if MODULES[part].startswith("mytorch.nn."))}
 
 
 def _exercise(exercise: Exercise, results: list[Result]) -> ExerciseRecord:
     decisive = [r for r in results if r.check.points] or results
-    # What was not looked at has not passed.
+    # An exercise without results has not passed.
     passed = bool(decisive) and all(r.status == "passed" for r in decisive)
     hidden = exercise.name in hidden_exercises.HINTS
     return {
@@ -144,19 +144,4 @@ def _exercise(exercise: Exercise, results: list[Result]) -> ExerciseRecord:
         "passed": passed,
         "hint": hidden_exercises.HINTS[exercise.name] if hidden and not passed else "",
         "seconds": round(sum(r.seconds for r in results), 3),
-    }
-
-
-def _check(result: Result) -> CheckRecord:
-    return {
-        "exercise": result.check.exercise,
-        "check": result.check.name,
-        "points": result.check.points,
-        "earned": result.earned,
-        "status": result.status,
-        "needs": result.needs,
-        "hint": result.problem.hint if result.problem else "",
-        "feedback": "" if result.status == "passed" else "\n".join(feedback(result)),
-        "printed": result.printed,
-        "hidden": result.check.exercise in hidden_exercises.HINTS,
     }

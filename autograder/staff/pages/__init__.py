@@ -1,1 +1,1 @@
-"""What people read: feedback for students and the page of the class."""
+"""HTML reports: the feedback of each student, and the page of the class."""

@@ -1,4 +1,4 @@
-"""What the class page knows of each submission, small enough to keep for a whole class, and what follows from it."""
+"""Summaries of submissions, small enough to keep for a whole class, and the figures that follow from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from autograder.staff.handins import same_student
 from autograder.staff.pages.similarity import Pair
 from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE, Record
 
-# Ends without a value: told apart from misconceptions about the subject.
+# Checks that ended without a value, by hint: these are no misconceptions about the subject.
 TROUBLE = {
     "time": "ran into the time limit",
     "died": "the process ended in the middle of a check",
@@ -33,9 +33,10 @@ MOST_REASON = 400
 
 @dataclass(frozen=True)
 class Summary:
-    """One submission. name: its file name in the reports. hints: the exercises behind each hint that cost marks.
+    """One submission.
 
-    practice: the same for hints that cost none.
+    name: its file name in the reports. hints: the exercises in which a check failed, by the hint that was given; practice:
+    the same for checks without marks.
     """
 
     name: str
@@ -56,12 +57,12 @@ class Summary:
 
 
 def summary(record: Record, name: str) -> Summary:
-    """What of a record the class page needs: about a kilobyte."""
+    """The summary of a record, about a kilobyte. name: the submission's file name in the reports."""
     hints: dict[str, list[str]] = {}
     practice: dict[str, list[str]] = {}
     open_failed = any(c["status"] in ("failed", "todo") and c["points"] and not c["hidden"] for c in record["checks"])
     for check in record["checks"]:
-        # Whoever fails an open exercise fails hidden ones by the same mistake, which is better named there.
+        # A mistake that fails an open exercise fails hidden ones too; its hint counts where the student can see it.
         if check["hidden"] and open_failed and check["hint"] not in TROUBLE:
             continue
         if check["hint"] and (check["status"] in ("failed", "todo") or check["hint"] == "budget"):
@@ -88,7 +89,7 @@ def summary(record: Record, name: str) -> Summary:
 
 
 class Class:
-    """Collects summaries; the rest is computed when somebody looks. Of several versions the newest one counts."""
+    """The summaries of a class and its figures. Of several versions of a student the newest one counts."""
 
     def __init__(self, summaries: Iterable[Summary] = ()) -> None:
         # The newest version of a student comes first.
@@ -106,7 +107,7 @@ class Class:
 
     @property
     def errors(self) -> list[Summary]:
-        """Every version: whatever the grader could not do has to be seen."""
+        """Submissions that the grader failed on, of all versions: each of them has to be seen."""
         return [one for one in self.all if one.status == GRADER_ERROR]
 
     @property
@@ -115,11 +116,11 @@ class Class:
 
     @property
     def mixed(self) -> bool:
-        """Whether submissions were graded with different exercises, so that their totals don't compare."""
+        """True where submissions were graded with different exercises, so that their totals cannot be compared."""
         return len({one.possible for one in self.of(GRADED)}) > 1
 
     def statistics(self) -> dict[str, float | int | None]:
-        """Of the submissions that were graded: n, mean, median, quartiles, least, most, share of full marks."""
+        """Of the graded submissions: their number, mean, median, quartiles, lowest, highest, and how many have full marks."""
         marks = [float(one.total) for one in self.of(GRADED)]
         if not marks:
             keys = ("mean", "median", "lower quartile", "upper quartile", "lowest", "highest", "full marks")
@@ -132,7 +133,7 @@ class Class:
         }  # fmt: skip
 
     def exercises(self) -> list[dict[str, Any]]:
-        """Per exercise that is worth marks: mean, share of the marks and of the students with all of them."""
+        """Per exercise that is worth marks: the mean, its share of the marks, and the share of students with full marks."""
         found: dict[str, list[tuple[float, float, bool]]] = {}
         for one in self.of(GRADED):
             for exercise, marks in one.exercises.items():
@@ -153,9 +154,10 @@ class Class:
         return rows
 
     def hints(self, keys: Sequence[str] = (), practice: bool = False) -> list[dict[str, Any]]:
-        """Per hint the students behind it and the exercises, most students first; these keys, or all misconceptions.
+        """Hints with the students and exercises that they were given for, most students first.
 
-        practice: of the checks that have no marks, instead of those that have.
+        keys: the hints to count; without it, all that are misconceptions. practice: count the checks that have no marks
+        instead of those that have.
         """
         students: dict[str, list[str]] = {}
         exercises: dict[str, Counter[str]] = {}
@@ -174,16 +176,16 @@ class Class:
         ]  # fmt: skip
 
     def levels(self) -> list[tuple[tuple[str, ...], int]]:
-        """The isolation that was reached, and for how many submissions."""
+        """Isolation levels that were reached, each with its number of submissions."""
         return Counter(one.level for one in self.all if one.status == GRADED).most_common()
 
     def pairs(self, similar: Sequence[Pair]) -> list[Pair]:
-        """Those between submissions of different students that are listed here."""
+        """The pairs of two different students who are both in this class."""
         who = {one.name: same_student(one.student) for one in self.all}
         return [p for p in similar if p.a in who and p.b in who and who[p.a] != who[p.b]]
 
     def groups(self, pairs: Sequence[Pair]) -> list[list[Pair]]:
-        """Pairs that hang together, as a solution that went through many hands makes; the most alike first."""
+        """Connected pairs as groups, the most alike first: a solution that went through many hands is one group."""
         above: dict[str, str] = {}
 
         def root(name: str) -> str:

@@ -1,6 +1,6 @@
-"""Finds near-identical submissions, for a human to judge: winnowed fingerprints of what students wrote themselves.
+"""Similar submissions, for a human to judge, by winnowed fingerprints of the code that students wrote themselves.
 
-``fingerprint(folder)`` is plain JSON data, to be kept with a submission's record; ``similar(fingerprints)`` compares a class.
+``fingerprint(folder)`` is plain JSON data, kept beside a submission's record; ``similar(fingerprints)`` compares a class.
 Sources are only cut into tokens, never parsed or compiled, so no source can crash or hold up the grader. Method: Schleimer,
 Wilkerson, Aiken, Winnowing: Local Algorithms for Document Fingerprinting (2003); weights as in inverse document frequency.
 """
@@ -22,20 +22,20 @@ import numpy as np
 
 from autograder.staff.handout import contents
 
-# Tokens in a row that make one fingerprint, and of how many neighbours one is kept.
+# K tokens in a row make one fingerprint; of WINDOW neighbours one is kept.
 K, WINDOW = 9, 4
-# A pair is listed from this share of its weighted fingerprints on, and from this much evidence on.
+# The least score and the least weight of common fingerprints of a pair that is listed.
 LEAST_SCORE, LEAST_EVIDENCE = 0.75, 12.0
 MOST_PAIRS = 1000
-# What a hand-in may make us read.
+# Limits of what is read of one submission.
 MOST_FILES, MOST_ENTRIES, MOST_BYTES, MOST_IN_FILE, MOST_FINGERPRINTS = 300, 5000, 1 << 20, 1 << 18, 6000
 CHUNK = 4096
 
 Fingerprint = dict[str, list[int]]
-# Names that stay what they are, alone and after a dot: the language's, NumPy's and the handout's.
+# Names that are compared as they are, alone and after a dot: those of Python, NumPy and the handout.
 Names = tuple[frozenset[str], frozenset[str]]
 
-# Each alternative matches without looking back, and an unclosed string ends with its line or with the file.
+# No alternative backtracks, and an unclosed string ends with its line or with the file.
 TOKEN = re.compile(
     r"""(?P<space>[ \t\f\r]+|\\\n|\#[^\n]*)
       | (?P<line>\n)
@@ -60,7 +60,7 @@ class Pair:
 
 
 def fingerprint(folder: Path) -> Fingerprint:
-    """The fingerprints of what was written in a submission, by file and function; what the handout holds is left out."""
+    """The fingerprints of a submission's own code, by file and function. Code of the handout is left out."""
     found: Fingerprint = {}
     given, names, _ = _handout()
     left = MOST_FINGERPRINTS
@@ -82,7 +82,7 @@ def similar(
     least: float = LEAST_SCORE,
     most: int = MOST_PAIRS,
 ) -> list[Pair]:
-    """Pairs that stand out, most alike first. owner: whose submission a key is; one's own versions are not compared."""
+    """Pairs that stand out, most alike first. owner: the student of a key; two versions of one student are not compared."""
     keys = list(fingerprints)
     if len(keys) < 2:
         return []
@@ -91,7 +91,7 @@ def similar(
     weights = _weights(counts, len(keys))
     total = np.array([weights[np.searchsorted(values, hashes)].sum() for hashes in own])
     common = _common(own, values, counts, weights)
-    # In the smaller of the two: something added to a copy does not hide it.
+    # A share of the smaller of the two: code that is added to a copy does not hide it.
     smaller = np.minimum(total[:, None], total[None, :])
     evidence = common >= LEAST_EVIDENCE
     score = np.where(evidence, common / np.maximum(smaller, 1e-9), 0.0)
@@ -108,13 +108,13 @@ def similar(
 
 
 def _weights(counts: np.ndarray, submissions: int) -> np.ndarray:
-    """One for what only two share, nothing for what half of the class wrote (or six, in a small class)."""
+    """Weights of fingerprints: 1 for one that two share, 0 for one that half of the class has (six, in a small class)."""
     half = max(submissions / 2, 6.0)
     return np.clip(1 - np.log(np.maximum(counts, 2) / 2) / np.log(half / 2), 0.0, 1.0)
 
 
 def _common(own: list[np.ndarray], values: np.ndarray, counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The weight of what each two share, as a product of incidence matrices, a chunk of fingerprints at a time."""
+    """The common weight of each pair, as a product of incidence matrices, a chunk of fingerprints at a time."""
     result = np.zeros((len(own), len(own)), dtype=np.float32)
     useful = values[(counts > 1) & (weights > 0)]
     factor = np.sqrt(weights[(counts > 1) & (weights > 0)]).astype(np.float32)
@@ -130,7 +130,7 @@ def _common(own: list[np.ndarray], values: np.ndarray, counts: np.ndarray, weigh
 
 
 def _shared(a: Fingerprint, b: Fingerprint, weight: Mapping[int, float]) -> tuple[tuple[str, str], ...]:
-    """The units of both that agree most, heaviest first."""
+    """Pairs of functions that agree most, heaviest first."""
     where: dict[int, str] = {h: unit for unit, hashes in b.items() for h in hashes}
     found = []
     for unit, hashes in a.items():
@@ -142,7 +142,7 @@ def _shared(a: Fingerprint, b: Fingerprint, weight: Mapping[int, float]) -> tupl
             other = max(votes, key=lambda key: votes[key])
             own = sum(weight[h] for h in hashes)
             if votes[other] > 0 and votes[other] >= 0.6 * own:
-                # Functions of the homework's own files tell more than what somebody added.
+                # Functions of the homework's own files say more than added ones.
                 foreign = ": " not in unit or not unit.rpartition(": ")[0].endswith(_handout()[2])
                 found.append((foreign, -votes[other], _short(unit), _short(other)))
     return tuple((one, other) for _, _, one, other in sorted(found)[:8])
@@ -155,7 +155,7 @@ def _short(unit: str) -> str:
 
 
 def sources(folder: Path) -> Iterator[tuple[str, str]]:
-    """The Python files of a submission and their text, bounded; the handout's files first, no links, no special files."""
+    """The Python files of a submission and their text, bounded; the handout's files first, without links and special files."""
     found: list[str] = []
     entries = 0
     for top, folders, names in os.walk(folder, followlinks=False):
@@ -176,7 +176,7 @@ def sources(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _read(path: str) -> bytes:
-    """The beginning of a plain file; nothing from a link, a pipe or a device."""
+    """The beginning of a plain file; empty for a link, a pipe or a device."""
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             return b""
@@ -187,10 +187,10 @@ def _read(path: str) -> bytes:
 
 
 def units(source: str, names: Names) -> Iterator[tuple[str, list[str]]]:
-    """The functions of a source, each as normalised tokens; what stands outside of them comes last, without a name.
+    """The functions of a source, each as normalised tokens; the code outside of them comes last, with an empty name.
 
-    Left out: comments, docstrings, line breaks, brackets, annotations in the line of the def. Local names, numbers and
-    strings become one token each; ``names``, which everybody has to use, stay.
+    Comments, docstrings, line breaks, brackets and the annotations of a def are left out. Local names, numbers and strings
+    become one token each; ``names``, which everybody has to use, stay.
     """
     outside: list[str] = []
     inside: list[str] = []
@@ -242,7 +242,7 @@ def _lines(source: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _after_header(words: list[str]) -> list[str]:
-    """What follows the colon of a def on the same line."""
+    """The tokens behind the colon of a def, on the same line."""
     depth = 0
     for number, word in enumerate(words):
         depth += (word in OPEN) - (word in CLOSE)
@@ -268,12 +268,12 @@ def _normal(words: list[str], names: Names) -> Iterator[str]:
 
 
 def _grams(tokens: list[str]) -> list[int]:
-    """A number for every K tokens in a row. Less than that says nothing about who wrote it."""
+    """Hashes of every K tokens in a row; none for fewer tokens, which say nothing about who wrote them."""
     return [zlib.crc32(" ".join(tokens[i : i + K]).encode("utf-8", "replace")) for i in range(len(tokens) - K + 1)]
 
 
 def _winnow(hashes: list[int]) -> list[int]:
-    """The least of every WINDOW neighbours, so that equal stretches give equal choices. -1 is never one."""
+    """The least hash of every WINDOW neighbours, so that equal code gives equal choices. -1 is never chosen."""
     kept: dict[int, None] = {}
     for i in range(max(len(hashes) - WINDOW + 1, 1 if hashes else 0)):
         known = [h for h in hashes[i : i + WINDOW] if h >= 0]
@@ -284,7 +284,7 @@ def _winnow(hashes: list[int]) -> list[int]:
 
 @cache
 def _handout() -> tuple[frozenset[int], Names, tuple[str, ...]]:
-    """What every student got: its fingerprints, all of them, the names that are not theirs to choose, and its files."""
+    """The handout: all of its hashes, the names that everybody has to use, and its files."""
     sources = {name: data.decode() for name, data in contents().items() if name.endswith(".py")}
     texts = "\n".join(sources.values())
     own = {*keyword.kwlist, *dir(builtins), *re.findall(r"(?m)^(?:def|class) +(\w+)", texts)}

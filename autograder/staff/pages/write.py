@@ -1,12 +1,13 @@
-"""Writes the reports of a class: a page and a JSON file for each student, and those of the class.
+"""Writes the reports of a class: a page and a JSON file for each student, and the same for the class.
 
-The ways in:
+Two functions write them:
 
 - ``write_feedback(record, out, name)`` as soon as a submission is graded: feedback/NAME.html and feedback/NAME.json;
-- ``write_reports(records, out, name_of=..., similar=...)`` at the end: the same for all of them, class.html, class.json.
+- ``write_reports(records, out, name_of=..., similar=...)`` at the end: the same for all of them, and class.html and
+  class.json.
 
 ``name_of(record)`` is the safe file name of a submission, without an ending, different for each. ``similar`` are pairs by
-these names. Records are taken one by one and only a summary of each is kept.
+these names. Records are read one by one, and only a summary of each is kept.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def write_reports(
 ) -> None:
     """Write every report below ``out``.
 
-    Raises ValueError for a name that is none of a plain file, OSError where a file cannot be written.
+    Raises ValueError for a name that cannot be a file's, OSError where a file cannot be written, CannotGrade without Jinja2.
     """
     summaries: list[Summary] = []
     for record in records:
@@ -43,7 +44,7 @@ def write_reports(
 
 
 def write_feedback(record: Record, out: Path, name: str) -> None:
-    """What one student may see, as a page and as data."""
+    """Write the part of a record that its student may see, as a page and as data."""
     if name in ("", ".", "..") or set(name) & {"/", "\\", "\0"}:
         raise ValueError(f"{name!r} cannot be the name of a file. Give a name without folders, as safe_name makes.")
     view = student_view(record)
@@ -52,6 +53,6 @@ def write_feedback(record: Record, out: Path, name: str) -> None:
 
 
 def _write(path: Path, content: str | bytes) -> None:
-    """What follows from the records, and is written again by the next run if it should be lost."""
+    """Write a file that follows from the records. The next run writes it again if it is lost."""
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, content.encode("utf-8", "replace") if isinstance(content, str) else content, durable=False)

@@ -1,4 +1,4 @@
-"""Builds the package for Autolab: autograde-Makefile and autograde.tar, and says which problems the assessment needs."""
+"""The package for Autolab: autograde-Makefile and autograde.tar, and advice about the assessment's settings."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ LOST = (
     "GRADER_ERROR - the grading did not come to an end. The zeros below stand for no marks, they are no judgement of your "
     "work. Unless your code ends or stops processes, this is not your fault; tell staff, who can grade it again."
 )
-# Every line of the recipe ends well, so that make adds nothing. A zero line goes first: should make itself be killed, or
-# everything be stopped until the service ends it, then that is the last line. The second line of the recipe is there for a
-# shell that is killed. $$ is the shell's dollar.
+# Each line of the recipe exits with 0, so that make prints nothing of its own. The line of zeros comes first: if make is
+# killed or everything is stopped, it is also the last line. The recipe's second line handles a killed shell. $$ is a dollar
+# of the shell.
 MAKEFILE = r"""# Grades the hand-in @HANDIN@ with autograde.tar. Upload this file to Autolab as autograde-Makefile.
 # make KEEP=1 leaves the unpacked grader and autograde.tar in place.
 
@@ -66,7 +66,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """The command ``autolab``."""
+    """The command ``autolab``; returns the exit code."""
     try:
         config, files = build(options)
         paths = [options.out / name for name in files]
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def build(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The settings, and the two files by their names. Raises CannotBuild."""
+    """The settings, and the two files by name. Raises CannotBuild."""
     if not re.fullmatch(r"[\w.+-]+", options.handin) or options.handin in ("Makefile", TAR, TOP):
         raise package.CannotBuild(f"--handin {options.handin!r} is no plain file name; give one such as handin.tar.")
     config = {
@@ -98,7 +98,7 @@ def build(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, bytes]
 
 
 def makefile(options: argparse.Namespace, config: dict[str, Any]) -> str:
-    """The Makefile with its fall-back lines."""
+    """The Makefile with the lines that it prints if the grading fails. Raises CannotBuild."""
     zero: dict[str, Any] = {"scores": dict.fromkeys(config["problems"], 0)}
     if config["scoreboard"]:
         zero["scoreboard"] = [0]
@@ -111,14 +111,14 @@ def makefile(options: argparse.Namespace, config: dict[str, Any]) -> str:
         "TOP": TOP, "MARKER": MARKER, "TAR": TAR,
     }  # fmt: skip
     for value in values.values():
-        # They stand in a make variable and between single quotes of the shell.
+        # The values stand in make variables and in single quotes of the shell.
         if re.search(r"['#$\\\n]", value):
             raise package.CannotBuild(f"{value[:60]!r} holds a character that a Makefile would not keep. Rename it.")
     return re.sub("@([A-Z]+)@", lambda found: values[found[1]], MAKEFILE)
 
 
 def advice(options: argparse.Namespace, config: dict[str, Any]) -> list[str]:
-    """What to set up on Autolab."""
+    """Lines of advice about the settings on Autolab."""
     lines = [
         "",
         "Upload both in the assessment's autograder settings, and set there:",

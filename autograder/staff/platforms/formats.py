@@ -1,4 +1,4 @@
-"""What Autolab and Gradescope accept, checked line by line: each function lists what is wrong, nothing if all is right."""
+"""Output formats of Autolab and Gradescope. Each check returns a list of problems, empty if there is none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from autograder.report import colon_safe
 
 AUTOLAB_MOST = 1000 * 1024
-# What Autolab puts quotes around before it parses a line; in a string it would break the line.
+# Autolab puts quotes around these words before it parses a line, which breaks a string that contains one.
 BEFORE_COLON = re.compile(r"([a-zA-Z0-9]+):")
 
 TEXT_FORMATS = ("text", "html", "simple_format", "md", "ansi")
@@ -26,7 +26,7 @@ TEST_KEYS = {
 
 
 def everywhere(value: Any) -> Any:
-    """The same plain data with colon_safe applied to every string, names of keys included."""
+    """Plain data with colon_safe applied to every string, keys included."""
     if isinstance(value, str):
         return colon_safe(value)
     if isinstance(value, dict):
@@ -37,15 +37,15 @@ def everywhere(value: Any) -> Any:
 
 
 def one_line(value: Any) -> str:
-    """Plain data as a line of JSON for Autolab. Letters stay letters: an escape would end in a digit."""
+    """Plain data as a line of JSON for Autolab. Letters are not escaped, because an escape would end in a digit."""
     return json.dumps(everywhere(value), ensure_ascii=False, allow_nan=False)
 
 
 def autolab_problems(output: bytes, problems: list[str], *, columns: int = 0, feedback: bool = True) -> list[str]:
-    """What Autolab would not take in the merged output of ``make``.
+    """Problems that Autolab would have with the merged output of ``make``.
 
-    problems: the names of the assessment's problems. columns: of the scoreboard. feedback: the line before the last is
-    the feedback object, as it always is unless the grading fell back to zeros.
+    problems: names of the assessment's problems. columns: of the scoreboard. feedback: the last line but one has to be the
+    feedback object; False for the output of a failed grading.
     """
     found: list[str] = []
     if len(output) > AUTOLAB_MOST:
@@ -66,7 +66,7 @@ def autolab_problems(output: bytes, problems: list[str], *, columns: int = 0, fe
 
 
 def _autolab_line(line: str, what: str, found: list[str]) -> dict[str, Any] | None:
-    """The object that the service reads from a line, after its substitution."""
+    """The object that Autolab reads from a line after its substitution, or None and a problem in ``found``."""
     try:
         read = _loads(BEFORE_COLON.sub(r'"\1":', line))
     except ValueError as error:
@@ -131,7 +131,7 @@ def _check_stages(read: dict[str, Any], found: list[str]) -> None:
 
 
 def gradescope_problems(results: Any, points: float | None = None) -> list[str]:
-    """What Gradescope would not take in results.json. points: what the assignment is worth, if that shall be compared."""
+    """Problems that Gradescope would have with results.json. points: the assignment's points, to compare with."""
     found: list[str] = []
     if not isinstance(results, dict):
         return ["results.json holds no object"]
@@ -169,7 +169,7 @@ def gradescope_problems(results: Any, points: float | None = None) -> list[str]:
 
 
 def _check(part: dict[str, Any], where: str, found: list[str]) -> None:
-    """What results.json and a test have in common."""
+    """Check the keys that results.json and a test share."""
     if "score" in part and not _number(part["score"]):
         found.append(f"the score of {where} is no finite number but {part['score']!r}")
     if "output" in part and not isinstance(part["output"], str):
@@ -222,7 +222,7 @@ def _number(value: Any) -> bool:
 
 
 def _loads(line: str) -> Any:
-    """Strict JSON: no NaN or Infinity, no name twice."""
+    """Parse strict JSON: no NaN, no Infinity, no key twice. Raises ValueError."""
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({key for key, _ in items}) != len(items):

@@ -1,4 +1,4 @@
-"""Builds the package for Gradescope: autograder.zip with setup.sh and run_autograder at its root."""
+"""The package for Gradescope: autograder.zip with setup.sh and run_autograder at its root."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from autograder.staff.platforms import package
 
 NAME = "autograder.zip"
 NUMPY = "numpy>=1.26"
-# Address space of a submission's process, of the 768 MB that the smallest container has.
+# Address space of a submission's process; the smallest container has 768 MB in all.
 MEMORY = 448 << 20
 SETUP = r"""#!/usr/bin/env bash
 # Gradescope runs this once, as root, while it builds the image: a Python of 3.10 or newer with NumPy.
@@ -48,7 +48,7 @@ elif ! "$PYTHON" -I -c 'import numpy' 2>/dev/null; then
 fi
 "$PYTHON" -I -c 'import numpy; print("NumPy", numpy.__version__)' || stop "NumPy is installed and cannot be imported"
 """
-# No result is written if anything of ours fails: the service then says that the autograder failed, and gives no mark.
+# If the grader fails, no result is written. Gradescope then reports that the autograder failed and gives no mark.
 RUN = r"""#!/usr/bin/env bash
 # Gradescope runs this for each submission. It writes results/results.json, whole, or ends with an error and writes none.
 # AUTOGRADER_ROOT takes the place of /autograder; STAFF reads what is printed here, students do not.
@@ -73,7 +73,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """The command ``gradescope``."""
+    """The command ``gradescope``; returns the exit code."""
     try:
         config, data = build(options)
         path = options.out / NAME
@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def build(options: argparse.Namespace) -> tuple[dict[str, Any], bytes]:
-    """The settings, and the zip. Raises CannotBuild."""
+    """The settings, and the bytes of the zip. Raises CannotBuild."""
     if options.most < 0 or not (math.isfinite(options.per) and 0 < options.per <= 24 * 366):
         raise package.CannotBuild(
             "--most takes a number of submissions from 0 on, --per a number of hours, such as 24."
@@ -105,13 +105,13 @@ def build(options: argparse.Namespace) -> tuple[dict[str, Any], bytes]:
 
 
 def script(text: str, options: argparse.Namespace) -> bytes:
-    """A shell script with the name of the platform's Python in it."""
+    """A shell script with the platform's Python filled in."""
     apt = "python3" if "/" in options.python or not options.python.startswith("python") else options.python
     return text.replace("@PYTHON@", options.python).replace("@APT@", apt).replace("@NUMPY@", NUMPY).encode()
 
 
 def advice(options: argparse.Namespace, config: dict[str, Any]) -> list[str]:
-    """What to set up on Gradescope."""
+    """Lines of advice about the settings on Gradescope."""
     points = sum(config["problems"].values())
     lines = [
         "",

@@ -1,4 +1,4 @@
-"""The packages for Autolab and Gradescope: which files go into them, and their settings."""
+"""Contents and settings of the packages for Autolab and Gradescope."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from autograder.staff.platforms.service.job import LONGEST, MARGIN
 from autograder.staff.platforms.service.wheels import fits
 
 ROOT = Path(__file__).resolve().parents[3]
-# What only students or only staff at home use. Everything else of autograder/ goes along; of staff/, what is named.
+# A package takes autograder/*.py without NOT_NEEDED, the folders, and of staff/ the named files.
 NOT_NEEDED = ("runner.py", "conftest.py", "debugger.py")
 STAFF = ("__init__.py", "record.py", "files.py", "handins.py", "platforms/__init__.py", "platforms/formats.py")
-STAFF_FOLDERS = ("isolation", "marks", "platforms/service")
+FOLDERS = ("worker", "staff/isolation", "staff/marks", "staff/platforms/service")
 SEED_FILE = "class_seed.txt"
 Files = dict[str, bytes]
 
 
 class CannotBuild(Exception):
-    """No package is written; the message says what was given and what to do."""
+    """No package can be built. The message says what was given and what to do."""
 
 
 def configure(parser: argparse.ArgumentParser, limit: float, most: float) -> None:
-    """The options that both platforms have. most: seconds that the platform itself gives."""
+    """Options of both platforms. most: seconds that the platform itself allows."""
     parser.add_argument("--out", type=Path, default=Path("dist"), help="folder for the package (default dist)")
     parser.add_argument("--no-hidden", action="store_true", help="leave out the hidden exercises")
     parser.add_argument(
@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser, limit: float, most: float) -> Non
 
 
 def settings(options: argparse.Namespace, platform: str, limits: dict[str, float]) -> dict[str, Any]:
-    """What config.json of a package says. limits: of the sandbox. Raises CannotBuild for options that make no sense."""
+    """Contents of a package's config.json. limits: of the sandbox. Raises CannotBuild for options that cannot be."""
     if not options.limit >= MARGIN + LONGEST + 5:
         raise CannotBuild(
             f"--limit {options.limit:g} is too short for a whole submission; give at least {MARGIN + LONGEST + 5:g}."
@@ -68,13 +68,13 @@ def settings(options: argparse.Namespace, platform: str, limits: dict[str, float
         "class_seed": class_seed(options),
         "limit": options.limit,
         "limits": limits,
-        # Measures of the isolation to leave out; there to try what a weaker machine reaches.
+        # Measures of isolation to leave out, which tests use to try weaker machines.
         "without": [],
     }
 
 
 def class_seed(options: argparse.Namespace) -> int:
-    """The given one, or the one kept beside the package, so that the same package can be built again."""
+    """The given class seed, or the one kept beside the package, with which the same package can be built again."""
     if options.class_seed is not None:
         return options.class_seed
     path = options.out / SEED_FILE
@@ -91,12 +91,12 @@ def class_seed(options: argparse.Namespace) -> int:
 
 
 def contents(config: dict[str, Any], wheels: Path | None, root: Path = ROOT) -> Files:
-    """The files of a package by their names: the grader, config.json and vendored wheels."""
+    """Files of a package by name: the grader, config.json and vendored wheels."""
     autograder = root / "autograder"
     paths = [path for path in autograder.glob("*.py") if path.name not in NOT_NEEDED]
     paths += [autograder / "staff" / name for name in STAFF]
-    for folder in STAFF_FOLDERS:
-        paths += [p for p in (autograder / "staff" / folder).rglob("*.py") if "__pycache__" not in p.parts]
+    for folder in FOLDERS:
+        paths += [p for p in (autograder / folder).rglob("*.py") if "__pycache__" not in p.parts]
     files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
     modules = [name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in sorted(files)]
     build = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()[:12]
@@ -107,7 +107,7 @@ def contents(config: dict[str, Any], wheels: Path | None, root: Path = ROOT) -> 
 
 
 def wheel_files(wheels: Path | None) -> list[Path]:
-    """The wheels of a folder. Raises CannotBuild if NumPy is not among them."""
+    """Wheels in a folder. Raises CannotBuild if NumPy is not among them."""
     if wheels is None:
         return []
     found = sorted(wheels.glob("*.whl"))
@@ -120,5 +120,5 @@ def wheel_files(wheels: Path | None) -> list[Path]:
 
 
 def foreign_wheels(wheels: Path | None) -> list[str]:
-    """Wheels that do not fit this machine's Python; they may well fit the platform's."""
+    """Names of wheels that do not fit this machine's Python. They may fit the platform's."""
     return [path.name for path in wheel_files(wheels) if not fits(path.name)]

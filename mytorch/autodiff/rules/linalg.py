@@ -17,7 +17,7 @@ from mytorch.autodiff.kinds import Explicit, composite, constant, explicit, regi
 from mytorch.autodiff.rules.decompositions import adjoint, diagonals, eye, svdvals, turned
 from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, no_value, others, squares
 from mytorch.autodiff.traced import TABLE, Traced, plain
-from mytorch.nn.rules import fit
+from mytorch.utils import fit
 
 la = np.linalg
 
@@ -171,6 +171,8 @@ def lstsq(a, b, rcond=None):
     rcond = np.finfo(plain(a).dtype).eps * max(np.shape(a)) if rcond is None or rcond == "warn" else rcond
     _refuse_cut("lstsq", "rcond", a, rcond)
     _, residuals, rank, _ = la.lstsq(plain(a), plain(b), rcond=rcond)
+    dtype = np.result_type(plain(a), plain(b))
+    a, b = (part.astype(dtype) if hasattr(part, "astype") else np.asarray(part, dtype) for part in (a, b))
     x = _lstsq(a, b, rcond)
     rest = np.abs(b - a @ x)
     squares = np.atleast_1d(np.sum(rest * rest, axis=0)) if residuals.size else residuals
@@ -282,14 +284,19 @@ def _multi_dot(arrays):
 
 composite(la.matrix_power, _matrix_power)
 composite(la.multi_dot, _multi_dot)
-composite(
-    la.cond,
-    lambda x, p=None: (
-        la.norm(x, 2, (-2, -1)) / la.norm(x, -2, (-2, -1))
-        if p in (None, 2)
-        else la.norm(x, p, (-2, -1)) * la.norm(la.inv(x), p, (-2, -1))
-    ),
-)
+
+
+def _cond(x, p=None):
+    """np.linalg.cond: infinite where 0 / 0 would say so of a matrix of numbers."""
+    if p in (None, 2):
+        ratio = la.norm(x, 2, (-2, -1)) / la.norm(x, -2, (-2, -1))
+    else:
+        ratio = la.norm(x, p, (-2, -1)) * la.norm(la.inv(x), p, (-2, -1))
+    infinite = np.isnan(plain(ratio)) & ~np.isnan(plain(x)).any(axis=(-2, -1))
+    return np.where(infinite, np.asarray(np.inf, ratio.dtype), ratio) if np.any(infinite) else ratio
+
+
+composite(la.cond, _cond)
 
 
 # NumPy 2 has some functions a second time under linalg, over the last two axes.
@@ -299,7 +306,8 @@ def _outer(x1, x2):
     return np.outer(x1, x2)
 
 
-def _cross(x1, x2, axis: int):
+def _cross(x1, x2, axis: int | None):
+    axis = -1 if axis is None else axis
     if np.shape(x1)[axis] != 3 or np.shape(x2)[axis] != 3:
         raise ValueError("Both input arrays must be (arrays of) 3-dimensional vectors.")
     return np.cross(x1, x2, axis=axis)

@@ -205,9 +205,9 @@ def _cumulative_along(scan, neutral: float):
     """np.cumulative_sum and np.cumulative_prod: as np.cumsum and np.cumprod along an axis that only a 1-d array may omit."""
 
     def cumulative(x, /, *, axis=None, dtype=None, include_initial=False):
-        if axis is None and np.ndim(x) != 1:
+        if axis is None and np.ndim(x) > 1:
             raise ValueError("For arrays which have more than one dimension ``axis`` argument is required.")
-        y = scan(x, 0 if axis is None else axis, dtype)
+        y = scan(x, axis, dtype)
         if not include_initial:
             return y
         first = [1 if i == (axis or 0) % y.ndim else n for i, n in enumerate(y.shape)]

@@ -19,11 +19,12 @@ logistic2: Any
 
 
 def _sech2(x):
-    """1 / cosh(x)**2 by e = exp(-2|x|), which does not overflow."""
+    """1 / cosh(x)**2 by e = exp(-2|x|), which does not overflow as cosh does."""
     if isinstance(x, Traced):
         return sech2(x)
     if x.dtype.kind == "c":
         return 1 - np.square(np.tanh(x))
+<<<<<<< 5d4258ba2871e848e2a8a9eb09dec845a96a3107
     with np.errstate(over="ignore"):
         e = np.exp(-2 * np.abs(x))
     total = 1 + e
@@ -31,6 +32,10 @@ def _sech2(x):
     e *= 4
     e /= total
     return e
+=======
+    e = np.exp(-2 * np.abs(x))
+    return 4 * e / np.square(1 + e)
+>>>>>>> c280f9be6fcedbd96d0c6cd1112d04a661b38223
 
 
 def _logistic(x):

@@ -42,14 +42,14 @@ class Linear(Module):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """x: (..., in_features). Returns (..., out_features). Raises ValueError for another width."""
-        W, b = self.W, self.b
         if not isinstance(x, np.ndarray):
             raise TypeError(f"Linear was given a {type(x).__name__}; give it a NumPy array, which can have a gradient.")
-        if x.ndim == 0 or x.shape[-1] != W.shape[1]:
+        if x.ndim == 0 or x.shape[-1] != self.W.shape[1]:
             raise ValueError(
-                f"Linear({W.shape[1]}, {W.shape[0]}) was given an input of shape {x.shape}; its last axis should have "
-                f"{W.shape[1]} entries."
+                f"Linear({self.W.shape[1]}, {self.W.shape[0]}) was given an input of shape {x.shape}; its last axis "
+                f"should have {self.W.shape[1]} entries."
             )
+        W, b = self.W, self.b
         if x.ndim == 2 and 1 < len(x) <= 128 and W.size >= 1 << 16:
             # The same numbers, the other way round: BLAS would otherwise copy all of W to read it transposed.
             y = np.add(np.dot(W, x.T).T, b[:, 0], order="C")

@@ -15,3 +15,10 @@ CASES: dict[str, tuple[Any, tuple]] = {
     for file in (elementwise, reductions, shapes, products, linalg, settings)
     for name, case in file.CASES.items()
 }
+# Cases of functions that NumPy 1.26 does not have.
+RECENT = {
+    "matrix_transpose", "permute_dims", "unstack", "vecdot", "vecdot complex", "matvec", "vecmat", "vecmat complex",
+    "cumulative_sum", "svdvals", "vector_norm", "vector_norm 3", "matrix_norm", "cholesky upper",
+}  # fmt: skip
+# Cases that NumPy refuses from 2.5 on: a cross product of vectors in the plane.
+BYGONE = {"cross planes", "cross mixed"}

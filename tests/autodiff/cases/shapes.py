@@ -1,4 +1,4 @@
-"""What moves entries around."""
+"""Cases of functions that move entries around."""
 
 from __future__ import annotations
 

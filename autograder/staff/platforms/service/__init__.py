@@ -1,1 +1,1 @@
-"""What runs on Autolab and Gradescope: unpacked there from a package, it grades one hand-in."""
+"""The grader on Autolab and Gradescope: unpacked there from a package, it grades one hand-in."""

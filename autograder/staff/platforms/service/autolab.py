@@ -1,10 +1,11 @@
-"""What ``make`` prints on Autolab: a report to read, the line of semantic feedback, and last the line of scores."""
+"""Output of ``make`` on Autolab: a report for people, the line of semantic feedback, and last the line of scores."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from autograder.archives import shown
+from autograder.feedback import CheckRecord, first_printed, labelled, reason
 from autograder.staff.platforms.formats import one_line
 from autograder.staff.platforms.service.text import decisive, report
 
@@ -12,13 +13,13 @@ MOST_OF_A_HINT = 400
 
 
 def render(view: dict[str, Any], config: dict[str, Any]) -> bytes:
-    """The output for what a student may see of a record (record.student_view)."""
+    """The output for a student's view of a record (record.student_view)."""
     lines = [*report(view), feedback_line(view), scores_line(view, config)]
     return ("\n".join(lines) + "\n").encode("utf-8", "replace")
 
 
 def scores_line(view: dict[str, Any], config: dict[str, Any]) -> str:
-    """A number for every problem of the assessment, and the total if there is a scoreboard."""
+    """The line of scores: a number for each problem of the assessment, and the total if there is a scoreboard."""
     scores = {exercise["name"]: exercise["earned"] for exercise in view["exercises"] if exercise["points"]}
     line: dict[str, Any] = {"scores": scores}
     if config.get("scoreboard"):
@@ -27,7 +28,7 @@ def scores_line(view: dict[str, Any], config: dict[str, Any]) -> str:
 
 
 def feedback_line(view: dict[str, Any]) -> str:
-    """A stage per exercise; in it an entry per check, for a hidden exercise one with its general hint."""
+    """The line of feedback: a stage per exercise with an entry per check; a hidden exercise has one entry with its hint."""
     stages: dict[str, dict[str, Any]] = {}
     for exercise in view["exercises"]:
         if not exercise["points"]:
@@ -48,6 +49,12 @@ def _entry(passed: bool, hint: str) -> dict[str, Any]:
     return {"passed": True} if passed else {"passed": False, "hint": shown(hint, MOST_OF_A_HINT)}
 
 
-def _hint(check: dict[str, Any]) -> str:
-    """The feedback without its heading, in one line."""
-    return ", ".join(" ".join(line.split()) for line in check["feedback"].splitlines()[1:] if line.strip())
+def _hint(check: CheckRecord) -> str:
+    """The feedback on one line. The sentence comes first and the given arrays late, because the line is cut off."""
+    if short := reason(check):
+        return " ".join(short.split())
+    feedback = check["feedback"]
+    compared = labelled({**feedback, "hint": "", "given": ""})
+    details = [*compared, ("given", feedback["given"]), ("printed", first_printed(check))]
+    text = ", ".join(f"{label} {text}" for label, text in details if text)
+    return " ".join(f"{feedback['hint']} - {text}".split())

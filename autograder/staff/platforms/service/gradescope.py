@@ -10,11 +10,11 @@ from autograder.staff.platforms.service.text import about, feedback, table
 
 
 def results(view: dict[str, Any], config: dict[str, Any], note: str = "") -> dict[str, Any]:
-    """The results for what a student may see of a record (record.student_view)."""
+    """The results for a student's view of a record (record.student_view)."""
     top = [note] if note else []
     if view["status"] == "unreadable":
         top.append(f"Your submission cannot be graded: {shown(view['reason'], 1000)}")
-    # The table holds the hidden marks, so it is left to the tests where these are not shown at once.
+    # The table contains hidden marks, so it is left out unless students may see these at once.
     shows_marks = config["hidden_visibility"] == "visible" or not any(e["hidden"] for e in view["exercises"])
     lines = [*top, *(table(view) if shows_marks else []), *about(view)]
     result: dict[str, Any] = {
@@ -33,7 +33,7 @@ def results(view: dict[str, Any], config: dict[str, Any], note: str = "") -> dic
         },
     }
     if config.get("leaderboard"):
-        # Hidden marks would be seen there.
+        # A leaderboard with hidden marks would reveal them.
         total = sum(exercise["earned"] for exercise in view["exercises"] if not exercise["hidden"])
         result["leaderboard"] = [{"name": "Open exercises", "value": round(total, 4), "order": "desc"}]
     return result
@@ -56,10 +56,10 @@ def _test(view: dict[str, Any], exercise: dict[str, Any], number: int, config: d
 
 
 def not_graded(verdict: Verdict, config: dict[str, Any]) -> dict[str, Any]:
-    """The results of a submission that came too soon: the last graded one's score, and when the next one counts.
+    """The results of a submission that came too soon: the score of the last graded one, and the time when the next one counts.
 
-    The score is that of a test with the visibility of the hidden exercises, whose marks are in it: a score at the top
-    would show students the total that they don't see otherwise.
+    The score belongs to a test with the visibility of the hidden exercises, because their marks are in it. A score at the
+    top would show students a total that is hidden otherwise.
     """
     assert verdict.score is not None
     possible = sum(config["problems"].values())

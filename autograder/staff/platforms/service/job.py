@@ -1,6 +1,6 @@
-"""Grades the one hand-in of a platform's job; start.py runs it and takes what it prints if it ends with 0.
+"""Grading of the one hand-in of a platform's job. start.py runs it and uses its output if it exits with 0.
 
-Exit code 2 stands for GRADER_ERROR, with the reason as output.
+Exit code 2 means GRADER_ERROR; the output is then the reason.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from typing import Any
 HOME = Path(__file__).resolve().parents[4]
 CONFIG, MARKER, TOP, TAR = "config.json", ".mytorch-grader", "mytorch-grader", "autograde.tar"
 PUBLIC = "autograder/exercises.py"
-# Seconds for the grader to start and to print, which the submission does not get.
+# Seconds that the grader needs itself, to start and to print.
 MARGIN = 15.0
-# Seconds that one process of a submission may take beside its checks.
+# Seconds that a submission's process may take beside its checks.
 START = 10.0
-# Seconds in which no further process is begun; those of a process with many slow checks.
+# Seconds at the end in which no new process starts: as long as one with many slow checks may take.
 LONGEST = 40.0
-# What takes longer is the submission's own slowness, not the machine's.
+# A process that takes longer is slow by its own fault, not the machine's.
 SLOW = 5.0
 
 
 class CannotFinish(Exception):
-    """An error of the grader or of how it was set up; the message may be shown to a student."""
+    """A bug or a wrong setup of the grader. The message may be shown to a student."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the output for Autolab, or the text of results.json."""
+    """Print the output for Autolab, or the text of results.json; returns the exit code."""
     parser = argparse.ArgumentParser(prog="job.py")
     parser.add_argument("platform", choices=("autolab", "gradescope"))
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--site", type=Path)
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args(arguments)
-    # Whatever this machine's language is: the platforms read UTF-8.
+    # The platforms read UTF-8, whatever this machine's locale is.
     sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     try:
         sys.path.insert(0, str(HOME))
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error)
         return 2
     except Exception as error:
-        # The message could hold what the submission returned, or a hidden input; where it happened is harmless.
+        # The message may contain a hidden input; the place of the error does not.
         traceback.print_exc()
         last = traceback.extract_tb(error.__traceback__)[-1]
         known = type(error).__name__ in ("SandboxBroken", "CannotIsolate")
@@ -68,9 +68,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def protect() -> None:
-    """On Linux: not to outlive start.py, and not to be read through /proc by a process of the same user."""
+    """On Linux: end with start.py, and close this process's memory to other processes of the same user."""
     if sys.platform == "linux":
-        from autograder.staff.isolation import linux
+        from autograder.worker import linux
 
         for measure in (linux.die_with_parent, linux.hide_memory):
             with contextlib.suppress(OSError):
@@ -88,7 +88,7 @@ def need_numpy() -> None:
 
 
 def run(options: argparse.Namespace) -> bytes:
-    """Grade, and render for the platform; what the platform would not take is an error of ours."""
+    """Grade and render for the platform. Raises CannotFinish if the platform would refuse the output."""
     from autograder.staff.files import as_json
     from autograder.staff.platforms import formats
     from autograder.staff.platforms.service import autolab, gradescope, limits
@@ -123,7 +123,7 @@ def read_metadata(root: Path) -> Any:
 
 
 class Budget:
-    """A sandbox with a time for the whole submission: what would not surely end within it counts as taking too long."""
+    """A sandbox with a time budget for the whole submission. A process that might not end within it is not started."""
 
     def __init__(self, sandbox: Any, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.sandbox, self.level, self.clock = sandbox, list(sandbox.level), clock
@@ -133,7 +133,7 @@ class Budget:
     def run_scenarios(
         self, folder: Path, parts: Sequence[str], scenarios: Sequence[tuple[str, list[Any]]], limit: float = 2.0
     ) -> Iterator[dict[str, Any]]:
-        """Like the sandbox's, as long as there is time."""
+        """Frames as from the sandbox while there is time; then a frame with status time."""
         started = self.clock()
         if started + START + limit * len(scenarios) > self.deadline:
             self.used_up = True
@@ -143,7 +143,7 @@ class Budget:
         return iter(frames)
 
     def note(self) -> str:
-        """What to tell a student. Raises CannotFinish where nothing of it was slow, so that the machine must have been."""
+        """A note for the student if the budget was used up. Raises CannotFinish if the machine was slow, not the submission."""
         if not self.used_up:
             return ""
         if not self.slow:
@@ -157,9 +157,9 @@ class Budget:
 def forget(root: Path) -> str:
     """Delete the unpacked grader and its tar from an Autolab job, so that no submission can read them.
 
-    Only in a folder of our name, with our marker, right below the job directory; the tar only if it holds that marker too
-    and is not where it was built. One public file stays, with which the sandbox tries what can be read. Returns what is
-    to be said about it.
+    Deletes only a folder of the right name, with the marker, directly below the job directory; and the tar only if it
+    contains the marker and is not where it was built. One public file stays, by which the sandbox tests what can be read.
+    Returns a word for the level of isolation.
     """
     home = root / TOP
     if home != HOME or home.is_symlink() or not (home / MARKER).is_file():
@@ -180,13 +180,13 @@ def forget(root: Path) -> str:
 
 
 def import_all(config: dict[str, Any]) -> None:
-    """Import what will be needed, also what is only imported in passing: the files may be gone by then."""
+    """Import every module of the package now, because its files may be deleted before they are needed."""
     for name in config["modules"]:
         importlib.import_module(name)
 
 
 def grade_one(options: argparse.Namespace, config: dict[str, Any]) -> Any:
-    """The record of the job's submission. Everything is imported before any of it runs: our files may be deleted then."""
+    """Grade the job's submission; returns its record."""
     import_all(config)
     from autograder.archives import CannotGrade, write
     from autograder.staff.isolation.sandbox import Limits, Sandbox
@@ -227,7 +227,7 @@ def grade_one(options: argparse.Namespace, config: dict[str, Any]) -> Any:
 
 
 def open_submission(source: Path) -> Any:
-    """The hand-in's digest and code (handins.Opened): of an archive, or of a folder with the code or a single archive."""
+    """The hand-in's digest and code (handins.Opened), from an archive or from a folder with the code or one archive."""
     from autograder.staff.handins import is_archive, open_handin
 
     if source.is_symlink() or not source.exists():

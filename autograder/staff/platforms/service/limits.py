@@ -1,4 +1,4 @@
-"""How many submissions count in a span of time, computed from the times that Gradescope wrote down, never from the clock."""
+"""Limit of submissions in a span of time, computed from Gradescope's own times and never from the clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Verdict:
-    """graded: this submission counts. Otherwise score is that of the last one that did, and next_time when one counts again."""
+    """Verdict on a submission.
+
+    graded: it counts. Else score is that of the last one that counted, and next_time is when one counts again.
+    """
 
     graded: bool
     note: str = ""
@@ -20,10 +23,10 @@ class Verdict:
 
 
 def parse_time(text: Any) -> datetime | None:
-    """An ISO 8601 time; without an offset it is taken as UTC. None for anything else."""
+    """The time in an ISO 8601 text, UTC if it has no offset; None for any other value."""
     if not isinstance(text, str):
         return None
-    # Python 3.10 reads neither Z nor other than three or six digits of a second.
+    # Python 3.10 reads no Z, and fractions of a second with three or six digits only.
     found = re.fullmatch(
         r"\s*(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*(Z|[+-]\d\d:?\d\d)?\s*", text, re.I
     )
@@ -41,10 +44,10 @@ def parse_time(text: Any) -> datetime | None:
 
 
 def judge_limit(metadata: Any, most: int, hours: float) -> Verdict:
-    """Whether this submission is one of the ``most`` that count in any ``hours``.
+    """Verdict: at most ``most`` submissions count in any ``hours``.
 
-    An earlier one counts unless the grader failed on it or it came too often itself; that follows from the times alone.
-    Where the metadata cannot be read, the submission is graded and the note says so.
+    An earlier submission counts unless the grader failed on it or it was over the limit itself. If the metadata cannot be
+    read, the submission is graded and the note says so.
     """
     if not most:
         return Verdict(True)

@@ -1,7 +1,7 @@
-"""Starts the grader on a platform and watches it: what it says counts only if it comes whole and in time.
+"""Start and watch of the grader on a platform. Its output counts only if it is complete and in time.
 
-``python -I -B start.py autolab`` in the job directory, or ``start.py gradescope --root /autograder``. Needs no NumPy, so
-that it can say that NumPy is missing. The submission never has this process's standard output.
+``python -I -B start.py autolab`` in the job directory, or ``start.py gradescope --root /autograder``. Works without NumPy,
+so that it can report that NumPy is missing. The submission never gets this process's standard output.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ ERROR = "GRADER_ERROR"
 
 
 class GraderFailed(Exception):
-    """The grader did not give a result; the message says why, without anything of a hidden exercise."""
+    """The grader gave no result. The message says why and reveals nothing of a hidden exercise."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the job's output (autolab) or write results.json (gradescope); 1 and a reason if there is none."""
+    """Print the job's output (autolab) or write results.json (gradescope). Returns 1 and prints a reason if there is none."""
     parser = argparse.ArgumentParser(prog="start.py")
     parser.add_argument("platform", choices=("autolab", "gradescope"))
     parser.add_argument("--root", type=Path, default=Path("."))
     parser.add_argument("--keep", action="store_true", help="do not delete the unpacked grader")
     options = parser.parse_args(arguments)
-    # Whatever this machine's language is: the platforms read UTF-8.
+    # The platforms read UTF-8, whatever this machine's locale is.
     sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
     root = options.root.resolve()
     sys.path.insert(0, str(HOME))
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         protect()
         if options.platform == "gradescope":
             close_folders(root)
-        # Imported before any of it runs: our files may be deleted then.
+        # Imported now, because the grader may delete its files later.
         from autograder.staff.files import replace_file
 
         config = json.loads((HOME / CONFIG).read_text(encoding="utf-8"))
@@ -69,9 +69,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def protect() -> None:
-    """On Linux: end with the shell; no process of the same user reads this one's memory; orphans come to this one."""
+    """On Linux: end with the shell, close this process's memory to others of the same user, adopt orphans."""
     if sys.platform == "linux":
-        from autograder.staff.isolation import linux
+        from autograder.worker import linux
 
         for measure in (linux.die_with_parent, linux.hide_memory, linux.adopt_orphans):
             with contextlib.suppress(OSError):
@@ -79,7 +79,7 @@ def protect() -> None:
 
 
 def close_folders(root: Path) -> None:
-    """As root: what other users must neither read (our files) nor write (the results). An old result goes first."""
+    """As root, close source/, results/ and submission/ to other users. Removes an old result."""
     for name, mode in (("source", 0o700), ("results", 0o700), ("submission", 0o700)):
         folder = root / name
         if folder.is_symlink():
@@ -93,7 +93,7 @@ def close_folders(root: Path) -> None:
 
 @contextlib.contextmanager
 def unpacked_wheels(root: Path, config: dict[str, Any]) -> Iterator[Path | None]:
-    """On Autolab, a folder of the job directory with the vendored wheels that fit this Python, for as long as it is used."""
+    """On Autolab, a temporary folder with the vendored wheels that fit this Python; else None. Raises GraderFailed."""
     wheels = HOME / "wheels"
     if config["platform"] != "autolab" or not wheels.is_dir():
         yield None
@@ -109,7 +109,7 @@ def unpacked_wheels(root: Path, config: dict[str, Any]) -> Iterator[Path | None]
 
 
 def watched(command: list[str], limit: float, show_errors: bool = False) -> bytes:
-    """What the command prints, if it ends well within the limit. Whatever it started is ended in any case."""
+    """Output of a command that has to exit with 0 within the limit. Ends every process that it started. Raises GraderFailed."""
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=None if show_errors else subprocess.DEVNULL,
         start_new_session=True,
@@ -125,7 +125,7 @@ def watched(command: list[str], limit: float, show_errors: bool = False) -> byte
     finally:
         process.kill()
         sweep()
-    # Whoever held the other end of the pipe is gone now, so this comes to its end.
+    # No process holds the other end of the pipe any more, so the reader ends.
     reader.join(5.0)
     output = b"".join(parts)
     if process.returncode == 2:
@@ -138,7 +138,7 @@ def watched(command: list[str], limit: float, show_errors: bool = False) -> byte
 
 
 def sweep(seconds: float = 5.0) -> None:
-    """Kill every process that descends from this one, daemons too, as far as the system lets them be found (Linux)."""
+    """Kill all descendants of this process, daemons included, where /proc lists them (Linux)."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(ChildProcessError):
@@ -154,7 +154,7 @@ def sweep(seconds: float = 5.0) -> None:
 
 
 def descendants() -> list[int]:
-    """The process ids of children, their children and so on; none where there is no /proc."""
+    """Process ids of all descendants; none without /proc."""
     parents: dict[int, int] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError, IndexError):

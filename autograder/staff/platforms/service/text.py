@@ -1,13 +1,14 @@
-"""A graded submission as lines of text for its student: the marks, then what to look at, all of bounded length."""
+"""Text of a graded submission for its student: marks, then feedback, all of bounded length."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from autograder.archives import shown
+from autograder.feedback import CheckRecord, feedback_lines
 from autograder.report import table_row
 
-# Characters of a line; bytes of an exercise and of all.
+# Characters of a line, bytes of an exercise, bytes in all.
 MOST_OF_A_LINE = 300
 MOST_OF_AN_EXERCISE = 12_000
 MOST = 200_000
@@ -20,7 +21,7 @@ def table(view: dict[str, Any]) -> list[str]:
 
 
 def remark(view: dict[str, Any], exercise: dict[str, Any]) -> str:
-    """How the exercise went, in a few words."""
+    """Result of an exercise in a few words."""
     if view["status"] == "unreadable":
         return "not graded"
     if exercise["passed"]:
@@ -32,14 +33,14 @@ def remark(view: dict[str, Any], exercise: dict[str, Any]) -> str:
     return f"{passed} of {len(found)} checks passed"
 
 
-def decisive(view: dict[str, Any], exercise: dict[str, Any]) -> list[dict[str, Any]]:
-    """The checks of an exercise that its marks rest on; of practice, all."""
+def decisive(view: dict[str, Any], exercise: dict[str, Any]) -> list[CheckRecord]:
+    """The checks that decide an exercise's marks; all checks of an exercise without marks."""
     found = [check for check in view["checks"] if check["exercise"] == exercise["name"]]
     return [check for check in found if check["points"]] or found
 
 
 def feedback(view: dict[str, Any], exercise: dict[str, Any]) -> list[str]:
-    """What to look at in one exercise; of a hidden one, its general hint alone. What repeats itself is said once."""
+    """Feedback lines of one exercise; of a hidden one, its general hint alone. Repeated feedback is shown once."""
     if exercise["passed"]:
         return []
     if view["status"] == "unreadable":
@@ -51,7 +52,7 @@ def feedback(view: dict[str, Any], exercise: dict[str, Any]) -> list[str]:
     for check in decisive(view, exercise):
         if check["status"] == "passed":
             continue
-        name, *rest = [shown(line, MOST_OF_A_LINE) for line in check["feedback"].splitlines()] or [exercise["name"]]
+        name, *rest = [shown(line, MOST_OF_A_LINE) for line in feedback_lines(check)]
         reason = " ".join(line.strip() for line in rest)
         if check["status"] in ("todo", "blocked", "not run"):
             if reason not in said:
@@ -65,7 +66,7 @@ def feedback(view: dict[str, Any], exercise: dict[str, Any]) -> list[str]:
 
 
 def bounded(lines: list[str], most: int) -> list[str]:
-    """As many lines as fit into a number of bytes, in which the platforms count."""
+    """As many lines as fit into a number of bytes (the platforms count bytes)."""
     kept: list[str] = []
     for line in lines:
         most -= len(line.encode("utf-8", "replace")) + 1
@@ -76,7 +77,7 @@ def bounded(lines: list[str], most: int) -> list[str]:
 
 
 def about(view: dict[str, Any]) -> list[str]:
-    """What helps to repeat the grading: notes, seed, isolation. Where nothing was graded, there is nothing to repeat."""
+    """Notes, seed and isolation, with which the grading can be repeated; of an unreadable submission the notes alone."""
     if view["status"] == "unreadable":
         return [shown(note, MOST_OF_A_LINE) for note in view["notes"]]
     return [
@@ -87,7 +88,7 @@ def about(view: dict[str, Any]) -> list[str]:
 
 
 def report(view: dict[str, Any]) -> list[str]:
-    """Everything, in the order in which it is read."""
+    """The whole text in reading order."""
     if view["status"] == "unreadable":
         return bounded([f"Your submission cannot be graded: {shown(view['reason'], 1000)}", "", *table(view)], MOST)
     lines = [*table(view), ""]

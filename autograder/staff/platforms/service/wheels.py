@@ -1,4 +1,4 @@
-"""Unpacks vendored wheels that fit the Python that runs, with neither network nor pip: ``wheels.py WHEELS TARGET``."""
+"""Unpacking of vendored wheels that fit this Python, without network or pip: ``wheels.py WHEELS TARGET``."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 
 
 class NoWheel(Exception):
-    """No wheel of a package fits; the message says for which Python and machine."""
+    """No wheel of a package fits. The message names the Python and the machine."""
 
 
 def fits(name: str) -> bool:
-    """Whether a wheel of this file name runs here, by its tags for Python, its interface and the platform."""
+    """True if a wheel of this file name runs here, by its tags for Python, ABI and platform."""
     parts = name.removesuffix(".whl").split("-")
     if not name.endswith(".whl") or len(parts) not in (5, 6):
         return False
@@ -33,7 +33,7 @@ def fits(name: str) -> bool:
 
 
 def unpack(wheels: Path, target: Path) -> list[str]:
-    """Unpack one fitting wheel of each package; returns their names. Raises NoWheel if a package has none."""
+    """Unpack one fitting wheel of each package; returns their file names. Raises NoWheel if a package has none."""
     packages: dict[str, list[str]] = {}
     for path in sorted(wheels.glob("*.whl")):
         packages.setdefault(path.name.split("-")[0].lower(), []).append(path.name)

@@ -12,14 +12,16 @@ from mytorch.nn import Module
 
 
 class MLP(Module):
-    """Linear layers with an activation after each: x -> Linear -> activation -> ... -> output.
+    """Linear layers with an activation after each: x -> Linear -> activation -> ... -> Linear -> activation -> output.
 
-    input_size, output_size: numbers of features in and out. hiddens: sizes of the hidden layers.
-    activations: one instance per layer; the last is for the output, an Identity as a rule.
-    criterion: a loss, called as criterion(labels, output). lr, momentum: for stochastic gradient descent.
-    autograd_engine: the engine that records what forward does.
+    input_size, output_size: numbers of features.
+    hiddens: sizes of the hidden layers, for example [64, 32]; [] makes a linear classifier.
+    activations: one instance per layer, the last for the output (an Identity as a rule).
+    criterion: a loss, called as criterion(labels, output).
+    lr, momentum: learning rate and momentum of stochastic gradient descent.
+    autograd_engine: the engine that records the forward pass.
 
-    The layers are kept in the list linear_layers, the activations in the list activations.
+    The list linear_layers holds the Linear layers, the list activations their activations.
     """
 
     def __init__(
@@ -33,49 +35,48 @@ class MLP(Module):
         autograd_engine: Autograd,
         momentum: float = 0.0,
     ) -> None:
-        super().__init__(autograd_engine)
-        self.criterion, self.lr, self.momentum = criterion, lr, momentum
-        self.output: np.ndarray | None = None
-        # TODO: Make self.linear_layers, one Linear per pair of neighbouring sizes; keep self.activations.
+        """Makes the layers. The class describes the arguments."""
+        # TODO: Call super().__init__(autograd_engine) first. Keep criterion, lr, momentum and activations in self, and None
+        # in self.output. Make self.linear_layers, one Linear for each pair of neighbouring sizes.
         raise NotImplementedError("MLP.__init__ is not implemented yet")
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """x (N, input_size) -> output (N, output_size), also kept in self.output."""
-        # TODO: Through each layer and its activation; keep the result in self.output.
+        """x (N, input_size) -> output (N, output_size), which is kept in self.output too."""
+        # TODO: Pass x through each layer and its activation. Keep the result in self.output and return it.
         raise NotImplementedError("MLP.forward is not implemented yet")
 
     def zero_grads(self) -> None:
-        """Forgets what was recorded and sets all gradients to zero: call it before each forward of a training step."""
-        # TODO: Empty the engine and set the gradients of all layers to zero.
+        """Empties the engine and sets all gradients to zero. Call it before the forward pass of each training step."""
+        # TODO: Call zero_grad() of the engine and of each layer.
         raise NotImplementedError("MLP.zero_grads is not implemented yet")
 
     def total_loss(self, labels: np.ndarray) -> np.ndarray:
-        """The criterion of the last output, shape (1,): the mean over the batch. labels: one-hot or classes."""
+        """Loss of the last output, shape (1,): the mean over the batch. labels: one-hot or class numbers."""
         return self.criterion(labels, self.output)
 
     def error(self, labels: np.ndarray) -> int:
-        """The number of wrong predictions in the last output."""
+        """Number of wrong predictions in the last output. Raises RuntimeError before the first forward pass."""
         if self.output is None:
             raise RuntimeError("error() was called before forward(); there is no output yet")
         return int((self.output.argmax(axis=-1) != class_indices(labels)).sum())
 
     def backward(self) -> None:
-        """The gradients of the last total_loss, added to dW and db of every layer."""
+        """Backward pass from the last total_loss: adds gradients to dW and db of every layer."""
         self.criterion.backward()
 
     def step(self) -> None:
-        """Moves the weights against their gradients."""
-        # TODO: Velocity = momentum * velocity - lr * gradient, then move by it, in place.
+        """Moves all weights against their gradients."""
+        # TODO: velocity = momentum * velocity - lr * gradient. Then move the weights by it, in place.
         raise NotImplementedError("MLP.step is not implemented yet")
 
 
 def class_indices(labels: np.ndarray) -> np.ndarray:
-    """(N, C) one-hot -> (N,) class numbers; (N,) stays as it is."""
+    """Class numbers (N,) of one-hot labels (N, C). Class numbers (N,) stay as they are."""
     return labels.argmax(axis=-1) if labels.ndim == 2 else labels
 
 
 def batches(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """The numbers 0 to n-1 in random order, batch_size at a time (the last batch may be smaller)."""
+    """Mini-batches of the numbers 0 to n-1 in random order. The last batch may be smaller."""
     order = rng.permutation(n)
     for start in range(0, n, batch_size):
         yield order[start : start + batch_size]
@@ -86,11 +87,11 @@ def get_training_stats(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Trains on dset[0] and validates on dset[1] after each epoch.
 
-    dset: (train, val, test), each a pair of x (N, features) and y (N, classes) one-hot or (N,) class numbers.
-    The order of the mini-batches comes from seed. The arrays of dset are not changed.
-    Returns (training losses, training errors, validation losses, validation errors), each (nepochs,);
-    losses are means over the images, errors shares of wrong predictions. Training values are means over the epoch's
-    batches, each measured just before its step.
+    dset: (train, val, test), each a pair of x (N, features) and y, one-hot (N, classes) or class numbers (N,). Its arrays
+    are not changed. seed: for the order of the mini-batches.
+
+    Returns (training losses, training errors, validation losses, validation errors), each of shape (nepochs,). A loss is
+    the mean over the images, an error the share of wrong predictions. Training values are measured just before each step.
     """
-    # TODO: Each epoch, train on all batches, then validate, paused().
+    # TODO: In each epoch, train on all batches. Then validate inside `with mlp.autograd_engine.paused():`.
     raise NotImplementedError("get_training_stats is not implemented yet")

@@ -1,4 +1,4 @@
-"""Operation and Autograd: record what was computed in a list, then walk the list back to the gradients."""
+"""Autograd: record operations in a list on the way forward, then walk the list back to the gradients."""
 
 from __future__ import annotations
 
@@ -7,56 +7,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from mytorch.observe import observe
 
-from mytorch.report import describe_rule, operations_as_table
+from mytorch.debug import observe
+from mytorch.operation import Operation
+from mytorch.report import operations_as_table
 from mytorch.utils import GradientBuffer
-
-Arrays = tuple[np.ndarray, ...]
-
-
-class Operation:
-    """One line of the list: what went in, what came out, and how a gradient gets back across it."""
-
-    __slots__ = ("backward_operation", "gradients_to_update", "inputs", "output", "settings")
-
-    def __init__(
-        self,
-        inputs: Sequence[Any],
-        output: np.ndarray | Arrays,
-        gradients_to_update: Sequence[np.ndarray | None],
-        backward_operation: Callable[..., Any],
-    ) -> None:
-        """
-        inputs: the arrays that the operation read. A Python number or an index may stand among them as a constant.
-        output: the array that it made, or a tuple of arrays.
-        gradients_to_update: one entry per input, a layer's gradient array (``dW``) or None.
-        backward_operation: ``f(grad_output, *inputs)``, which returns the gradient of each input.
-        """
-        self.inputs = inputs
-        self.output = output
-        self.gradients_to_update = gradients_to_update
-        self.backward_operation = backward_operation
-        # For finer engines; yours may leave it as it is.
-        self.settings: dict[str, Any] | None = None
-
-    @property
-    def name(self) -> str:
-        """The operation's name for people: ``matmul`` for ``matmul_backward``."""
-        return describe_rule(self.backward_operation)
-
-    @property
-    def outputs(self) -> Arrays:
-        """The outputs as a tuple, also when there is only one."""
-        return self.output if isinstance(self.output, tuple) else (self.output,)
-
-    def __repr__(self) -> str:
-        shapes = ", ".join(str(getattr(array, "shape", array)) for array in self.inputs)
-        return f"Operation({self.name}: {shapes} -> {', '.join(str(array.shape) for array in self.outputs)})"
 
 
 class Autograd:
-    """Records operations on the way forward and walks them in reverse on the way back.
+    """The engine: records operations on the way forward and walks them in reverse on the way back.
 
     ``Autograd(debug=True)`` also looks for what makes gradients silently wrong: see ``mytorch.debug``.
     """
@@ -71,33 +30,28 @@ class Autograd:
     def add_operation(
         self,
         inputs: Sequence[Any],
-        output: np.ndarray | Arrays,
+        output: np.ndarray | tuple[np.ndarray, ...],
         gradients_to_update: Sequence[np.ndarray | None],
         backward_operation: Callable[..., Any],
     ) -> None:
         """Append an operation to the list and give each of its inputs a spot in the buffer.
 
-        The arguments are those of ``Operation``. While recording is paused, nothing is recorded.
+        The arguments are those of ``Operation``. inputs and gradients_to_update are lists with one entry per input, as in
+        ``[x, W]`` and ``[None, dW]``. Raises ValueError for lists of different lengths. While ``self.recording`` is False,
+        nothing is recorded.
         """
-        if not self.recording:
-            return
-        if not isinstance(inputs, (list, tuple)) or not isinstance(gradients_to_update, (list, tuple)):
-            raise TypeError(
-                f"{describe_rule(backward_operation)}: inputs and gradients_to_update are lists with one entry per input, as "
-                f"in [x, W] and [None, dW]; a {type(inputs).__name__} and a {type(gradients_to_update).__name__} were given."
-            )
-        inputs, gradients_to_update = list(inputs), list(gradients_to_update)
-        # TODO: Refuse lists of two lengths, give each input a spot, append an Operation.
+        # TODO: Return at once while self.recording is False. Refuse lists of different lengths. Give each input a spot, and
+        # append an Operation.
         raise NotImplementedError("Autograd.add_operation is not implemented yet")
 
     def backward(self, divergence: Any) -> None:
         """Walk the list once, in reverse, and leave the gradients in the layers' arrays and in the buffer.
 
-        divergence: the very array that an operation produced (its gradient is then one), or the gradient to start
-        from, an array of the last output's shape. A backward_operation may return one array or a tuple; None in it
-        means that nothing flows to that input.
+        divergence: the very array that the last operation produced (its gradient is then one everywhere), or the gradient
+        to start from, an array of that shape. A backward_operation returns one array or a tuple; None in it means that
+        nothing flows to that input.
         """
-        # TODO: Walk back; add to gradients_to_update (in place) or to the buffer.
+        # TODO: Walk the list back. Add each gradient to its array in gradients_to_update, in place, or to the buffer.
         raise NotImplementedError("Autograd.backward is not implemented yet")
 
     def zero_grad(self) -> None:
@@ -117,6 +71,10 @@ class Autograd:
     def data(self, array: np.ndarray) -> np.ndarray:
         """Declare that nobody will read this array's gradient. Your engine may ignore it."""
         return array
+
+    def is_data(self, array: np.ndarray) -> bool:
+        """True for an array that was declared to be data. An engine that ignores declarations has none."""
+        return False
 
     def __str__(self) -> str:
         return operations_as_table(self.operation_list, self.gradient_buffer.get_memory_loc)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.nn.rules import fit
+from mytorch.utils import fit
 
 Array = np.ndarray
 Two = tuple[Any, Any]
@@ -27,37 +27,37 @@ def add_backward(grad_output: Array, a: Array, b: Array) -> Two:
 
 def sub_backward(grad_output: Array, a: Array, b: Array) -> Two:
     """y = a - b."""
-    # TODO: Both gradients, each in its input's shape.
+    # TODO: Return both gradients, each in the shape of its input.
     raise NotImplementedError("sub_backward is not implemented yet")
 
 
 def mul_backward(grad_output: Array, a: Array, b: Array) -> Two:
     """y = a * b, element by element."""
-    # TODO: Both gradients, each in its input's shape.
+    # TODO: Return both gradients, each in the shape of its input.
     raise NotImplementedError("mul_backward is not implemented yet")
 
 
 def div_backward(grad_output: Array, a: Array, b: Array) -> Two:
     """y = a / b, element by element."""
-    # TODO: Both gradients, each in its input's shape.
+    # TODO: Return both gradients, each in the shape of its input.
     raise NotImplementedError("div_backward is not implemented yet")
 
 
 def exp_backward(grad_output: Array, a: Array) -> Array:
     """y = exp(a)."""
-    # TODO: The gradient of a.
+    # TODO: Return the gradient of a.
     raise NotImplementedError("exp_backward is not implemented yet")
 
 
 def log_backward(grad_output: Array, a: Array) -> Array:
     """y = ln(a)."""
-    # TODO: The gradient of a.
+    # TODO: Return the gradient of a.
     raise NotImplementedError("log_backward is not implemented yet")
 
 
 def max_backward(grad_output: Array, a: Array) -> Array:
     """y = maximum(a, 0). Practice, for ReLU."""
-    # TODO: The gradient of a; where a is 0 it is 0.
+    # TODO: Return the gradient of a. Where a is 0, it is 0.
     raise NotImplementedError("max_backward is not implemented yet")
 
 
@@ -66,13 +66,13 @@ def max_backward(grad_output: Array, a: Array) -> Array:
 
 def matmul_backward(grad_output: Array, a: Array, b: Array) -> Two:
     """y = a @ b with a of shape (n, k) and b of shape (k, m)."""
-    # TODO: The gradients of a and of b. Write down all shapes first.
+    # TODO: Return the gradients of a and of b. Write down all shapes first.
     raise NotImplementedError("matmul_backward is not implemented yet")
 
 
 def outer_backward(grad_output: Array, a: Array, b: Array) -> Two:
     """y = outer(a, b) of two vectors, y[i, j] = a[i] * b[j]."""
-    # TODO: The gradients of a and of b.
+    # TODO: Return the gradients of a and of b.
     raise NotImplementedError("outer_backward is not implemented yet")
 
 
@@ -81,7 +81,7 @@ def outer_backward(grad_output: Array, a: Array, b: Array) -> Two:
 
 def sum_backward(grad_output: Array, a: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """y = a.sum(axis, keepdims=keepdims). Practice."""
-    # TODO: The gradient of a, in the shape of a.
+    # TODO: Return the gradient of a, in the shape of a.
     raise NotImplementedError("sum_backward is not implemented yet")
 
 
@@ -90,5 +90,5 @@ def sum_backward(grad_output: Array, a: Array, axis: Any = None, keepdims: bool 
 
 def SoftmaxCrossEntropy_backward(grad_output: Array, pred: Array, ground_truth: Array) -> Two:
     """y = the mean over the batch of the cross-entropy of softmax(pred); pred, ground_truth: (N, C)."""
-    # TODO: The gradient of pred; None for the ground truth.
+    # TODO: Return the gradient of pred, and None for the ground truth.
     raise NotImplementedError("SoftmaxCrossEntropy_backward is not implemented yet")

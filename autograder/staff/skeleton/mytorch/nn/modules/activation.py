@@ -1,4 +1,4 @@
-"""Activations: each keeps its last output in ``state`` and records one operation."""
+"""Activations: each keeps its last output in ``state`` and records how it was computed."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Identity(Activation):
     """x, as an array of its own: recorded as its own output, it would be one variable and not two."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """Compute, keep in self.state, record."""
-        # TODO: The input as an array of its own.
+        """Compute the output, keep it in self.state, record it and return it."""
+        # TODO: Return the values of the input in an array of its own.
         raise NotImplementedError("Identity.forward is not implemented yet")
 
 
@@ -33,8 +33,8 @@ class Sigmoid(Activation):
     """1 / (1 + exp(-x))."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """Compute, keep in self.state, record."""
-        # TODO: From primitives or at once.
+        """Compute the output, keep it in self.state, record it and return it."""
+        # TODO: From primitives (functional.exp_backward and others), or at once with a rule of your own.
         raise NotImplementedError("Sigmoid.forward is not implemented yet")
 
 
@@ -42,8 +42,8 @@ class Tanh(Activation):
     """The hyperbolic tangent."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """Compute, keep in self.state, record."""
-        # TODO: From primitives or at once.
+        """Compute the output, keep it in self.state, record it and return it."""
+        # TODO: From primitives (functional.exp_backward and others), or at once with a rule of your own.
         raise NotImplementedError("Tanh.forward is not implemented yet")
 
 
@@ -51,6 +51,6 @@ class ReLU(Activation):
     """max(x, 0), with derivative 0 at 0."""
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """Compute, keep in self.state, record."""
-        # TODO: The input itself must not change.
+        """Compute the output, keep it in self.state, record it and return it."""
+        # TODO: Do not change the input itself.
         raise NotImplementedError("ReLU.forward is not implemented yet")

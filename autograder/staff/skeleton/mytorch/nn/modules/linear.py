@@ -37,16 +37,9 @@ class Linear(Module):
         self.momentum_W, self.momentum_b = np.zeros_like(self.W), np.zeros_like(self.b)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        """x: (..., in_features). Returns (..., out_features). Raises ValueError for another width."""
-        W, b = self.W, self.b
-        if not isinstance(x, np.ndarray):
-            raise TypeError(f"Linear was given a {type(x).__name__}; give it a NumPy array, which can have a gradient.")
-        if x.ndim == 0 or x.shape[-1] != W.shape[1]:
-            raise ValueError(
-                f"Linear({W.shape[1]}, {W.shape[0]}) was given an input of shape {x.shape}; its last axis should have "
-                f"{W.shape[1]} entries."
-            )
-        # TODO: Two operations, x times W transposed and plus b; record the arrays used.
+        """x: (..., in_features). Returns (..., out_features). NumPy's product raises ValueError for another width."""
+        # TODO: Record two operations: x times W transposed (matmul_backward), and plus b transposed (add_backward).
+        # Record the very arrays that you computed with.
         raise NotImplementedError("Linear.forward is not implemented yet")
 
     def __repr__(self) -> str:

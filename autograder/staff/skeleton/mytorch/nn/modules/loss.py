@@ -40,9 +40,8 @@ class MSELoss(Loss):
 
     def forward(self, y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
         """Returns shape (1,). Raises ValueError where the shapes differ, which NumPy would broadcast without a word."""
-        if y.shape != y_hat.shape:
-            raise ValueError(f"MSELoss compares arrays of one shape; y has {y.shape} and y_hat {y_hat.shape}.")
-        # TODO: Practice: the mean, shape (1,), kept in self.loss_val, recorded, returned.
+        # TODO: Practice. Refuse arrays of different shapes. Compute the mean, shape (1,), keep it in self.loss_val, record it
+        # and return it.
         raise NotImplementedError("MSELoss.forward is not implemented yet")
 
 
@@ -51,5 +50,5 @@ class SoftmaxCrossEntropy(Loss):
 
     def forward(self, y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
         """Returns shape (1,), kept in self.loss_val."""
-        # TODO: The mean, shape (1,), in self.loss_val, recorded; mind large scores.
+        # TODO: Compute the mean, record it with SoftmaxCrossEntropy_backward, and return it. Mind large scores.
         raise NotImplementedError("SoftmaxCrossEntropy.forward is not implemented yet")

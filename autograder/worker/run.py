@@ -1,4 +1,4 @@
-"""The submission's process: import it, run scenarios on given arrays, send back plain arrays. It judges nothing."""
+"""The submission's process: imports the submission, runs scenarios on given arrays, sends plain arrays back."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+# The folder that contains the package ``autograder``.
+TOP = HERE.parent.parent
 
 
 class Bounded(io.TextIOBase):
-    """Takes what the submission prints and keeps the beginning of it."""
+    """Text stream that keeps the beginning of the submission's output."""
 
     def __init__(self, limit: int = 4000) -> None:
         self.kept = ""
@@ -32,21 +34,20 @@ class Bounded(io.TextIOBase):
 
 
 def main() -> None:
-    """Read one job from standard input; write its frames to standard output."""
+    """Read one job from standard input and write its frames to standard output."""
     job_bytes = sys.stdin.buffer.read()
     channel = os.fdopen(os.dup(1), "wb")
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
-    # The autograder is found by its own place; the submission comes before it, so that mytorch is the submission's.
+    # ``autograder`` is imported from here. Student puts the submission's folder before it, so mytorch is the submission's.
     sys.path[:] = [p for p in sys.path if Path(p or ".").resolve() != HERE]
-    sys.path.insert(0, str(HERE.parent))
+    sys.path.insert(0, str(TOP))
     sys.dont_write_bytecode = True
-    from autograder.plain import pack, unpack
+    from autograder.worker.wire import framed, unpack
 
     def send(frame: dict[str, Any]) -> None:
-        data = pack(frame)
-        channel.write(len(data).to_bytes(8, "big") + data)
+        channel.write(framed(frame))
         channel.flush()
 
     work(unpack(job_bytes), send)
@@ -55,10 +56,11 @@ def main() -> None:
 def work(job: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
     """Import the submission and send a frame about that; if it went well, run each check's scenario and send a frame.
 
-    Each frame carries the job's token, and the number of the check where it belongs to one.
+    job: folder, parts (keys of student.MODULES), checks (pairs of a scenario's name and its cases), token. Each frame
+    carries the token and the number of its check.
     """
-    from autograder.scenarios_net import SCENARIOS
-    from autograder.student import Student
+    from autograder.worker.scenarios import SCENARIOS
+    from autograder.worker.student import Student
 
     student = Student(job["folder"])
     token = job.get("token", "")
@@ -79,7 +81,7 @@ def work(job: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
 
 
 def attempt(run: Any, student: Any) -> dict[str, Any]:
-    """Call run with quiet surroundings that are put back afterwards, and describe how it ended."""
+    """Call run with its output caught and warnings off; returns a frame that describes how it ended."""
     import numpy as np
 
     printed = Bounded()
@@ -87,7 +89,7 @@ def attempt(run: Any, student: Any) -> dict[str, Any]:
     sys.stdout = sys.stderr = printed
     frame: dict[str, Any] = {"status": "ok", "text": "", "where": ""}
     try:
-        # What the submission draws shall repeat.
+        # Random numbers of the submission repeat from run to run.
         random.seed(0)
         np.random.seed(0)  # noqa: NPY002
         np.seterr(all="ignore")
@@ -107,7 +109,7 @@ def attempt(run: Any, student: Any) -> dict[str, Any]:
 
 
 def describe(error: BaseException, folder: Path) -> dict[str, Any]:
-    """What happened and at which line of the submission, without the paths of this machine."""
+    """Status, message and line of an exception in the submission, without the paths of this machine."""
     root = folder.resolve()
     status = "todo" if isinstance(error, NotImplementedError) else "error"
     if isinstance(error, SyntaxError) and error.filename and root in Path(error.filename).resolve().parents:
@@ -118,8 +120,8 @@ def describe(error: BaseException, folder: Path) -> dict[str, Any]:
             "text": f"{type(error).__name__}: {error.msg}",
             "where": f"{place}, line {error.lineno}: {line}",
         }
-    # A given file that complains is not where to look; the line that called it is.
-    given = ("mytorch/utils.py", "mytorch/nn/rules.py", "mytorch/nn/modules/module.py")
+    # An exception raised in a given file is the fault of the line that called it.
+    given = ("mytorch/operation.py", "mytorch/utils.py", "mytorch/nn/rules.py", "mytorch/nn/modules/module.py")
     where = function = ""
     places: dict[str, str] = {}
     for frame in traceback.extract_tb(error.__traceback__):
@@ -137,7 +139,7 @@ def describe(error: BaseException, folder: Path) -> dict[str, Any]:
         if isinstance(error, SystemExit):
             text = f"the code called sys.exit({error.code!r})"
     except BaseException:
-        # An exception may be of the submission's own class, and fail to say what it is.
+        # An exception class of the submission may fail in its own __str__.
         text = ""
     return {
         "status": status,
@@ -148,7 +150,7 @@ def describe(error: BaseException, folder: Path) -> dict[str, Any]:
 
 
 def _place(path: Path, root: Path) -> str:
-    """A file's name below the submission's folder; empty for files elsewhere and for the autograder's own."""
+    """Path of a file below the submission's folder; empty for other files and for the autograder's own."""
     if not path.is_absolute():
         return ""
     path = path.resolve()

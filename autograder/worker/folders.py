@@ -1,4 +1,4 @@
-"""Removes folders that a submission may have closed."""
+"""Removal of folders whose modes a submission may have changed."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 
 def remove(folder: Path) -> None:
-    """A folder with all that is in it; what cannot be removed stays."""
+    """Remove a folder and its contents; anything that resists stays."""
     if folder.is_dir() and not folder.is_symlink():
         _open(folder)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def _open(folder: Path) -> None:
-    """From the top down, each folder before it is looked into, whatever its modes were."""
+    """Make every folder accessible, from the top down."""
     folder.chmod(0o755)
     for top, folders, _ in os.walk(folder):
         for path in (Path(top, name) for name in folders):

@@ -1,8 +1,8 @@
-"""Which system calls a submission may make, and the seccomp filter that says so to the kernel.
+"""System calls that a submission may make, and the seccomp filter that tells the kernel.
 
-What Python and NumPy need to compute is allowed. What reaches out of the process (sockets, new processes, signals, other
-processes' memory, modes and links of files) is refused as not permitted. All others answer "not implemented", on which a C
-library falls back to an older call. Sources: seccomp(2), linux/filter.h, asm/unistd_64.h, asm-generic/unistd.h.
+Allowed is what Python and NumPy need to compute. Refused (EPERM) is what reaches out of the process: sockets, new processes,
+signals, other processes' memory, modes and links of files. Every other call answers ENOSYS, on which a C library falls back
+to an older call. Sources: seccomp(2), linux/filter.h; the numbers are those of asm/unistd_64.h and asm-generic/unistd.h.
 """
 
 from __future__ import annotations
@@ -10,10 +10,18 @@ from __future__ import annotations
 import errno
 import platform
 
-# name: its numbers on x86-64 and on arm64
-ALLOWED = """
+Numbers = dict[str, tuple[int | None, ...]]
+
+
+def _table(text: str) -> Numbers:
+    """Numbers of system calls by name; an entry is ``name:x86-64 number:arm64 number``, either may be missing."""
+    entries = [entry.split(":") for entry in text.split()]
+    return {name: tuple(int(number) if number else None for number in numbers) for name, *numbers in entries}
+
+
+ALLOWED = _table("""
 read:0:63 write:1:64 readv:19:65 writev:20:66 pread64:17:67 pwrite64:18:68 close:3:57 close_range:436:436 lseek:8:62
-fcntl:72:25 dup:32:23 dup2:33: dup3:292:24 ioctl:16:29 poll:7: ppoll:271:73 select:23: pselect6:270:72 pipe:22: pipe2:293:59
+dup:32:23 dup2:33: dup3:292:24 poll:7: ppoll:271:73 select:23: pselect6:270:72 pipe:22: pipe2:293:59
 open:2: openat:257:56 access:21: faccessat:269:48 faccessat2:439:439 stat:4: fstat:5:80 lstat:6: newfstatat:262:79
 statx:332:291 getdents:78: getdents64:217:61 getcwd:79:17 readlink:89: readlinkat:267:78 statfs:137:43 fstatfs:138:44
 fadvise64:221:223 chdir:80:49 umask:95:166 ftruncate:77:46 fsync:74:82 fdatasync:75:83
@@ -26,8 +34,10 @@ getgroups:115:158 getresuid:118:148 getresgid:120:150 getpgrp:111: getpgid:121:1
 clock_gettime:228:113 clock_getres:229:114 clock_nanosleep:230:115 nanosleep:35:101 gettimeofday:96:169 time:201:
 times:100:153 getrusage:98:165 getrlimit:97:163 setrlimit:160:164 sysinfo:99:179 uname:63:160 getrandom:318:278
 exit:60:93 exit_group:231:94 restart_syscall:219:128
-"""
-REFUSED = """
+""")
+# Allowed or refused by an argument.
+BY_ARGUMENT = _table("clone:56:220 prlimit64:302:261 fcntl:72:25 ioctl:16:29")
+REFUSED = _table("""
 socket:41:198 socketpair:53:199 connect:42:203 bind:49:200 listen:50:201 accept:43:202 accept4:288:242 sendto:44:206
 sendmsg:46:211 sendmmsg:307:269 recvfrom:45:207 recvmsg:47:212 fork:57: vfork:58: execve:59:221 execveat:322:281
 kill:62:129 tkill:200:130 tgkill:234:131 pidfd_open:434:434 pidfd_send_signal:424:424 rt_sigqueueinfo:129:138
@@ -36,21 +46,17 @@ setsid:112:157 setpgid:109:154 chmod:90: fchmod:91:52 fchmodat:268:53 chown:92: 
 link:86: linkat:265:37 symlink:88: symlinkat:266:36 mknod:133: mknodat:259:33 mkdir:83: mkdirat:258:34 rename:82:
 renameat:264:38 renameat2:316:276 unlink:87: unlinkat:263:35 rmdir:84: setuid:105:146 setgid:106:144 setresuid:117:147
 setresgid:119:149 unshare:272:97 setns:308:268 mount:165:40 umount2:166:39 chroot:161:51 pivot_root:155:41
-"""
+""")
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7), "arm64": (1, 0xC00000B7)}
 
-CLONE = {0: 56, 1: 220}
-PRLIMIT64 = {0: 302, 1: 261}
-FCNTL = {0: 72, 1: 25}
 CLONE_THREAD = 0x10000
-IOCTL = {0: 16, 1: 29}
-# Of fcntl: copies of descriptors and their flags. Not the rest: a lease on a file keeps others from opening it.
+# Copying descriptors and their flags. Refused are locks and leases, which would keep others from a file.
 FCNTL_COMMANDS = (0, 1, 2, 3, 4, 1030)
-# Of ioctl: whether it is a terminal and of which size, how much there is to read, and flags of the descriptor. Not what file
-# systems offer beside these, which an owner may use on files that he opened for reading alone.
+# Terminal attributes and size, bytes to read, flags of the descriptor. Refused are the commands of file systems, which an
+# owner may use even on a file opened for reading.
 IOCTL_COMMANDS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
-# open and openat, each with the place of its flags: O_WRONLY, O_RDWR, O_CREAT and O_TRUNC.
-OPEN = {0: ((2, 1), (257, 2)), 1: ((56, 2),)}
+# Position of the argument with the flags; the flags O_WRONLY, O_RDWR, O_CREAT and O_TRUNC.
+OPEN = {"open": 1, "openat": 2}
 WRITING = 0x1 | 0x2 | 0x40 | 0x200
 
 LOAD, EQUAL, AT_LEAST, AND, RETURN = 0x20, 0x15, 0x35, 0x54, 0x06
@@ -62,19 +68,14 @@ Instruction = tuple[int, int, int, int]
 
 
 def _argument(position: int) -> int:
-    """Where the low half of a system call's argument lies (little endian)."""
+    """The offset in struct seccomp_data of the low half of an argument (little endian)."""
     return 16 + 8 * position
 
 
-def _numbers(table: str, column: int) -> list[int]:
-    entries = [entry.split(":") for entry in table.split()]
-    return sorted(int(entry[1 + column]) for entry in entries if entry[1 + column])
-
-
 def program(machine: str = "", reading_only: bool = False) -> list[Instruction]:
-    """The filter for a kind of processor (default: this one). Raises OSError for one that is not known.
+    """The filter program for a kind of processor (default: this machine's). Raises OSError for an unknown one.
 
-    reading_only: no file can be opened for writing, emptied or made, wherever it lies (not even /dev/null).
+    reading_only: refuse to open any file for writing, to empty or to create one (even /dev/null).
     """
     machine = machine or platform.machine()
     if machine not in ARCHITECTURES:
@@ -90,31 +91,30 @@ def program(machine: str = "", reading_only: bool = False) -> list[Instruction]:
         (AT_LEAST, 0, 1, X32),
         (RETURN, 0, 0, KILL),
     ]
-    # A thread is a clone that shares everything; any other would be a process.
+    clone, prlimit64, fcntl, ioctl = (numbers[column] or 0 for numbers in BY_ARGUMENT.values())
+    # clone with CLONE_THREAD makes a thread; any other clone makes a process.
     lines += [
-        (EQUAL, 0, 5, CLONE[column]),
+        (EQUAL, 0, 5, clone),
         (LOAD, 0, 0, _argument(0)),
         (AND, 0, 0, CLONE_THREAD),
         (EQUAL, 0, 1, CLONE_THREAD),
         allow,
         refuse,
     ]
-    # Limits of this process alone; the number is loaded again where the next comparison needs it.
-    lines += [(EQUAL, 0, 4, PRLIMIT64[column]), (LOAD, 0, 0, _argument(0)), (EQUAL, 0, 1, 0), allow, refuse]
-    # Two calls that are many: the commands that computing needs.
-    for call, commands in ((FCNTL, FCNTL_COMMANDS), (IOCTL, IOCTL_COMMANDS)):
+    # prlimit64 for this process alone (pid 0).
+    lines += [(EQUAL, 0, 4, prlimit64), (LOAD, 0, 0, _argument(0)), (EQUAL, 0, 1, 0), allow, refuse]
+    for call, commands in ((fcntl, FCNTL_COMMANDS), (ioctl, IOCTL_COMMANDS)):
         count = len(commands)
-        lines += [(EQUAL, 0, count + 3, call[column]), (LOAD, 0, 0, _argument(1))]
+        lines += [(EQUAL, 0, count + 3, call), (LOAD, 0, 0, _argument(1))]
         lines += [(EQUAL, count - position, 0, command) for position, command in enumerate(commands)]
         lines += [refuse, allow]
-    by_argument = {FCNTL[column], IOCTL[column]}
-    if reading_only:
-        for number, place in OPEN[column]:
-            by_argument.add(number)
+    opening = {ALLOWED[name][column]: place for name, place in OPEN.items()} if reading_only else {}
+    for number, place in opening.items():
+        if number is not None:
             lines += [(EQUAL, 0, 5, number), (LOAD, 0, 0, _argument(place)), (AND, 0, 0, WRITING)]
             lines += [(EQUAL, 1, 0, 0), refuse, allow]
     for table, answer in ((ALLOWED, allow), (REFUSED, refuse)):
-        for number in _numbers(table, column):
-            if number not in by_argument:
+        for number in sorted(numbers[column] or 0 for numbers in table.values() if numbers[column] is not None):
+            if number not in opening:
                 lines += [(EQUAL, 0, 1, number), answer]
     return [*lines, (RETURN, 0, 0, ERROR | errno.ENOSYS)]

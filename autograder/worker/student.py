@@ -1,4 +1,4 @@
-"""The submission's modules, loaded from its own folder and from nowhere else. Runs in the submission's process."""
+"""The submission's modules, loaded from its own folder and nowhere else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKAGES = ("mytorch", "mytorch.nn", "mytorch.nn.modules", "hw_bonus")
 
 
 class Student:
-    """Hands the submission's classes to a scenario and remembers the engines that it made."""
+    """Access to the submission's classes for scenarios; remembers the engines that they made."""
 
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder)
@@ -29,10 +29,10 @@ class Student:
         sys.path.insert(0, str(self.folder))
 
     def load(self, parts: list[str]) -> None:
-        """Import what an exercise needs, together. A broken neighbour in the same package does no harm.
+        """Import the modules of an exercise. A broken neighbour in the same package does no harm.
 
-        The packages' ``__init__`` import all modules, so one file that cannot be imported would take everything with
-        it. Where that happens, the modules are imported once more without the ``__init__`` files.
+        Each package's ``__init__`` imports all its modules, so one broken file would break every import. If that
+        happens, the modules are imported once more without the ``__init__`` files.
         """
         try:
             self._import(parts)
@@ -54,7 +54,7 @@ class Student:
         return engine
 
     def silent_engine(self) -> Any:
-        """An engine that records nothing: what is only computed needs no engine that works."""
+        """An engine that records nothing, for forward values that should not depend on a working engine."""
         base = self._loaded["engine"].Autograd
 
         class Silent(base):  # type: ignore[misc,valid-type]
@@ -71,7 +71,7 @@ class Student:
         return getattr(module, name)
 
     def rules_used(self) -> list[str]:
-        """The names of the backward functions that are recorded on the engines at this moment."""
+        """Names of the backward functions that are recorded on the engines now."""
         names: list[str] = []
         for engine in self.engines:
             for operation in list(getattr(engine, "operation_list", []) or [])[:200]:
@@ -93,8 +93,8 @@ class Student:
 
 
 class MissingFile(ImportError):
-    """A file that should be there is not."""
+    """A file of the homework is missing from the submission."""
 
 
 class MissingName(AttributeError):
-    """A function or class that should be there is not."""
+    """A function or class of the homework is missing from its file."""

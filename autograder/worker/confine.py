@@ -1,4 +1,4 @@
-"""What a process gives up before it runs a submission, as far as this machine allows. Runs on the submission's side."""
+"""Confinement of a process before it runs a submission, as far as this machine allows."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 if sys.platform == "linux":
-    from autograder.staff.isolation import linux, syscalls
+    from autograder.worker import linux, syscalls
 
 DESCRIPTORS = 64
 
 
 @dataclass
 class Plan:
-    """What every submission's process of this sandbox gets. Made once; what could not be set up is None or False."""
+    """Measures for every process of a sandbox, set up once. A measure that this machine lacks is None, False or empty."""
 
     uid: int | None = None
     capabilities: bool = False
@@ -29,7 +29,7 @@ class Plan:
 
 
 def attempt(action: Callable[[], object]) -> bool:
-    """Whether the system let it happen."""
+    """Run an action; returns False if the system refuses it (OSError)."""
     try:
         action()
     except OSError:
@@ -38,7 +38,10 @@ def attempt(action: Callable[[], object]) -> bool:
 
 
 def make_plan(readable: list[str], uid: int, memory: int, without: list[str]) -> Plan:
-    """Set up what is shared by all processes to come. ``without`` leaves measures out, to try the weaker levels."""
+    """Set up the measures that all later processes share.
+
+    readable: places that stay readable. uid: the user to become, if this is root. memory: limit in bytes. without: measures
+    to leave out (namespaces, uid, landlock, seccomp), which tests use to try weaker levels."""
     plan = Plan(memory=memory)
     if sys.platform != "linux":
         if os.getuid() == 0 and "uid" not in without and _usable_as(uid, readable):
@@ -48,7 +51,7 @@ def make_plan(readable: list[str], uid: int, memory: int, without: list[str]) ->
     linux.hide_memory()
     if os.getuid() == 0 and "uid" not in without and _usable_as(uid, readable):
         plan.uid = uid
-    # Root that keeps its name loses its rights in a user namespace; anyone else gains the right to make the others there.
+    # In a user namespace, root loses its rights over the machine, and other users gain the right to make namespaces.
     own_user = "namespaces" not in without and plan.uid is None and attempt(lambda: linux.unshare("user"))
     if "namespaces" not in without:
         attempt(lambda: linux.unshare("net"))
@@ -58,7 +61,7 @@ def make_plan(readable: list[str], uid: int, memory: int, without: list[str]) ->
     if "landlock" not in without and attempt(linux.landlock_version):
         plan.rules = linux.landlock_ruleset(readable, ["/dev/null"])
     if "seccomp" not in without:
-        # A limit of their size keeps files neither from being emptied nor from being made, and a name is a message too.
+        # Without Landlock the filter refuses to open files for writing: RLIMIT_FSIZE stops neither emptying nor creating one.
         attempt(lambda: plan.filter.extend(syscalls.program(reading_only=plan.rules is None)))
         if plan.filter and not _in_a_child(lambda: _filtered(plan)):
             plan.filter = []
@@ -71,7 +74,7 @@ def _filtered(plan: Plan) -> None:
 
 
 def _in_a_child(action: Callable[[], object]) -> bool:
-    """Whether an action that cannot be undone works, tried in a process that ends afterwards."""
+    """Try an action that cannot be undone in a child process; returns True if it works."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -83,7 +86,7 @@ def _in_a_child(action: Callable[[], object]) -> bool:
 
 
 def _usable_as(uid: int, readable: list[str]) -> bool:
-    """Whether another user can read what Python needs."""
+    """True if this user can read the files that Python needs."""
 
     def look() -> None:
         become(uid)
@@ -95,14 +98,16 @@ def _usable_as(uid: int, readable: list[str]) -> bool:
 
 
 def become(uid: int) -> None:
-    """Another user for good, in no group but its own."""
+    """Drop to the uid permanently; clear supplementary groups."""
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
 
 
 def confine(plan: Plan, seconds: float) -> None:
-    """Give everything up, in the order in which it can be. Raises OSError where what was planned does not work."""
+    """Apply the measures of a plan, in the only order that works. Raises OSError if one fails.
+
+    seconds: limit of processor time."""
     _limit(plan.memory, seconds)
     if plan.uid is not None:
         become(plan.uid)
@@ -121,7 +126,7 @@ def confine(plan: Plan, seconds: float) -> None:
 
 
 def _limit(memory: int, seconds: float) -> None:
-    """Limits of the system: processor time, memory, and no files, however many and however small."""
+    """Resource limits: processor time, memory, no new processes, no bytes written to files."""
     wanted = {
         "RLIMIT_CPU": int(seconds) + 1,
         "RLIMIT_AS": memory,
@@ -141,15 +146,15 @@ def _limit(memory: int, seconds: float) -> None:
         try:
             resource.setrlimit(kind, (value, value))
         except (OSError, ValueError):
-            # macOS refuses some of them.
+            # macOS refuses some limits.
             if sys.platform == "linux":
                 raise
 
 
 def readable_places(given: list[str]) -> list[str]:
-    """What Python needs to run and to load a part of itself later: the standard library, shared libraries and ``given``.
+    """Files that Python needs while it runs: the standard library, shared libraries and ``given``.
 
-    Packages that happen to be installed beside NumPy are no part of it.
+    Packages that are installed beside NumPy are not among them.
     """
     places = [*given]
     library = Path(sysconfig.get_paths()["stdlib"])
@@ -160,9 +165,9 @@ def readable_places(given: list[str]) -> list[str]:
 
 
 def probe(plan: Plan, secret: str, grader: int) -> list[str]:
-    """The level in words, from what a confined process finds that it cannot do. Called in one; nothing is assumed.
+    """The level of isolation in words. Runs in a confined process and tries each forbidden action; nothing is assumed.
 
-    secret: a file of the grader. grader: its process.
+    secret: a file of the grader. grader: the grader's process id.
     """
     level = ["process"]
     if resource.getrlimit(resource.RLIMIT_CPU)[0] != resource.RLIM_INFINITY:
@@ -185,7 +190,7 @@ def probe(plan: Plan, secret: str, grader: int) -> list[str]:
 
 
 def _refused_by_filter() -> bool:
-    """The filter refuses a call before the system looks at what it is about."""
+    """True if the seccomp filter refuses chmod (EPERM) before the kernel looks for the file."""
     try:
         os.chmod("/nowhere/at all", 0)
     except PermissionError:
@@ -208,7 +213,7 @@ def _works(action: Callable[[], object]) -> bool:
 
 
 def _connect() -> None:
-    """Reach this machine through the network; that nobody listens there is reaching it too."""
+    """Send an empty datagram to this machine. A refused connection counts as reached: the network is open."""
     import errno
     import socket
 

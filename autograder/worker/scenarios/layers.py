@@ -1,4 +1,4 @@
-"""Scenarios of losses, layers and whole networks; importing this file registers them."""
+"""Scenarios of backward functions, activations, losses, linear layers and whole networks."""
 
 from __future__ import annotations
 
@@ -6,11 +6,75 @@ from typing import Any
 
 import numpy as np
 
-from autograder import scenarios_program
-from autograder.scenarios import SCENARIOS, Given, affine, cube, gradient, join, linear_layer, plain, plus, scenario
+from autograder.worker.scenarios.common import (
+    ONE_ARRAY,
+    Given,
+    affine,
+    cube,
+    gradient,
+    join,
+    linear_layer,
+    plain,
+    plus,
+    scenario,
+)
 
-# All scenarios of all files: whoever runs them imports this name from here.
-__all__ = ["SCENARIOS", "scenarios_program"]
+
+@scenario
+def rule(student: Any, given: Given) -> dict[str, Any]:
+    """Call one backward function, then read its arguments again: it has to leave them unchanged."""
+    function = student.get("functional", given["rule"])
+    inputs = [given[name] for name in ("a", "b") if name in given]
+    grad = given["grad"]
+    settings = {name: given[name] for name in ("axis", "keepdims") if name in given}
+    returned = function(grad, *inputs, **settings)
+    names = ["a", "b"][: len(inputs)]
+    if len(inputs) == 1 and isinstance(returned, (tuple, list)) and len(returned) == 1:
+        returned = returned[0]
+    if len(inputs) == 1:
+        result = {"gradient of a": plain(returned)}
+    elif isinstance(returned, (tuple, list)) and len(returned) == len(inputs):
+        result = {f"gradient of {name}": plain(value) for name, value in zip(names, returned)}
+    else:
+        result = {
+            f"gradient of {name}": f"{plain(returned) if not isinstance(returned, np.ndarray) else ONE_ARRAY}"
+            for name in names
+        }
+    result.update({f"{name} afterwards": plain(value) for name, value in zip((*names, "grad_output"), (*inputs, grad))})
+    return result
+
+
+@scenario
+def activation_forward(student: Any, given: Given) -> dict[str, Any]:
+    """Call an activation with an engine that records nothing."""
+    layer = student.get("activation", given["activation"])(student.silent_engine())
+    x = given["x"]
+    y = layer(x)
+    return {"output": plain(y), "state": plain(layer.state), "x afterwards": plain(x)}
+
+
+@scenario
+def activation_backward(student: Any, given: Given) -> dict[str, Any]:
+    """Backward through an activation: as last operation, in the middle, used twice, or in a second step."""
+    engine = student.engine()
+    layer = student.get("activation", given["activation"])(engine)
+    x, where = given["x"], given["where"]
+    if where == "second step":
+        first = cube(engine, layer(affine(engine, given["before"])))
+        engine.backward(np.ones(first.shape))
+        engine.zero_grad()
+    h = affine(engine, x) if where in ("middle", "second step", "used twice") else x
+    y = layer(h)
+    if where in ("middle", "second step"):
+        z = cube(engine, y)
+        engine.backward(given["g"] + 0 * z)
+    elif where == "used twice":
+        z = join(engine, y, h)
+        z = plus(engine, z, cube(engine, y))
+        engine.backward(given["g"] + 0 * z)
+    else:
+        engine.backward(given["g"])
+    return {"gradient of x": gradient(engine, x), "x afterwards": plain(x)}
 
 
 @scenario
@@ -24,7 +88,7 @@ def loss_forward(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def loss_shape(student: Any, given: Given) -> dict[str, Any]:
-    """The shape of a loss, and whether loss_val keeps it."""
+    """Shape of a loss, and the loss kept in loss_val."""
     loss = student.get("loss", given["loss"])(student.silent_engine())
     value = loss(given["y"], given["y_hat"])
     return {"shape of the loss": np.array(np.shape(value)), "loss_val": plain(loss.loss_val)}
@@ -32,7 +96,7 @@ def loss_shape(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def loss_backward(student: Any, given: Given) -> dict[str, Any]:
-    """loss.backward() as the last step, behind a network where asked, in a second step where asked."""
+    """loss.backward(): alone, behind a network, or in a second step."""
     engine = student.engine()
     loss = student.get("loss", given["loss"])(engine)
     y, x = given["y"], given["x"]
@@ -51,7 +115,7 @@ def loss_backward(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def linear_forward(student: Any, given: Given) -> dict[str, Any]:
-    """The output of one layer, with an engine that records nothing."""
+    """Output of one layer, with an engine that records nothing."""
     layer = linear_layer(student, student.silent_engine(), given["W"], given["b"])
     x = given["x"]
     return {"output": plain(layer(x)), "x afterwards": plain(x)}
@@ -59,7 +123,7 @@ def linear_forward(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def linear_backward(student: Any, given: Given) -> dict[str, Any]:
-    """One or two layers, and where asked the same twice: two steps without or with zeroing in between."""
+    """Backward through one or two layers, for one or two steps, with or without zeroing in between."""
     engine = student.engine()
     layers = [linear_layer(student, engine, given["W"], given["b"])]
     if "W2" in given:
@@ -84,7 +148,7 @@ def linear_backward(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def linear_skip(student: Any, given: Given) -> dict[str, Any]:
-    """h = first(x); second(h + x), or, with "shared", the first layer is used in both places."""
+    """Backward through second(first(x) + x); with "shared", first is used in both places."""
     engine = student.engine()
     first = linear_layer(student, engine, given["W"], given["b"])
     second = first if given["shared"] else linear_layer(student, engine, given["W2"], given["b2"])
@@ -105,7 +169,7 @@ def linear_skip(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def mlp_step(student: Any, given: Given) -> dict[str, Any]:
-    """Forward, loss, backward and step of an MLP with two layers; the weights afterwards."""
+    """Training steps of an MLP with two layers: forward, loss, backward, step, and the weights at the end."""
     engine = student.engine()
     W1, W2 = given["W1"], given["W2"]
     Identity, loss = student.get("activation", "Identity"), student.get("loss", "SoftmaxCrossEntropy")(engine)
@@ -132,7 +196,7 @@ def mlp_step(student: Any, given: Given) -> dict[str, Any]:
 
 @scenario
 def float32_network(student: Any, given: Given) -> dict[str, Any]:
-    """float32 through a Linear layer: the dtypes on the way."""
+    """Forward and backward of a Linear layer in float32."""
     engine = student.engine()
     layer = linear_layer(student, engine, given["W"], given["b"])
     x = given["x"]

@@ -1,4 +1,4 @@
-"""A scenario that runs a small program, given as plain data, on the submission's engine, rules, layers and losses.
+"""Scenario that runs a small program, given as plain data, on the submission's engine, rules, layers and losses.
 
 A program is a list of steps ``[word, ...]`` over named arrays (``given["arrays"]`` and what the steps produce):
 
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.scenarios import (
+from autograder.worker.scenarios.common import (
     Given,
     affine_rule,
     cube_rule,
@@ -59,7 +59,7 @@ def drift_rule(grad_output: Any, a: np.ndarray, b: np.ndarray) -> tuple[None, An
 
 
 Forward = Callable[..., Any]
-# Operations of the autograder's own: forward and backward. They take complex numbers too.
+# The autograder's own operations, forward and backward. The forward functions take complex numbers too.
 OPERATIONS: dict[str, tuple[Forward, Callable[..., Any]]] = {
     "affine": (lambda a: 1.5 * a + 0.25, affine_rule),
     "cube": (lambda a: a * a * a, cube_rule),
@@ -69,11 +69,11 @@ OPERATIONS: dict[str, tuple[Forward, Callable[..., Any]]] = {
     "mix": (lambda a, b, c: a * a * b - 2.0 * c, mix_rule),
     "stack": (lambda a, b: np.concatenate((a, b)), stack_rule),
     "average": (lambda a: a.sum(axis=0, keepdims=True) / len(a), average_rule),
-    # One input is data: nothing flows to it.
+    # The second input of shift and the first of drift are data, without a gradient.
     "shift": (lambda a, b: a + np.real(b), shift_rule),
     "drift": (lambda a, b: np.real(a) + b, drift_rule),
 }
-# What the submission's rules are the backward functions of.
+# Forward functions of the submission's rules.
 FORWARDS: dict[str, Forward] = {
     "add_backward": lambda a, b: a + b,
     "sub_backward": lambda a, b: a - b,
@@ -87,7 +87,7 @@ FORWARDS: dict[str, Forward] = {
 
 
 class Machine:
-    """The named arrays, layers and engines of a running program."""
+    """State of a running program: its named arrays, layers and engines."""
 
     def __init__(self, student: Any, arrays: dict[str, np.ndarray]) -> None:
         self.student = student

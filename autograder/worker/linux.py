@@ -1,4 +1,4 @@
-"""Linux system calls that the standard library does not offer, through ctypes. Runs on the submission's side.
+"""Linux system calls that the standard library does not offer, through ctypes.
 
 Sources: prctl(2), unshare(2), capabilities(7), landlock(7), seccomp(2).
 """
@@ -18,7 +18,7 @@ PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 36, 38, 47
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
 CAPABILITY_VERSION = 0x20080522
 
-# Rights of landlock(7), by the version of its interface that introduced them.
+# Access rights of landlock(7), by the ABI version that introduced them.
 READ_FILE, READ_DIR, EXECUTE, WRITE_FILE = 1 << 2, 1 << 3, 1 << 0, 1 << 1
 FILE_RIGHTS = {1: (1 << 13) - 1, 2: 1 << 13, 3: 1 << 14, 5: 1 << 15}
 ON_FILES = EXECUTE | WRITE_FILE | READ_FILE
@@ -64,7 +64,7 @@ def syscall(number: int, *arguments: object) -> int:
 
 
 def unshare(*names: str) -> None:
-    """New namespaces for this process, or for its children where it is the pid namespace. Raises OSError."""
+    """Move this process into new namespaces (pid: its children). Raises OSError."""
     flags = 0
     for name in names:
         flags |= NEW_NAMESPACE[name]
@@ -72,12 +72,12 @@ def unshare(*names: str) -> None:
 
 
 def hide_memory() -> None:
-    """No process of the same user may read this one's memory, environment or descriptors through /proc or ptrace."""
+    """Clear the dumpable flag: other processes of this user cannot read this one through /proc or ptrace."""
     prctl(PR_SET_DUMPABLE, 0)
 
 
 def adopt_orphans() -> None:
-    """Descendants whose parent ended become children of this process, so that it can end them."""
+    """Become a child subreaper: orphaned descendants become children of this process, which can then end them."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
@@ -90,7 +90,7 @@ def no_new_privileges() -> None:
 
 
 def drop_capabilities() -> None:
-    """Give up all rights of root, those that could be won back by executing a file too."""
+    """Drop all capabilities, and empty the bounding set so that executing a file gives none back."""
     for number in range(64):
         try:
             prctl(PR_CAPBSET_DROP, number)
@@ -103,14 +103,14 @@ def drop_capabilities() -> None:
 
 
 def landlock_version() -> int:
-    """The version of the kernel's interface. Raises OSError where there is none."""
+    """The kernel's Landlock ABI version. Raises OSError if the kernel has no Landlock."""
     return syscall(LANDLOCK_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
 
 
 def landlock_ruleset(readable: Iterable[str], devices: Iterable[str] = ()) -> int:
-    """A descriptor of rules: read below ``readable``, read and write ``devices``, and nothing else of the file system.
+    """A ruleset's descriptor: read below ``readable``, read and write ``devices``, nothing else in the file system.
 
-    Where the kernel can, no TCP and no signals or abstract sockets to processes outside either.
+    Newer kernels also refuse TCP, and signals and abstract sockets to processes outside.
     """
     version = landlock_version()
     handled = sum(rights for since, rights in FILE_RIGHTS.items() if since <= version)
@@ -140,12 +140,12 @@ def _allow(rules: int, path: str, rights: int) -> None:
 
 
 def landlock_restrict(rules: int) -> None:
-    """Put this process under the rules for good. Needs no_new_privileges first."""
+    """Restrict this process to a ruleset permanently. Call no_new_privileges first."""
     syscall(LANDLOCK_RESTRICT, ctypes.c_int(rules), ctypes.c_uint32(0))
 
 
 def install_filter(instructions: list[tuple[int, int, int, int]]) -> None:
-    """Put this process's system calls under a filter for good. Needs no_new_privileges first."""
+    """Install a seccomp filter permanently. Call no_new_privileges first."""
     array = (Filter * len(instructions))(*[Filter(*one) for one in instructions])
     program = Program(len(instructions), array)
     _checked(

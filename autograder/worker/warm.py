@@ -1,6 +1,6 @@
-"""The warm process: it has NumPy loaded, knows no check and no submission, and forks one confined process for each unit.
+"""The warm process: has NumPy loaded and forks a confined process for each unit. It knows no check and no submission.
 
-Started by sandbox.py as ``python -I -B -S warm.py SOCKET``; talks to it in lines of JSON over that socket.
+sandbox.py starts it as ``python -I -B -S warm.py SOCKET`` and exchanges lines of JSON with it over that socket.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-RUNTIME = Path(__file__).resolve().parents[3]
-# Loaded once, because a submission is likely to import them.
+RUNTIME = Path(__file__).resolve().parents[2]
+# Modules that a submission is likely to import, loaded once.
 PRELOADED = (
     "abc", "collections", "copy", "dataclasses", "enum", "functools", "inspect", "itertools", "math", "random", "typing",
-    "warnings", "numpy", "numpy.fft", "numpy.linalg", "numpy.random", "autograder.scenarios_net", "autograder.worker",
+    "warnings", "numpy", "numpy.fft", "numpy.linalg", "numpy.random", "autograder.worker.run",
+    "autograder.worker.scenarios",
 )  # fmt: skip
 PATIENCE = 5.0
 
 
 def main() -> None:
-    """Say hello with the level reached, then serve until the socket closes."""
+    """Report the level of isolation, then serve requests until the socket closes."""
     sys.path[:0] = [str(RUNTIME), str(RUNTIME / "site")]
     control = socket.socket(fileno=int(sys.argv[1]))
     with control.makefile("r", encoding="utf-8") as lines:
@@ -36,7 +37,7 @@ def main() -> None:
     try:
         for name in PRELOADED:
             importlib.import_module(name)
-        from autograder.staff.isolation.confine import make_plan, readable_places
+        from autograder.worker.confine import make_plan, readable_places
 
         plan = make_plan(readable_places(setup["readable"]), setup["uid"], setup["memory"], setup["without"])
         level = _level(plan, setup)
@@ -48,11 +49,11 @@ def main() -> None:
     while True:
         line, descriptors = _hear(control)
         if not line:
-            # The grader was killed: nobody else will clean up.
-            from autograder.staff.isolation.folders import remove
+            # The grader was killed, so this process cleans up.
+            from autograder.worker.folders import remove
 
             _end(keeper, plan)
-            remove(RUNTIME.parent)
+            remove(Path(setup["folder"]))
             return
         request = json.loads(line)
         if request["do"] == "leave":
@@ -72,7 +73,7 @@ def main() -> None:
 
 
 def _be_the_first_to_go() -> None:
-    """Where memory runs out, the kernel ends a submission, and not the grader or whatever else is larger."""
+    """Raise oom_score_adj: if memory runs out, the kernel kills a submission and not the grader."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
@@ -82,7 +83,7 @@ def _say(control: socket.socket, message: dict[str, Any]) -> None:
 
 
 def _hear(control: socket.socket) -> tuple[str, list[int]]:
-    """One request with the descriptors that came with it; empty when the grader is gone."""
+    """One request and the descriptors that came with it; an empty text if the grader is gone."""
     try:
         data, descriptors, _, _ = socket.recv_fds(control, 4096, 2)
     except OSError:
@@ -91,8 +92,8 @@ def _hear(control: socket.socket) -> tuple[str, list[int]]:
 
 
 def _level(plan: Any, setup: dict[str, Any]) -> list[str]:
-    """The level reached, found out by a process that is confined as a submission's."""
-    from autograder.staff.isolation.confine import probe
+    """The level of isolation, as found by a process that is confined like a submission's."""
+    from autograder.worker.confine import probe
 
     ours, theirs = os.pipe()
     pid = os.fork()
@@ -116,8 +117,8 @@ def _level(plan: Any, setup: dict[str, Any]) -> list[str]:
 
 
 def _confine(plan: Any, result: int, seconds: float) -> None:
-    """Keep only the way out for results, with nothing to read from, and give up all rights."""
-    from autograder.staff.isolation.confine import confine
+    """Close every descriptor but the one for results, then apply the plan."""
+    from autograder.worker.confine import confine
 
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
@@ -131,8 +132,8 @@ def _confine(plan: Any, result: int, seconds: float) -> None:
 
 
 def _enter_pid_namespace() -> None:
-    """Go on as the first process of a new pid namespace, whose end is the end of all in it; the caller waits outside."""
-    from autograder.staff.isolation import linux
+    """Fork into a new PID namespace as its init; when it ends, the kernel ends everything in it. The caller waits outside."""
+    from autograder.worker import linux
 
     linux.unshare("pid")
     pid = os.fork()
@@ -141,7 +142,7 @@ def _enter_pid_namespace() -> None:
 
 
 def _wait_for(pid: int) -> NoReturn:
-    """Stay until a child ends, and end as it did."""
+    """Wait for a child and exit with its status."""
     with contextlib.suppress(OSError):
         os.closerange(0, 256)
         status = os.waitpid(pid, 0)[1]
@@ -150,18 +151,18 @@ def _wait_for(pid: int) -> NoReturn:
 
 
 def _keep(plan: Any, request: dict[str, Any], job: int, result: int) -> NoReturn:
-    """The forked process: a session of its own, a pid namespace where there is one, then the submission."""
+    """The forked process: a new session, a PID namespace if there is one, confinement, then the submission."""
     try:
         os.setsid()
         if sys.platform == "linux":
-            from autograder.staff.isolation import linux
+            from autograder.worker import linux
 
             linux.die_with_parent()
         if plan.pid_namespace:
             _enter_pid_namespace()
         with os.fdopen(job, "rb") as stream:
             data = stream.read()
-        from autograder.staff.isolation import READY
+        from autograder.worker import READY
 
         _confine(plan, result, float(request["seconds"]))
     except BaseException as error:
@@ -172,17 +173,16 @@ def _keep(plan: Any, request: dict[str, Any], job: int, result: int) -> NoReturn
         os.write(result, READY)
         _work(data, result)
     finally:
-        # Nothing that the submission left for the end of the program runs.
+        # os._exit skips the submission's atexit functions.
         os._exit(0)
 
 
 def _work(data: bytes, result: int) -> None:
-    from autograder.plain import pack, unpack
-    from autograder.worker import work
+    from autograder.worker.run import work
+    from autograder.worker.wire import framed, unpack
 
     def send(frame: dict[str, Any]) -> None:
-        packed = pack(frame)
-        view = memoryview(len(packed).to_bytes(8, "big") + packed)
+        view = memoryview(framed(frame))
         while view:
             view = view[os.write(result, view) :]
 
@@ -190,9 +190,9 @@ def _work(data: bytes, result: int) -> None:
 
 
 def _end(keeper: int, plan: Any, wait: float = 0.0) -> dict[str, Any]:
-    """Kill whatever is left of a unit, down to daemons that left its session, and say how its first process ended.
+    """Kill every process of a unit, daemons included, and report how its first process ended.
 
-    wait: how long that process may take to end by itself, where what it sent has ended already.
+    wait: seconds in which the first process may end by itself, if its output has ended already.
     """
     status = None
     deadline = time.monotonic() + PATIENCE
@@ -223,7 +223,7 @@ def _end(keeper: int, plan: Any, wait: float = 0.0) -> dict[str, Any]:
 
 
 def _ended(pid: int) -> int | None:
-    """How a process ended by itself, None if it did not yet; it keeps its number until it is waited for again."""
+    """Exit code of a process that has ended, else None. WNOWAIT keeps its pid reserved until it is waited for."""
     try:
         found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except (OSError, AttributeError):
@@ -252,11 +252,11 @@ def _children() -> list[int]:
 
 
 def _kill_all_of(uid: int) -> None:
-    """Everything that runs as the submission's user. Needs root; nobody else runs as that user."""
+    """Kill every process of the submission's uid. Needs root; the uid belongs to this sandbox alone."""
     pid = os.fork()
     if pid == 0:
         try:
-            from autograder.staff.isolation.confine import become
+            from autograder.worker.confine import become
 
             become(uid)
             os.kill(-1, signal.SIGKILL)

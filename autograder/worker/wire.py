@@ -1,4 +1,4 @@
-"""Plain data as bytes: dicts and lists of arrays, numbers and strings cross between processes, and nothing else."""
+"""Wire format between processes: dicts and lists of arrays, numbers and strings as bytes, and nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 KINDS = "biufc"
 LIMIT = 16 << 20
-# Of the header alone. What a check sends takes some kilobytes; these bounds keep hostile bytes cheap to refuse.
+# Limits of the header. A check sends some kilobytes; the limits make hostile bytes cheap to refuse.
 HEADER_LIMIT = 1 << 20
 MOST_NODES = 50_000
 DEEPEST = 32
@@ -21,20 +21,26 @@ DTYPE = re.compile(r"\|[b?iu]1|[<>=](?:[iu][248]|f(?:2|4|8|12|16)|c(?:8|16|24|32
 
 
 class Malformed(ValueError):
-    """The bytes are no plain data."""
+    """The bytes are not in this format."""
 
 
 def pack(value: Any) -> bytes:
-    """A JSON header that describes the value, then the arrays' bytes one after the other."""
+    """The value as bytes: a JSON header that describes it, then the bytes of its arrays. Raises TypeError for other types."""
     buffers: list[bytes] = []
     header = json.dumps(_describe(value, buffers), allow_nan=False).encode()
     return len(header).to_bytes(4, "big") + header + b"".join(buffers)
 
 
-def unpack(data: bytes) -> Any:
-    """What pack was given. Arrays are fresh and can be written to. Raises Malformed for anything else.
+def framed(value: Any) -> bytes:
+    """The packed value behind its length in eight bytes, as it goes through a pipe or socket."""
+    data = pack(value)
+    return len(data).to_bytes(8, "big") + data
 
-    Takes memory and time of the order of what the bytes hold, whatever they say of themselves.
+
+def unpack(data: bytes) -> Any:
+    """The value that was packed, with fresh, writable arrays. Raises Malformed for any other bytes.
+
+    Memory and time stay proportional to the number of bytes, whatever sizes the header claims.
     """
     try:
         size = int.from_bytes(data[:4], "big")
@@ -73,7 +79,7 @@ def _describe(value: Any, buffers: list[bytes]) -> Any:
 
 
 def _one_pair(pairs: list[tuple[str, Any]]) -> tuple[str, Any]:
-    """Every object of the header has one key, so an object with a second one, or the same one twice, is none of ours."""
+    """The single key and value of a JSON object. pack writes no object with more keys, nor one key twice."""
     ((kind, content),) = pairs
     return kind, content
 
@@ -92,7 +98,7 @@ def _finite(text: str) -> float:
 
 
 class _Reader:
-    """Takes arrays from the bytes one after the other."""
+    """Reader of a value: follows the header and takes arrays from the bytes in turn."""
 
     def __init__(self, data: memoryview, start: int) -> None:
         self.data = data
@@ -100,7 +106,7 @@ class _Reader:
         self.nodes = 0
 
     def rebuild(self, node: Any, depth: int) -> Any:
-        """The value that a node of the header describes; ValueError or TypeError if it is no such node."""
+        """The value that a node of the header describes. Raises ValueError or TypeError for a malformed node."""
         self.nodes += 1
         if not isinstance(node, tuple) or self.nodes > MOST_NODES or depth > DEEPEST:
             raise ValueError
@@ -133,7 +139,7 @@ class _Reader:
             or len(shape) > MOST_AXES
         ):
             raise ValueError
-        # bool is a kind of int, but True is no length.
+        # bool is a subclass of int, but True is not a length.
         if not all(type(n) is int and 0 <= n < LARGEST_AXIS for n in shape):
             raise ValueError
         dtype = np.dtype(code)
