@@ -13,11 +13,6 @@ from mytorch.debug import observe
 from mytorch.operation import Operation
 from mytorch.report import operations_as_table
 from mytorch.utils import GradientBuffer, Location, gradient_dtype
-<<<<<<< 5d4258ba2871e848e2a8a9eb09dec845a96a3107
-
-__all__ = ["Autograd", "Operation"]
-=======
->>>>>>> c280f9be6fcedbd96d0c6cd1112d04a661b38223
 
 
 class Autograd:
@@ -98,12 +93,8 @@ class Autograd:
                 if gradient is None:
                     continue
                 if slot is not None:
-<<<<<<< 5d4258ba2871e848e2a8a9eb09dec845a96a3107
-                    updates.append((slot, gradient))
-=======
                     if gradient is not slot:  # a rule that wrote into the slot itself has added it already
                         updates.append((slot, gradient))
->>>>>>> c280f9be6fcedbd96d0c6cd1112d04a661b38223
                     continue
                 location = locate(array)
                 if location in pending:

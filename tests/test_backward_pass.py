@@ -261,8 +261,6 @@ def test_no_zeros_are_allocated_to_be_added_to(engine):
     record(engine, lambda g, y: marker, y * 1, y)
     engine.backward(1.0)
     assert engine.gradient_buffer.get_param(y) is marker, "the first contribution is kept, not added"
-<<<<<<< 5d4258ba2871e848e2a8a9eb09dec845a96a3107
-=======
 
 
 def test_a_rule_that_writes_into_the_slot_itself_is_not_counted_twice(engine):
@@ -275,4 +273,3 @@ def test_a_rule_that_writes_into_the_slot_itself_is_not_counted_twice(engine):
     record(engine, writes_backward, x * 1, x, slots=[dx])
     engine.backward(2.0)
     np.testing.assert_array_equal(dx, [2, 2, 2])
->>>>>>> c280f9be6fcedbd96d0c6cd1112d04a661b38223

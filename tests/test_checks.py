@@ -1,8 +1,4 @@
-<<<<<<< 5d4258ba2871e848e2a8a9eb09dec845a96a3107
-"""What recording refuses, and gradients that do not fit: nothing is recorded or changed then."""
-=======
 """Refusals of records and of gradients that do not fit: nothing is recorded or changed then."""
->>>>>>> c280f9be6fcedbd96d0c6cd1112d04a661b38223
 
 from functools import partial
 

@@ -287,8 +287,6 @@ def test_tied_weights_are_stepped_and_clipped_once(engine):
     assert [p.name for p in net.parameters()] == ["W", "b", "b"]
     optim.clip_grad_norm(net.parameters(), 1.0)
     np.testing.assert_allclose(np.linalg.norm(a.dW), 1.0, rtol=1e-12)
-<<<<<<< 5d4258ba2871e848e2a8a9eb09dec845a96a3107
-=======
 
 
 @pytest.mark.parametrize("kind", [Adam, AdamW])
@@ -312,4 +310,3 @@ def test_adam_in_half_precision_moves_as_in_single(kind):
     np.testing.assert_allclose(half[0], single[0], atol=5 * np.finfo(np.float16).eps)
     assert half[1, 2] == pytest.approx(single[1, 2], abs=5 * np.finfo(np.float16).eps)
     np.testing.assert_array_equal(layers[0].b, np.zeros((2, 1)))
->>>>>>> c280f9be6fcedbd96d0c6cd1112d04a661b38223

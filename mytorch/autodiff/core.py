@@ -12,13 +12,8 @@ from mytorch.autodiff.errors import no_float, stored_in_plain_array, subclass
 from mytorch.autodiff.kinds import zeros_like
 from mytorch.autodiff.traced import Traced, dtype_of, is_float_or_number
 from mytorch.autodiff.tracing import LARGE, Dual, ForwardTrace, ReverseTrace, Variable, backward_pass, refuse_escaped
-<<<<<<< 5d4258ba2871e848e2a8a9eb09dec845a96a3107
 from mytorch.autodiff.tree import flatten, split, tree_map
-from mytorch.nn.rules import fit
-=======
-from mytorch.autodiff.tree import flatten, tree_map
 from mytorch.utils import fit
->>>>>>> c280f9be6fcedbd96d0c6cd1112d04a661b38223
 
 Trace = ForwardTrace | ReverseTrace
 

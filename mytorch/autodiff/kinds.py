@@ -12,12 +12,9 @@ from mytorch.autodiff.signatures import refusing
 from mytorch.autodiff.traced import TABLE, Traced, plain
 from mytorch.autodiff.tracing import Outline, ReverseTrace, Variable, backward_pass, bind
 from mytorch.utils import fit, gradient_dtype
-<<<<<<< 5d4258ba2871e848e2a8a9eb09dec845a96a3107
 
 CONSTANT: set[Any] = set()
 """The functions of zero derivative."""
-=======
->>>>>>> c280f9be6fcedbd96d0c6cd1112d04a661b38223
 
 
 class Rule:
@@ -254,12 +251,8 @@ def constant(*funs: Function) -> None:
 
 def zeros_like(x: Array) -> np.ndarray:
     """Zeros for the tangent or gradient of a value: of its dtype, or float64 for what is no float."""
-<<<<<<< 5d4258ba2871e848e2a8a9eb09dec845a96a3107
     x = plain(x)
     x = x if hasattr(x, "dtype") else np.asarray(x)
-=======
-    x = np.asarray(plain(x))
->>>>>>> c280f9be6fcedbd96d0c6cd1112d04a661b38223
     return np.zeros(x.shape, gradient_dtype(x))
 
 

@@ -24,18 +24,12 @@ def _sech2(x):
         return sech2(x)
     if x.dtype.kind == "c":
         return 1 - np.square(np.tanh(x))
-<<<<<<< 5d4258ba2871e848e2a8a9eb09dec845a96a3107
-    with np.errstate(over="ignore"):
-        e = np.exp(-2 * np.abs(x))
+    e = np.exp(-2 * np.abs(x))
     total = 1 + e
     total *= total
     e *= 4
     e /= total
     return e
-=======
-    e = np.exp(-2 * np.abs(x))
-    return 4 * e / np.square(1 + e)
->>>>>>> c280f9be6fcedbd96d0c6cd1112d04a661b38223
 
 
 def _logistic(x):

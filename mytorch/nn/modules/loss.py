@@ -74,15 +74,11 @@ class SoftmaxCrossEntropy(Loss):
     """
 
     def forward(self, y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
-<<<<<<< 5d4258ba2871e848e2a8a9eb09dec845a96a3107
-        """Returns shape (1,). Raises ValueError for shapes that don't belong together and classes out of range."""
-=======
         """Returns shape (1,). Raises ValueError for shapes that don't belong together and classes out of range.
 
         A score of minus infinity rules its class out: it adds nothing to the loss, unless the class is the true one.
         """
         self._require_arrays(y, y_hat)
->>>>>>> c280f9be6fcedbd96d0c6cd1112d04a661b38223
         dtype, entries = gradient_dtype(y_hat), None if y.shape == y_hat.shape else true_entries(y, y_hat)
         samples, classes = math.prod(y_hat.shape[:-1]), y_hat.shape[-1]
         # One row per class, whole in memory where the rows are long: NumPy reduces and broadcasts along those much faster.
@@ -93,16 +89,12 @@ class SoftmaxCrossEntropy(Loss):
         total = np.add.reduce(probabilities, axis=0)
         probabilities /= total
         if entries is None:
-<<<<<<< 5d4258ba2871e848e2a8a9eb09dec845a96a3107
-            losses = (y.reshape(samples, classes).T * (np.log(total) - scores)).ravel()
-=======
             weights, losses = y.reshape(samples, classes).T, np.log(total) - scores
             with np.errstate(invalid="ignore"):
                 weighted = weights * losses
             if np.isnan(np.add.reduce(weighted, axis=None)):  # 0 times the infinite loss of a class that is ruled out
                 weighted = weights * np.where(weights == 0, 0, losses)
             losses = weighted.ravel()
->>>>>>> c280f9be6fcedbd96d0c6cd1112d04a661b38223
         else:
             losses = np.log(total)
             losses -= y_hat.take(entries) - largest

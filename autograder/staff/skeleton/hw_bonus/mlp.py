@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.autograd_engine import Autograd
-from mytorch.nn import Module
+from mytorch.nn import Linear, Module
 
 
 class MLP(Module):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mytorch.nn import functional
 from mytorch.nn.modules.module import Module
 
 

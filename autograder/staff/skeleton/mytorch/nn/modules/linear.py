@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mytorch.nn.functional import add_backward, matmul_backward
 from mytorch.nn.modules.module import Module
 
 
