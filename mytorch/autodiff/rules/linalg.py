@@ -13,7 +13,7 @@ from functools import reduce
 import numpy as np
 
 from mytorch.autodiff.aliases import Function, Settings
-from mytorch.autodiff.kinds import Explicit, composite, constant, explicit
+from mytorch.autodiff.kinds import Explicit, composite, constant, explicit, register
 from mytorch.autodiff.rules.axes import places
 from mytorch.autodiff.rules.decompositions import adjoint, diagonals, eye, svdvals, turned
 from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, no_value, others, squares
@@ -106,7 +106,16 @@ def _slogdet_jvp(t, y, a):
     return (y[0] * np.imag(change) * 1j, np.real(change)) if plain(a).dtype.kind == "c" else (None, change)
 
 
-explicit(la.slogdet, jvps=[_slogdet_jvp])
+class _Slogdet(Explicit):
+    """Of a real matrix d log det = A^-T: one inverse, where transposing the tangent would solve twice."""
+
+    def pull(self, g, y, args, kwargs, wanted):
+        if plain(args[0]).dtype.kind == "c" or g[1] is None:
+            return super().pull(g, y, args, kwargs, wanted)
+        return [fit(g[1][..., np.newaxis, np.newaxis] * turned(la.inv(args[0])), args[0])]
+
+
+register(la.slogdet, _Slogdet(la.slogdet, "linalg.slogdet", None, [_slogdet_jvp]))
 
 
 # Least squares. With P = pinv(A): dP = -P dA P + P P^H dA^H (1 - A P) + (1 - P A) dA^H P^H P, for constant rank.
@@ -175,9 +184,16 @@ composite(la.lstsq, lstsq)
 
 
 # Norms, powers, chains
+_length = Explicit(
+    la.norm, "linalg.norm", [lambda g, y, x: (g / y) * x], [lambda t, y, x: np.sum((x / y) * t)]
+)  # fmt: skip
+
+
 def _norm(x, ord=None, axis=None, keepdims: bool = False):
     if not np.size(plain(x)):  # a constant, or nothing at all
         return la.norm(plain(x), ord, axis, keepdims)
+    if axis is None and ord is None and not keepdims and plain(x).dtype.kind == "f":
+        return _length(x)
     if axis is None:
         x = np.ravel(x) if ord is None and not keepdims else x
         axes = tuple(range(np.ndim(x)))

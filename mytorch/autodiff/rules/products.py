@@ -74,10 +74,17 @@ def _kron(a, b):
     return np.reshape(a * b, [n * m for n, m in zip(shape_a, shape_b)])
 
 
+# In space, along the last axis: g . (a x b) = a . (b x g) = b . (g x a).
+_cross_last: Any = linear(np.cross, lambda g, y, a, b: _cross_last(b, g), lambda g, y, a, b: _cross_last(g, a))
+
+
 def _cross(a, b, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis=None):
     axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis,) * 3
     a, b = np.moveaxis(a, axisa, 0), np.moveaxis(b, axisb, 0)
-    np.cross(np.ones(len(a)), np.ones(len(b)))  # raises what NumPy raises
+    if {len(a), len(b)} != {3}:
+        np.cross(np.ones(len(a)), np.ones(len(b)))  # raises what NumPy raises
+    if len(a) == len(b) == 3:
+        return np.moveaxis(_cross_last(np.moveaxis(a, 0, -1), np.moveaxis(b, 0, -1)), -1, axisc)
     plane = a[0] * b[1] - a[1] * b[0]
     if len(a) == 2 and len(b) == 2:
         return plane
@@ -129,6 +136,9 @@ def _einsum_vjp(i: int, g, y, *arrays, axes: tuple[tuple[int, ...], ...], optimi
             result.append(n)
             if n not in seen:
                 others.append((np.ones(length, dtype), (n,)))
+    optimize = optimize or any(
+        np.size(a) > 1000 for a, _ in others
+    )  # then the search for a good order is worth its time
     return einsum(*[a for a, _ in others], axes=(*[letters for _, letters in others], tuple(result)), optimize=optimize)
 
 
@@ -137,6 +147,7 @@ def _einsum_jvp(i: int, t, y, *arrays, **kwargs):
 
 
 einsum = Explicit(_einsum, "einsum", _einsum_vjp, _einsum_jvp)
+einsum.is_linear = True
 
 
 def _einsum_of(*operands, optimize=False):

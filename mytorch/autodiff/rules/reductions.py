@@ -10,7 +10,7 @@ from mytorch.autodiff.aliases import Settings
 from mytorch.autodiff.kinds import composite, explicit, linear
 from mytorch.autodiff.rules.axes import place, places
 from mytorch.autodiff.signatures import like_signature
-from mytorch.autodiff.traced import TABLE, plain
+from mytorch.autodiff.traced import TABLE, Traced, plain
 
 
 # Sums and means
@@ -85,9 +85,11 @@ _reduction(np.sum, _sum, 0, np.add)
 composite(np.mean, mean)
 
 
-# Products. A product along an axis is computed from its factors alone, nowhere by a division, so zeros are no exception.
+# Products. Where a division would lose digits, or meet a zero, the others' product is computed from its factors alone.
 def _scan(x, axis: int):
     """All products of the first entries, by doubling: after step k each entry holds a product of 2**k (Hillis, Steele 1986)."""
+    if not issubclass(type(x), Traced):
+        return np.cumprod(x, axis)
     y, shift = np.moveaxis(x, axis, 0), 1
     while shift < y.shape[0]:
         y = np.concatenate([y[:shift], y[shift:] * y[:-shift]], axis=0)
@@ -105,10 +107,18 @@ def others(x):
     return _scan(before, -1) * np.flip(_scan(after, -1), -1)
 
 
+def _others(y, x):
+    """The products of all other entries, given that of all. Products of 0, inf or NaN, or near them, are not divided."""
+    size = np.abs(plain(y))
+    if np.all((size > np.finfo(size.dtype).tiny) & (size < np.inf)):
+        return np.expand_dims(y, -1) / x
+    return others(x)
+
+
 _prod = explicit(
     np.prod,
-    [lambda g, y, x: np.expand_dims(g, -1) * others(x)],
-    [lambda t, y, x: np.sum(t * others(x), axis=-1)],
+    [lambda g, y, x: np.expand_dims(g, -1) * _others(y, x)],
+    [lambda t, y, x: np.sum(t * _others(y, x), axis=-1)],
     call=lambda x: np.prod(x, axis=-1),
 )
 

@@ -65,11 +65,34 @@ def _put_back(fun: Callable, g, y, x, *args, **kwargs):
 
 def rearrangement(fun: Callable) -> Rule:
     """Register a function that only moves, repeats or drops entries of its first argument."""
-    return linear(fun, partial(_put_back, fun))
+    rule = linear(fun, partial(_put_back, fun))
+    rule.reads = True  # not x, but index arrays
+    return rule
 
 
-for moving in (np.rollaxis, np.rot90, np.repeat, np.tile, np.resize, np.diagonal, np.delete, np.take_along_axis):
+for moving in (np.rollaxis, np.rot90, np.resize, np.delete, np.take_along_axis):
     rearrangement(moving)
+
+
+# Repetitions: their gradients are summed
+def _tile_vjp(g, y, x, reps):
+    reps = tuple(reps) if isinstance(reps, (tuple, list)) else (reps,)
+    ndim = max(x.ndim, len(reps))
+    shape, reps = (1,) * (ndim - x.ndim) + x.shape, (1,) * (ndim - len(reps)) + reps
+    g = np.reshape(g, [n for pair in zip(reps, shape) for n in pair])
+    return np.reshape(np.sum(g, tuple(range(0, 2 * ndim, 2))), x.shape)
+
+
+def _repeat_vjp(g, y, x, repeats, axis=None):
+    if np.ndim(repeats):
+        return _put_back(np.repeat, g, y, x, repeats, axis)
+    i = 0 if axis is None else axis % x.ndim
+    shape = (x.size,) if axis is None else x.shape
+    return np.sum(np.reshape(g, (*shape[: i + 1], repeats, *shape[i + 1 :])), i + 1).reshape(x.shape)
+
+
+linear(np.tile, _tile_vjp)
+linear(np.repeat, _repeat_vjp).reads = True
 
 # Cases with an explicit inverse, where no numbers are needed
 for reshaping in (np.squeeze, np.expand_dims):
@@ -149,6 +172,17 @@ composite(np.meshgrid, _meshgrid)
 # Triangles and diagonals
 linear(np.triu, lambda g, y, x, k=0: np.triu(g, k))
 linear(np.tril, lambda g, y, x, k=0: np.tril(g, k))
+
+
+def _diagonal_vjp(g, y, x, offset=0, axis1=0, axis2=1):
+    rest = [n for i, n in enumerate(x.shape) if i not in (axis1 % x.ndim, axis2 % x.ndim)]
+    rows = np.arange(y.shape[-1]) + max(-offset, 0)
+    whole = scatter(g, (..., rows, rows + offset), (*rest, x.shape[axis1], x.shape[axis2]))
+    in_place = (axis1 % x.ndim, axis2 % x.ndim) == (x.ndim - 2, x.ndim - 1)
+    return whole if in_place else np.moveaxis(whole, (-2, -1), (axis1, axis2))
+
+
+linear(np.diagonal, _diagonal_vjp)
 linear(np.diagflat, lambda g, y, x, k=0: np.reshape(np.diagonal(g, k), x.shape))
 composite(np.diag, lambda v, k=0: _diag(v, k))
 composite(
@@ -296,7 +330,14 @@ def _sort(a, axis=-1, kind=None, *, stable=None):
 
 
 def _ranks(x, axis: int):
-    return np.argsort(plain(x), axis=axis, kind="stable")
+    """The stable order of the entries; the quick way to it where no two are equal."""
+    x = plain(x)
+    if not isinstance(x, Traced):
+        ranks = np.argsort(x, axis=axis)
+        ranked = np.moveaxis(np.take_along_axis(x, ranks, axis), axis, 0)
+        if np.all(ranked[1:] > ranked[:-1]):
+            return ranks
+    return np.argsort(x, axis=axis, kind="stable")
 
 
 # Entries that are equal keep their order in the derivative, whatever algorithm has sorted them.
