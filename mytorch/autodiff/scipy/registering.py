@@ -1,0 +1,118 @@
+"""Registering rules of SciPy: for ufuncs of scipy.special, for functions that NumPy cannot dispatch, and refusals by name."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import scipy.special as sc
+
+from mytorch.autodiff.aliases import Function
+from mytorch.autodiff.kinds import Elementwise, Explicit
+from mytorch.autodiff.traced import TABLE, Traced
+
+
+class Unknown(str):
+    """The name of an argument in which the function has a derivative that nobody has a formula for, or SciPy no function."""
+
+
+def no_derivative(function: str, argument: str) -> NotImplementedError:
+    """The error for a function that cannot be differentiated in one of its arguments."""
+    return NotImplementedError(
+        f"{function} has no derivative with respect to {argument} here. Pass {argument} as a plain number, or give the "
+        f"function a rule of your own: mytorch.autodiff.elementwise({function}, ...), a partial derivative per argument."
+    )
+
+
+def refuse_settings(function: str, **settings: bool) -> None:
+    """Raise for settings of a SciPy function under which it has no derivative here; each is given as name=allowed."""
+    for name, allowed in settings.items():
+        if not allowed:
+            raise NotImplementedError(
+                f"{function} has no derivative with this {name}= here. Leave {name} as it is by default, or register "
+                f"the function with mytorch.autodiff.explicit."
+            )
+
+
+class SpecialFunction(Elementwise):
+    """An elementwise function of SciPy; refuses to be differentiated in the arguments that are Unknown."""
+
+    def __init__(self, fun: Function, name: str, partials: tuple, of: Any = None) -> None:
+        super().__init__(fun, name, [None if isinstance(d, Unknown) else d for d in partials], of)
+        self.unknown = [(i, str(d)) for i, d in enumerate(partials) if isinstance(d, Unknown)]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        for i, argument in self.unknown:
+            if isinstance(args[i], Traced):
+                raise no_derivative(self.name, argument)
+        return super().__call__(*args, **kwargs)
+
+
+def ufunc(name: str, *partials: Any, of: str | None = None) -> None:
+    """Register the ufunc scipy.special.<name> by one partial derivative ``d(y, *args)`` per argument; see elementwise."""
+    fun = getattr(sc, name, None)  # releases of SciPy differ in what they have
+    if fun is not None:
+        TABLE[fun] = SpecialFunction(fun, f"scipy.special.{name}", partials, of)
+
+
+def several(name: str, jvp: Function, *unknown: str) -> None:
+    """Register a ufunc with several results by the tangents ``jvp(y, *args)`` that its last argument's tangent 1 gives.
+
+    unknown: the names of the arguments before it, in which it is refused.
+    """
+    fun = getattr(sc, name, None)
+    if fun is None:
+        return
+    last = len(unknown)
+    jvps = [None] * last + [lambda t, y, *args: tuple(t * slope for slope in jvp(y, *args))]
+    TABLE[fun] = refusing(Explicit(fun, f"scipy.special.{name}", None, jvps), *unknown)
+
+
+def refusing(rule: Any, *unknown: str) -> Function:
+    """The rule, which raises if one of its first arguments, here named in order, is traced."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        for argument, value in zip(unknown, args):
+            if isinstance(value, Traced):
+                raise no_derivative(rule.name, argument)
+        return rule(*args, **kwargs)
+
+    return call if unknown else rule
+
+
+def without_derivative(*names: str) -> None:
+    """Register ufuncs of scipy.special that are refused whatever is traced."""
+    for name in names:
+        fun = getattr(sc, name, None)
+        if fun is not None:
+            TABLE[fun] = functools.partial(_refuse, f"scipy.special.{name}")
+
+
+def _refuse(name: str, *args: Any, **kwargs: Any) -> Any:
+    raise no_derivative(name, "its arguments").with_traceback(None)
+
+
+def is_traced(value: Any) -> bool:
+    """True if a value is traced, or holds one that is: in a tuple, a list or a dict."""
+    if isinstance(value, (tuple, list)):
+        return any(map(is_traced, value))
+    return any(map(is_traced, value.values())) if isinstance(value, dict) else isinstance(value, Traced)
+
+
+def differentiable(original: Function) -> Function:
+    """Decorate a definition for traced arguments: all other calls go to SciPy's own function, whose name and text it takes."""
+
+    def decorate(definition: Function) -> Function:
+        @functools.wraps(original)
+        def function(*args: Any, **kwargs: Any) -> Any:
+            return (definition if is_traced(args) or is_traced(kwargs) else original)(*args, **kwargs)
+
+        return function
+
+    return decorate
+
+
+def at(condition: Any, x: Any, safe: float) -> Any:
+    """x where the condition holds and elsewhere a safe number, so that no branch of a np.where divides by zero."""
+    return np.where(condition, x, safe)
