@@ -55,9 +55,9 @@ POINTS: dict[str, list[tuple]] = {
     "mathieu_cem": [(2, 0.7, 30.0)], "mathieu_modcem1": [(2, 0.7, 0.6)], "mathieu_modcem2": [(2, 0.7, 0.6)],
     "mathieu_modsem1": [(2, 0.7, 0.6)], "mathieu_modsem2": [(2, 0.7, 0.6)], "kolmogorov": [(0.9,)], "smirnov": [(3, 0.4)],
     "pro_ang1": [(1, 2, 1.2, 0.4)], "obl_ang1": [(1, 2, 1.2, 0.4)], "pro_rad1": [(1, 2, 1.2, 1.4)],
-    "pro_rad2": [(1, 2, 1.2, 6.0)], "obl_rad1": [(1, 2, 1.2, 0.8)], "obl_rad2": [(1, 2, 1.2, 2.0)],
+    "pro_rad2": [(1, 2, 1.2, 6.0)], "obl_rad1": [(1, 2, 1.2, 0.8)], "obl_rad2": [(1, 2, 1.2, 6.0)],
     "pro_ang1_cv": [(1, 2, 1.2, PRO, 0.4)], "obl_ang1_cv": [(1, 2, 1.2, OBL, 0.4)], "pro_rad1_cv": [(1, 2, 1.2, PRO, 1.4)],
-    "pro_rad2_cv": [(1, 2, 1.2, PRO, 6.0)], "obl_rad1_cv": [(1, 2, 1.2, OBL, 0.8)], "obl_rad2_cv": [(1, 2, 1.2, OBL, 2.0)],
+    "pro_rad2_cv": [(1, 2, 1.2, PRO, 6.0)], "obl_rad1_cv": [(1, 2, 1.2, OBL, 0.8)], "obl_rad2_cv": [(1, 2, 1.2, OBL, 6.0)],
     "yn": [(0, 0.6), (2, 1.4)], "kn": [(0, 0.6), (2, 1.4)], "jv": [(0, 0.6), (1.3, 2.0)], "wrightomega": [(0.6,), (-3.0,)],
 }  # fmt: skip
 for degree in [name for name in UFUNCS if name.startswith("eval_")]:
