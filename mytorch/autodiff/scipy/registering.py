@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import Any
 
 import numpy as np
 import scipy.special as sc
 
 from mytorch.autodiff.aliases import Function
-from mytorch.autodiff.kinds import Elementwise, Explicit
-from mytorch.autodiff.traced import TABLE, Traced
+from mytorch.autodiff.kinds import Elementwise, Explicit, explicit
+from mytorch.autodiff.traced import TABLE, Traced, plain
+from mytorch.autodiff.transforms import primitive
 
 
 class Unknown(str):
@@ -23,16 +25,6 @@ def no_derivative(function: str, argument: str) -> NotImplementedError:
         f"{function} has no derivative with respect to {argument} here. Pass {argument} as a plain number, or give the "
         f"function a rule of your own: mytorch.autodiff.elementwise({function}, ...), a partial derivative per argument."
     )
-
-
-def refuse_settings(function: str, **settings: bool) -> None:
-    """Raise for settings of a SciPy function under which it has no derivative here; each is given as name=allowed."""
-    for name, allowed in settings.items():
-        if not allowed:
-            raise NotImplementedError(
-                f"{function} has no derivative with this {name}= here. Leave {name} as it is by default, or register "
-                f"the function with mytorch.autodiff.explicit."
-            )
 
 
 class SpecialFunction(Elementwise):
@@ -100,17 +92,72 @@ def is_traced(value: Any) -> bool:
     return any(map(is_traced, value.values())) if isinstance(value, dict) else isinstance(value, Traced)
 
 
-def differentiable(original: Function) -> Function:
-    """Decorate a definition for traced arguments: all other calls go to SciPy's own function, whose name and text it takes."""
+def opaque(original: Function, vjps: Any = None, jvps: Any = None, name: str | None = None) -> Function:
+    """A function that calls SciPy's own on plain arrays, and has derivatives as explicit() takes them on traced ones."""
+    function = primitive(original)
+    explicit(function, vjps, jvps, name or full_name(original))
+    return function
+
+
+def opaque_elementwise(original: Function, *partials: Any) -> Function:
+    """The same for an elementwise function that is no ufunc, by its partial derivatives."""
+    function = primitive(original)
+    TABLE[function] = SpecialFunction(function, full_name(original), partials)
+    return function
+
+
+# Settings that change neither the value nor its derivative: permissions to overwrite, and the size of a work array.
+WITHOUT_EFFECT = ("overwrite_a", "overwrite_b", "overwrite_ab", "lwork")
+
+
+def differentiable(original: Function, name: str | None = None) -> Function:
+    """Decorate a definition for traced arguments: all other calls go to SciPy's own function, whose name and text it takes.
+
+    What SciPy's function takes and the definition has no parameter for raises NotImplementedError, unless it is the default
+    or without effect. check_finite=True raises ValueError for NaN and infinity, as it does there.
+    """
+    title = name or full_name(original)
+    theirs = inspect.signature(original)
 
     def decorate(definition: Function) -> Function:
+        ours = inspect.signature(definition).parameters
+
         @functools.wraps(original)
         def function(*args: Any, **kwargs: Any) -> Any:
-            return (definition if is_traced(args) or is_traced(kwargs) else original)(*args, **kwargs)
+            if not (is_traced(args) or is_traced(kwargs)):
+                return original(*args, **kwargs)
+            bound = theirs.bind(*args, **kwargs)
+            for key in [key for key in bound.arguments if key not in ours]:
+                _refuse_setting(title, key, bound.arguments.pop(key), theirs.parameters[key].default)
+            if "check_finite" in theirs.parameters and kwargs.get("check_finite", True):
+                for value in bound.arguments.values():
+                    _check_finite(plain(value))
+            return definition(*bound.args, **bound.kwargs)
 
         return function
 
     return decorate
+
+
+def full_name(function: Function) -> str:
+    """The name under which a function of SciPy is public: scipy.linalg.solve, and not scipy.linalg._basic.solve."""
+    return ".".join([part for part in function.__module__.split(".") if not part.startswith("_")] + [function.__name__])
+
+
+def _refuse_setting(function: str, key: str, value: Any, default: Any) -> None:
+    if key == "check_finite" or key in WITHOUT_EFFECT or (type(value) is type(default) and value == default):
+        return
+    if value is not default:
+        raise NotImplementedError(
+            f"{function} with {key}={value!r} has no rule of differentiation. Leave {key} out, or give the function a rule of "
+            "your own with mytorch.autodiff.primitive and explicit."
+        )
+
+
+def _check_finite(value: Any) -> None:
+    for part in value if isinstance(value, (tuple, list)) else (value,):
+        if getattr(part, "dtype", np.dtype(object)).kind in "fc":
+            np.asarray_chkfinite(part)
 
 
 def at(condition: Any, x: Any, safe: float) -> Any:
