@@ -81,9 +81,7 @@ ufunc("kve", V, lambda y, v, z: _scaled(y - _neighbours(sc.kve, v, z, 1), y, v, 
 
 # Wright's generalised Bessel function: DLMF 10.46.1, term by term
 ufunc("wright_bessel", Unknown("a"), Unknown("b"), lambda y, a, b, x: sc.wright_bessel(a, a + b, x))
-ufunc(
-    "log_wright_bessel", Unknown("a"), Unknown("b"), lambda y, a, b, x: np.exp(sc.log_wright_bessel(a, a + b, x) - y)
-)
+ufunc("log_wright_bessel", Unknown("a"), Unknown("b"), lambda y, a, b, x: np.exp(sc.log_wright_bessel(a, a + b, x) - y))
 
 # Integrals: DLMF 10.22, 10.43, 9.10, 11.7
 several("itj0y0", lambda y, x: (sc.j0(x), sc.y0(x)))

@@ -35,17 +35,17 @@ ufunc("tandg", lambda y, x: DEGREE * (1 + y * y), of="y")
 ufunc("cotdg", lambda y, x: -DEGREE * (1 + y * y), of="y")
 ufunc("radian", DEGREE, DEGREE / 60, DEGREE / 3600)
 ufunc("exprel", lambda y, x: sc.hyp1f1(2, 3, x) / 2, of="x")  # exprel(x) = 1F1(1; 2; x), DLMF 13.6.2
-ufunc("xlogy", lambda y, a, b: np.log(b), lambda y, a, b: _ratio(a, b))
-ufunc("xlog1py", lambda y, a, b: np.log1p(b), lambda y, a, b: _ratio(a, 1 + b))
+ufunc("xlogy", lambda y, a, b: np.log(b), lambda y, a, b: ratio(a, b))
+ufunc("xlog1py", lambda y, a, b: np.log1p(b), lambda y, a, b: ratio(a, 1 + b))
 ufunc("entr", lambda y, x: -np.log(x) - 1, of="x")
-ufunc("rel_entr", lambda y, a, b: np.log(a / b) + 1, lambda y, a, b: -_ratio(a, b))
-ufunc("kl_div", lambda y, a, b: np.log(a / b), lambda y, a, b: 1 - _ratio(a, b))
+ufunc("rel_entr", lambda y, a, b: np.log(a / b) + 1, lambda y, a, b: -ratio(a, b))
+ufunc("kl_div", lambda y, a, b: np.log(a / b), lambda y, a, b: 1 - ratio(a, b))
 ufunc("huber", lambda y, d, r: np.maximum(np.abs(r) - d, 0), lambda y, d, r: np.clip(r, -d, d))
 ufunc("pseudo_huber", lambda y, d, r: _by_delta(d, r / d), lambda y, d, r: r / np.sqrt(1 + (r / d) ** 2))
 constant(sc.round, sc.gammasgn)
 
 
-def _ratio(a, b):
+def ratio(a, b):
     """a / b, and 0 where a is 0: the function is constant in b there."""
     return np.where(plain(a) == 0, 0, a / at(plain(a) != 0, b, 1))
 
@@ -236,9 +236,7 @@ def _chi2(v, x):
 
 
 def _f(m, n, x):
-    return (
-        m / n * np.exp(sc.xlogy(m / 2 - 1, m * x / n) - (m + n) / 2 * np.log1p(m * x / n) - sc.betaln(m / 2, n / 2))
-    )
+    return m / n * np.exp(sc.xlogy(m / 2 - 1, m * x / n) - (m + n) / 2 * np.log1p(m * x / n) - sc.betaln(m / 2, n / 2))
 
 
 def student(v, t):

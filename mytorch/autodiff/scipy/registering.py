@@ -22,8 +22,8 @@ class Unknown(str):
 def no_derivative(function: str, argument: str) -> NotImplementedError:
     """The error for a function that cannot be differentiated in one of its arguments."""
     return NotImplementedError(
-        f"{function} has no derivative with respect to {argument} here. Pass {argument} as a plain number, or give the "
-        f"function a rule of your own: mytorch.autodiff.elementwise({function}, ...), a partial derivative per argument."
+        f"{function} has no derivative with respect to {argument} here. Pass {argument} as a plain number, or write a function "
+        "around it with mytorch.autodiff.primitive and give that one a rule."
     )
 
 

@@ -61,9 +61,7 @@ def logsumexp(a, axis=None, b=None, keepdims=False, return_sign=False):
     return value, sign if keepdims else np.squeeze(sign, _axes(a, axis))
 
 
-softmax = opaque(
-    sc.softmax, jvps=[lambda t, y, x, axis=None: y * (t - np.sum(y * t, axis=axis, keepdims=True))]
-)
+softmax = opaque(sc.softmax, jvps=[lambda t, y, x, axis=None: y * (t - np.sum(y * t, axis=axis, keepdims=True))])
 log_softmax = opaque(
     sc.log_softmax, jvps=[lambda t, y, x, axis=None: t - np.sum(np.exp(y) * t, axis=axis, keepdims=True)]
 )
