@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from typing import Any
 
 import numpy as np
@@ -121,18 +122,22 @@ def differentiable(original: Function, name: str | None = None) -> Function:
 
     def decorate(definition: Function) -> Function:
         ours = inspect.signature(definition).parameters
+        rest = next((p.name for p in theirs.parameters.values() if p.kind is p.VAR_KEYWORD), None)
 
         @functools.wraps(original)
         def function(*args: Any, **kwargs: Any) -> Any:
             if not (is_traced(args) or is_traced(kwargs)):
                 return original(*args, **kwargs)
             bound = theirs.bind(*args, **kwargs)
-            for key in [key for key in bound.arguments if key not in ours]:
-                _refuse_setting(title, key, bound.arguments.pop(key), theirs.parameters[key].default)
-            if "check_finite" in theirs.parameters and kwargs.get("check_finite", True):
-                for value in bound.arguments.values():
+            given = bound.arguments
+            options = given.pop(rest, {}) if rest else {}  # named in SciPy's description of **options alone
+            for key, value in [*given.items(), *options.items()]:
+                if key not in ours:
+                    _refuse_setting(title, key, value, theirs.parameters[key].default if key in given else None)
+            if "check_finite" in theirs.parameters and given.get("check_finite", True):
+                for value in given.values():
                     _check_finite(plain(value))
-            return definition(*bound.args, **bound.kwargs)
+            return definition(**{key: value for key, value in {**given, **options}.items() if key in ours})
 
         return function
 
@@ -141,7 +146,8 @@ def differentiable(original: Function, name: str | None = None) -> Function:
 
 def full_name(function: Function) -> str:
     """The name under which a function of SciPy is public: scipy.linalg.solve, and not scipy.linalg._basic.solve."""
-    return ".".join([part for part in function.__module__.split(".") if not part.startswith("_")] + [function.__name__])
+    public = itertools.takewhile(lambda part: not part.startswith("_"), function.__module__.split("."))
+    return ".".join([*public, function.__name__])
 
 
 def _refuse_setting(function: str, key: str, value: Any, default: Any) -> None:
