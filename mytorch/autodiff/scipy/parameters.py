@@ -18,7 +18,9 @@ class Parameters:
         self.args = args if isinstance(args, tuple) else (args,)
         for arg in self.args:
             if not isinstance(arg, Traced) and is_traced(arg):
-                raise TypeError("args= holds a traced value inside a tuple, list or dict. Give each array as an entry of args.")
+                raise TypeError(
+                    "args= holds a traced value inside a tuple, list or dict. Give each array as an entry of args."
+                )
         parts = [np.ravel(arg) for arg in self.args if isinstance(arg, Traced)]
         self.vector = np.concatenate(parts) if parts else np.zeros(0)
 

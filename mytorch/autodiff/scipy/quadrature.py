@@ -45,7 +45,9 @@ class _Integral(Explicit):
         a, b, theta = args
         f, settings = kwargs["integrand"], kwargs["settings"]
         parts = [
-            _integral(a, b, theta, integrand=lambda x, p, k=k: vjp(lambda p: f(x, p), p)[1](1.0)[0][k], settings=settings)
+            _integral(
+                a, b, theta, integrand=lambda x, p, k=k: vjp(lambda p: f(x, p), p)[1](1.0)[0][k], settings=settings
+            )
             for k in range(len(theta) if wanted[2] else 0)
         ]
         return (
@@ -75,7 +77,9 @@ def quad(func, a, b, args=(), epsabs=1.49e-08, epsrel=1.49e-08, limit=50):
 # Samples: the means of neighbours, times the steps between them
 def _areas(y: Array, x: Any, dx: Any, axis: int) -> Array:
     y = np.moveaxis(as_array(y), axis, -1)
-    steps = as_array(dx) if x is None else np.diff(as_array(x) if np.ndim(x) == 1 else np.moveaxis(as_array(x), axis, -1))
+    steps = (
+        as_array(dx) if x is None else np.diff(as_array(x) if np.ndim(x) == 1 else np.moveaxis(as_array(x), axis, -1))
+    )
     return steps * (y[..., 1:] + y[..., :-1]) / 2
 
 
