@@ -51,37 +51,44 @@ ufunc("hankel2e", V, lambda y, v, z: _neighbours(sc.hankel2e, v, z, -1) + 1j * y
 
 
 def _scaled(near, y, v, x, alternating: int):
-    """The slope ``near`` of a scaled function y, for large x by the logarithmic derivative of its series: DLMF 10.40.
+    """The slope ``near(x)`` of a scaled function y, for large x by the logarithmic derivative of its series: DLMF 10.40.
 
     y ~ |x|**-0.5 sum of a_k s**k / |x|**k with s = -1 for I and 1 for K. Far out, the terms of ``near`` agree in most digits.
     """
-    size = np.abs(plain(x))
-    far = size > 50 + 2 * np.square(v) if plain(x).dtype.kind != "c" else np.zeros(size.shape, bool)
+    size, limit = np.abs(plain(x)), 50.0 + 2 * np.square(v)
+    far = size > limit if plain(x).dtype.kind != "c" else np.zeros(size.shape, bool)
     if not np.any(far):
-        return near
-    inverse = 1 / np.where(far, np.abs(x), 50.0 + 2 * np.square(v))
+        return near(x)
+    inverse = 1 / np.where(far, np.abs(x), limit)
     value, slope, term = 1.0, 0.5, 1.0
     for k in range(1, 13):
         term = term * (alternating * (4 * np.square(v) - (2 * k - 1) ** 2) / (8 * k)) * inverse
         value, slope = value + term, slope + (k + 0.5) * term
-    return np.where(far, -np.sign(plain(x)) * y * inverse * slope / value, near)
+    return np.where(far, -np.sign(plain(x)) * y * inverse * slope / value, near(at(~far, x, 1)))
 
 
 def _ive(y, v, x):
-    x = _only_real("ive", x)
-    return _scaled(_neighbours(sc.ive, v, x, 1) - np.sign(plain(x)) * y, y, v, x, -1)
+    sign = np.sign(plain(_only_real("ive", x)))
+    return _scaled(lambda x: _neighbours(sc.ive, v, x, 1) - sign * y, y, v, x, -1)
 
 
-ufunc("i0e", lambda y, x: _scaled(sc.i1e(x) - np.sign(plain(x)) * y, y, 0, x, -1))
+def _kve(y, v, z):
+    return _scaled(lambda z: y - _neighbours(sc.kve, v, z, 1), y, v, z, 1)
+
+
+ufunc("i0e", lambda y, x: _ive(y, 0, x))
 ufunc("i1e", lambda y, x: _ive(y, 1, x))
 ufunc("ive", V, lambda y, v, x: _ive(y, v, x))
-ufunc("k0e", lambda y, x: _scaled(y - sc.k1e(x), y, 0, x, 1))
-ufunc("k1e", lambda y, x: _scaled(y - _neighbours(sc.kve, 1, x, 1), y, 1, x, 1))
-ufunc("kve", V, lambda y, v, z: _scaled(y - _neighbours(sc.kve, v, z, 1), y, v, z, 1))
+ufunc("k0e", lambda y, x: _kve(y, 0, x))
+ufunc("k1e", lambda y, x: _kve(y, 1, x))
+ufunc("kve", V, lambda y, v, z: _kve(y, v, z))
 
 # Wright's generalised Bessel function: DLMF 10.46.1, term by term
 ufunc("wright_bessel", Unknown("a"), Unknown("b"), lambda y, a, b, x: sc.wright_bessel(a, a + b, x))
 ufunc("log_wright_bessel", Unknown("a"), Unknown("b"), lambda y, a, b, x: np.exp(sc.log_wright_bessel(a, a + b, x) - y))
+
+# The integral of x**l J_v(2 a x) from 0 to 1, by parts
+ufunc("besselpoly", lambda y, a, lmb, nu: (sc.jv(nu, 2 * a) - (lmb + 1) * y) / a, Unknown("lmb"), Unknown("nu"))
 
 # Integrals: DLMF 10.22, 10.43, 9.10, 11.7
 several("itj0y0", lambda y, x: (sc.j0(x), sc.y0(x)))

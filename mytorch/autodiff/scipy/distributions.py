@@ -98,11 +98,11 @@ class Continuous(Distribution):
             """Of F or of a function of it, whose derivative by F is ``share``; ``density`` is f times that."""
 
             def along(y: Array, *args: Any, move: Function) -> Array:
-                z, s, scale = _standard(*args)
+                z, s, _ = _standard(*args)
                 return sign * move(z, s, density(y, *args))
 
             def by(y: Array, *args: Any, d: Function) -> Array:
-                z, s, scale = _standard(*args)
+                z, s, _ = _standard(*args)
                 return sign * share(y) * d(z, *s)
 
             wanted = [_bound(along, move=move) if move else None for move in moves]

@@ -80,7 +80,7 @@ ufunc("wofz", lambda y, z: 2j / SQRT_PI - 2 * z * y, of="yx")
 ufunc("erfinv", lambda y, x: SQRT_PI / 2 * np.exp(y * y), of="y")
 ufunc("erfcinv", lambda y, x: -SQRT_PI / 2 * np.exp(y * y), of="y")
 ufunc("ndtr", lambda y, x: np.exp(-x * x / 2) / SQRT_2PI, of="x")
-ufunc("log_ndtr", lambda y, x: math.sqrt(2 / math.pi) / sc.erfcx(x / -math.sqrt(2)), of="x")
+ufunc("log_ndtr", lambda y, x: falling(y, x))
 ufunc("ndtri", lambda y, x: SQRT_2PI * np.exp(y * y / 2), of="y")
 ufunc("ndtri_exp", lambda y, x: math.sqrt(math.pi / 2) * sc.erfcx(y / -math.sqrt(2)), of="y")
 ufunc(
@@ -104,13 +104,22 @@ def _tail_slope(y, x, sign: int):
     plainly = sign * (2 * x * y - top)
     if plain(x).dtype.kind == "c":
         return plainly
-    far = plain(x) > 30 if sign > 0 else np.abs(plain(x)) > 30
+    far = plain(x) > 10 if sign > 0 else np.abs(plain(x)) > 10
     if not np.any(far):
         return plainly
-    inverse = 1 / at(far, x, 30)
+    inverse = 1 / at(far, x, 10)
     u = inverse * inverse / 2 * -sign
-    series = 1 + 3 * u * (1 + 5 * u * (1 + 7 * u * (1 + 9 * u * (1 + 11 * u))))
+    series = 1.0
+    for k in range(27, 1, -2):
+        series = 1 + k * u * series
     return np.where(far, -top / 2 * inverse * inverse * series, plainly)
+
+
+def falling(y, x):
+    """The density over the distribution function: where that is small, by erfcx, of which both are a multiple."""
+    low = np.real(plain(x)) < 0
+    small = math.sqrt(2 / math.pi) / sc.erfcx(at(low, x, 0) / -math.sqrt(2))
+    return np.where(low, small, np.exp(-(at(~low, x, 0) ** 2) / 2 - at(~low, y, 0)) / SQRT_2PI)
 
 
 def _voigt(x, sigma, gamma):
@@ -235,6 +244,16 @@ def _chi2(v, x):
     return gamma_density(v / 2, x / 2) / 2
 
 
+def _noncentral(x, v, nc):
+    """The density of the noncentral chi-squared distribution: Johnson, Kotz and Balakrishnan (1995), (29.4)."""
+    scale = np.exp(-((np.sqrt(x) - np.sqrt(nc)) ** 2) / 2) / 2
+    return scale * (x / nc) ** ((v - 2) / 4) * sc.ive(v / 2 - 1, np.sqrt(nc * x))
+
+
+def _by_noncentrality(y, x, v, nc):
+    return (sc.chndtr(x, v + 2, nc) - y) / 2
+
+
 def _f(m, n, x):
     return m / n * np.exp(sc.xlogy(m / 2 - 1, m * x / n) - (m + n) / 2 * np.log1p(m * x / n) - sc.betaln(m / 2, n / 2))
 
@@ -267,6 +286,13 @@ ufunc("pdtri", K, lambda m, k, y: -1 / _poisson(k, m))
 ufunc("chdtr", V, lambda y, v, x: _chi2(v, x))
 ufunc("chdtrc", V, lambda y, v, x: -_chi2(v, x))
 ufunc("chdtri", V, lambda x, v, p: -1 / _chi2(v, x))
+ufunc("chndtr", lambda y, *args: _noncentral(*args), Unknown("df"), lambda y, *args: _by_noncentrality(y, *args))
+ufunc(
+    "chndtrix",
+    lambda x, p, v, nc: 1 / _noncentral(x, v, nc),
+    Unknown("df"),
+    lambda x, p, v, nc: -_by_noncentrality(sc.chndtr(x, v, nc), x, v, nc) / _noncentral(x, v, nc),
+)
 ufunc("fdtr", Unknown("dfn"), Unknown("dfd"), lambda y, m, n, x: _f(m, n, x))
 ufunc("fdtrc", Unknown("dfn"), Unknown("dfd"), lambda y, m, n, x: -_f(m, n, x))
 ufunc("fdtri", Unknown("dfn"), Unknown("dfd"), lambda x, m, n, p: 1 / _f(m, n, x))

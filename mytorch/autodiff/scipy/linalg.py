@@ -1,4 +1,4 @@
-"""scipy.linalg with derivatives: linear equations, inverses, functions of matrices; decompositions stand in a file of their own.
+"""scipy.linalg with derivatives: linear equations, inverses, functions of matrices, and the factors of factors.py.
 
 ``from mytorch.autodiff.scipy import linalg`` stands for ``from scipy import linalg``. What is not defined here is SciPy's.
 What reads one triangle of a matrix (assume_a="pos", "sym" or "her"; cholesky, eigh) has the gradient of the symmetric or
@@ -100,7 +100,7 @@ class _Sylvester(Explicit):
     """A X + X B = Q: dX solves it for dQ - dA X - X dB, and W for the transposed matrices and G gives all three gradients."""
 
     def pull(self, g, y, args, kwargs, wanted):
-        a, b, q = args
+        a, b, _ = args
         w = solve_sylvester(turned(a), turned(b), g)
         parts = (-(w @ turned(y)), -(turned(y) @ w), w)
         return [fit(part, x) if node else None for part, x, node in zip(parts, args, wanted)]

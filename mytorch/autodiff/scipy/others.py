@@ -10,9 +10,10 @@ import math
 import numpy as np
 import scipy.special as sc
 
-from mytorch.autodiff.kinds import explicit
+from mytorch.autodiff.kinds import elementwise, explicit
 from mytorch.autodiff.scipy.registering import Unknown, at, several, ufunc, without_derivative
 from mytorch.autodiff.traced import plain
+from mytorch.autodiff.transforms import primitive
 
 A, B, C, N = (Unknown(letter) for letter in "abcn")
 
@@ -79,12 +80,16 @@ def _ellipk_slope(m):
     )
 
 
+# E(1 - p) as a function of p, whose slope then has K(1 - p) to all digits.
+_ellipem1 = primitive(lambda p: sc.ellipe(1 - p))
+elementwise(_ellipem1, lambda y, p: (sc.ellipkm1(p) - y) / (2 * (1 - p)), name="scipy.special.ellipe")
+
+
 def _ellipkm1_slope(p):
-    """That of K(1 - p): here 1 - m is p, which keeps its digits."""
     near = plain(p) > 0.9
     q = at(~near, p, 0.5)
-    away = (sc.ellipkm1(q) - sc.ellipe(1 - q) / q) / (2 * (1 - q))
-    return np.where(near, -math.pi / 8 * sc.hyp2f1(1.5, 1.5, 2, 1 - at(near, p, 1)), away)
+    away = (sc.ellipkm1(q) - _ellipem1(q) / q) / (2 * (1 - q))
+    return np.where(near, -_ellipk_slope(1 - at(near, p, 1)), away)
 
 
 def _ellipe_slope(m):
@@ -166,12 +171,23 @@ def _elliprc_by_y(r, x, y):
     return -(r / 2 + x * _elliprc_by_x(r, x, y)) / y  # R_C is homogeneous of degree -1/2
 
 
-def _elliprd_by_last(y, a, b, c):
-    return -(1.5 * y + a * _elliprd_by_first(y, a, b, c) + b * _elliprd_by_first(y, b, a, c)) / c
+def _elliprj_by_first(r, x, y, z, p):
+    """By x: 1 / ((t + x) (t + p)) under the integral is split into partial fractions."""
+    return (sc.elliprd(y, z, x) - r) / (2 * (x - p))
 
 
-def _elliprd_by_first(y, a, b, c):
-    return (sc.elliprd(b, c, a) - y) / (2 * (a - c))
+def _elliprj_by_last(r, x, y, z, p):
+    """R_J is homogeneous of degree -3/2."""
+    firsts = [(x, y, z), (y, x, z), (z, x, y)]
+    return -(1.5 * r + sum(others[0] * _elliprj_by_first(r, *others, p) for others in firsts)) / p
+
+
+def _elliprd_by_first(r, x, y, z):
+    return (sc.elliprd(y, z, x) - r) / (2 * (x - z))
+
+
+def _elliprd_by_last(r, x, y, z):
+    return -(1.5 * r + x * _elliprd_by_first(r, x, y, z) + y * _elliprd_by_first(r, y, x, z)) / z
 
 
 def _elliprg(x, y, z):
@@ -190,6 +206,13 @@ ufunc(
     lambda r, x, y, z: _elliprd_by_first(r, x, y, z),
     lambda r, x, y, z: _elliprd_by_first(r, y, x, z),
     lambda r, x, y, z: _elliprd_by_last(r, x, y, z),
+)
+ufunc(
+    "elliprj",
+    lambda r, x, y, z, p: _elliprj_by_first(r, x, y, z, p),
+    lambda r, x, y, z, p: _elliprj_by_first(r, y, x, z, p),
+    lambda r, x, y, z, p: _elliprj_by_first(r, z, x, y, p),
+    lambda r, x, y, z, p: _elliprj_by_last(r, x, y, z, p),
 )
 ufunc(
     "elliprg",
@@ -238,8 +261,8 @@ for kind, endings in (("pro_ang", "1"), ("obl_ang", "1"), ("pro_rad", "12"), ("o
         )
 
 without_derivative(
-    "bdtrik", "bdtrin", "besselpoly", "btdtria", "btdtrib", "chdtriv", "chndtr", "chndtridf", "chndtrinc", "chndtrix",
-    "elliprj", "fdtridfd", "gdtrib", "kolmogi", "kolmogorov", "mathieu_a", "mathieu_b", "nbdtrik", "nbdtrin", "ncfdtr",
-    "ncfdtri", "ncfdtridfd", "ncfdtridfn", "ncfdtrinc", "nctdtr", "nctdtridf", "nctdtrinc", "nctdtrit", "obl_cv", "pdtrik",
-    "pro_cv", "smirnov", "smirnovi", "stdtridf",
+    "bdtrik", "bdtrin", "btdtria", "btdtrib", "chdtriv", "chndtridf", "chndtrinc", "fdtridfd", "gdtrib", "kolmogi",
+    "kolmogorov", "mathieu_a", "mathieu_b", "nbdtrik", "nbdtrin", "ncfdtr", "ncfdtri", "ncfdtridfd", "ncfdtridfn",
+    "ncfdtrinc", "nctdtr", "nctdtridf", "nctdtrinc", "nctdtrit", "obl_cv", "pdtrik", "pro_cv", "smirnov", "smirnovi",
+    "stdtridf",
 )  # fmt: skip

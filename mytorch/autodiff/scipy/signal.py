@@ -49,7 +49,7 @@ linear(
 
 
 def _convolved(in1: Array, in2: Array, mode: str, axes: tuple, method: str) -> Array:
-    """The part of the whole convolution that a mode asks for: "same" is as long as in1, "valid" where the two overlap wholly."""
+    """The part of the whole convolution that a mode asks for: as long as in1 ("same"), or where the two overlap ("valid")."""
     if mode not in ("full", "same", "valid"):
         raise ValueError(f"mode={mode!r} is unknown to scipy.signal. Acceptable modes are 'valid', 'same' and 'full'.")
     if not np.ndim(in1) and not np.ndim(in2):

@@ -14,9 +14,8 @@ import numpy as np
 import scipy.special as sc
 import scipy.stats as ss
 
-from mytorch.autodiff.scipy import special as _rules
 from mytorch.autodiff.scipy.distributions import Continuous, Discrete, Unknown
-from mytorch.autodiff.scipy.gammas import beta_density, ratio
+from mytorch.autodiff.scipy.gammas import beta_density, falling, ratio
 from mytorch.autodiff.scipy.multivariate import dirichlet, multivariate_normal
 
 __all__ = [
@@ -38,7 +37,7 @@ def _student_by_df(z, v):
 
 
 # Name: the slope along z; the slopes by the parameters; those of the distribution function, Unknown if nobody has a formula.
-norm = Continuous(ss.norm, lambda z: -z, falling=lambda z: math.sqrt(2 / math.pi) / sc.erfcx(z / -math.sqrt(2)))
+norm = Continuous(ss.norm, lambda z: -z, falling=lambda z: falling(sc.log_ndtr(z), z))
 t = Continuous(ss.t, lambda z, v: -(1 + 1 / v) * z / (1 + z * z / v), [_student_by_df], [DF])
 gamma = Continuous(ss.gamma, lambda z, a: ratio(a - 1, z) - 1, [lambda z, a: np.log(z) - sc.psi(a)], [A])
 beta = Continuous(
