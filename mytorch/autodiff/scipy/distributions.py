@@ -168,7 +168,8 @@ def _inside(d: Function) -> Function:
     def slope(y: Array, *args: Any) -> Array:
         z, shapes, scale = _standard(*args)
         outside = np.isneginf(plain(y))
-        return np.where(outside, 0, d(at(~outside, z, 0.5), shapes, scale))
+        value = np.where(outside, 0, d(at(~outside, z, 0.5), shapes, scale))
+        return np.where(np.isnan(plain(y)), np.nan, value)  # a parameter is impossible
 
     return slope
 

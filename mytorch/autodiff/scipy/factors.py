@@ -77,6 +77,7 @@ lu_factor = differentiable(sl.lu_factor)(lambda a: _lu_factor(a))
 # QR
 def _decomposition(fun, name: str, jvp, added):
     function = primitive(fun)
+    function.__name__ = name.rpartition(".")[2]
     TABLE[function] = numpys._Decomposition(function, name, jvp, added)
     return function
 

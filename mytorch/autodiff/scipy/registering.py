@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-import itertools
 from typing import Any
 
 import numpy as np
 import scipy.special as sc
 
 from mytorch.autodiff.aliases import Function
+from mytorch.autodiff.errors import full_name
 from mytorch.autodiff.kinds import Elementwise, Explicit, explicit
 from mytorch.autodiff.traced import TABLE, Traced, plain
 from mytorch.autodiff.transforms import primitive
@@ -96,6 +96,7 @@ def is_traced(value: Any) -> bool:
 def opaque(original: Function, vjps: Any = None, jvps: Any = None, name: str | None = None) -> Function:
     """A function that calls SciPy's own on plain arrays, and has derivatives as explicit() takes them on traced ones."""
     function = primitive(original)
+    function.__name__ = (name or full_name(original)).rpartition(".")[2]  # a lambda has none of its own
     explicit(function, vjps, jvps, name or full_name(original))
     return function
 
@@ -142,12 +143,6 @@ def differentiable(original: Function, name: str | None = None) -> Function:
         return function
 
     return decorate
-
-
-def full_name(function: Function) -> str:
-    """The name under which a function of SciPy is public: scipy.linalg.solve, and not scipy.linalg._basic.solve."""
-    public = itertools.takewhile(lambda part: not part.startswith("_"), function.__module__.split("."))
-    return ".".join([*public, function.__name__])
 
 
 def _refuse_setting(function: str, key: str, value: Any, default: Any) -> None:
