@@ -80,8 +80,12 @@ def _ellipk_slope(m):
     )
 
 
-# E(1 - p) as a function of p, whose slope then has K(1 - p) to all digits.
-_ellipem1 = primitive(lambda p: sc.ellipe(1 - p))
+@primitive
+def _ellipem1(p):
+    """E(1 - p) as a function of p: its slope has K(1 - p) to all digits."""
+    return sc.ellipe(1 - p)
+
+
 elementwise(_ellipem1, lambda y, p: (sc.ellipkm1(p) - y) / (2 * (1 - p)), name="scipy.special.ellipe")
 
 

@@ -137,10 +137,8 @@ def test_transposed_equations() -> None:
 
 
 @pytest.mark.slow
-def test_against_jax() -> None:
+def test_against_jax(jax: Any) -> None:
     """Gradients of random functions of the results, to 1e-9 where factors of condition 10 to 100 are divided by."""
-    jax = pytest.importorskip("jax")
-    jax.config.update("jax_enable_x64", True)
     s, w = positive(A), G.standard_normal((4, 2))
 
     def losses(m: Any, np: Any, a: Any) -> Any:

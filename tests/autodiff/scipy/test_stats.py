@@ -93,10 +93,8 @@ def test_dirichlet() -> None:
 
 
 @pytest.mark.slow
-def test_against_jax() -> None:
+def test_against_jax(jax: Any) -> None:
     """Gradients by all arguments at once, to rounding and the digits that JAX's digamma function has."""
-    jax = pytest.importorskip("jax")
-    jax.config.update("jax_enable_x64", True)
     theirs = jax.scipy.stats
     shapes = {name: CONTINUOUS[name] for name in ("norm", "t", "gamma", "beta", "chi2", "expon", "laplace", "logistic")}
     for name, given in shapes.items():
