@@ -60,7 +60,7 @@ class Distribution:
 class Frozen:
     """A distribution with given parameters, which may be traced."""
 
-    def __init__(self, distribution: Distribution, args: tuple, kwargs: dict[str, Any]) -> None:
+    def __init__(self, distribution: Any, args: tuple, kwargs: dict[str, Any]) -> None:
         self.distribution, self.args, self.kwargs = distribution, args, kwargs
 
     def __getattr__(self, name: str) -> Any:
@@ -105,9 +105,9 @@ class Continuous(Distribution):
                 z, s, _ = _standard(*args)
                 return sign * share(y) * d(z, *s)
 
-            wanted = [_bound(along, move=move) if move else None for move in moves]
+            wanted: list[Any] = [_bound(along, move=move) if move else None for move in moves]
             for i, d in enumerate(of_cdf):
-                wanted[1 + i] = d if isinstance(d, Unknown) else _bound(by, d=d)  # type: ignore[call-overload]
+                wanted[1 + i] = d if isinstance(d, Unknown) else _bound(by, d=d)
             return wanted
 
         def density(y: Array, *args: Any) -> Array:

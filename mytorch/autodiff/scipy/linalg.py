@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg as sl
 
+from mytorch.autodiff.aliases import Function
 from mytorch.autodiff.kinds import Explicit
 from mytorch.autodiff.rules.decompositions import adjoint, turned
 from mytorch.autodiff.scipy.factors import (
@@ -91,8 +92,8 @@ def _along(function):
     return [lambda g, y, a: derivative(turned(a), g)], [lambda t, y, a: derivative(a, t)]
 
 
-expm = opaque(sl.expm, *_along(lambda a: expm(a)))
-_logm = opaque(sl.logm, *_along(lambda a: _logm(a)))
+expm: Function = opaque(sl.expm, *_along(lambda a: expm(a)))
+_logm: Function = opaque(sl.logm, *_along(lambda a: _logm(a)))
 logm = differentiable(sl.logm)(lambda A: _logm(A))
 
 

@@ -256,7 +256,7 @@ for kind, endings in (("pro_ang", "1"), ("obl_ang", "1"), ("pro_rad", "12"), ("o
     for i in endings:
         several(f"{kind}{i}", lambda y, m, n, c, x, kind=kind: _spheroidal(kind, m, n, c, None, x, y), "m", "n", "c")
         several(
-            f"{kind}{i}_cv",
+            f"{kind}{number}_cv",
             lambda y, m, n, c, cv, x, kind=kind: _spheroidal(kind, m, n, c, cv, x, y),
             "m",
             "n",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
+from mytorch.autodiff.aliases import Function
 from mytorch.autodiff.scipy import bessels, gammas, others
 from mytorch.autodiff.scipy.registering import Unknown, differentiable, no_derivative, opaque, opaque_elementwise
 from mytorch.autodiff.traced import Traced, plain
@@ -67,7 +68,7 @@ log_softmax = opaque(
 )
 
 # Polygamma functions: DLMF 5.15; the multivariate gamma function: 35.3.4
-polygamma = opaque_elementwise(sc.polygamma, N, lambda y, n, x: polygamma(n + 1, x))
+polygamma: Function = opaque_elementwise(sc.polygamma, N, lambda y, n, x: polygamma(n + 1, x))
 multigammaln = opaque_elementwise(
     sc.multigammaln, lambda y, a, d: sum(sc.psi(a - j / 2) for j in range(int(d))), Unknown("d")
 )

@@ -9,7 +9,7 @@ import pytest
 
 so = pytest.importorskip("scipy.optimize")
 
-from mytorch.autodiff import grad, hessian, hvp, jacobian, value_and_grad  # noqa: E402
+from mytorch.autodiff import grad, hessian, hvp, jacobian, jacobian_forward, value_and_grad  # noqa: E402
 from mytorch.autodiff.scipy import integrate, special  # noqa: E402
 
 X0 = np.array([-1.2, 1.0, 0.7])
@@ -87,5 +87,5 @@ def test_fitting_an_equation_through_its_sensitivities() -> None:
         return integrate.odeint(lambda y, t, a, b: -a * y**2 + b, 1.5, T[::8], args=(p[0], p[1]))[:, 0] - y
 
     wanted = np.array([0.8, 0.3])
-    result = so.least_squares(residuals, np.ones(2), jac=jacobian(residuals), args=(residuals(wanted, 0.0),))
+    result = so.least_squares(residuals, np.ones(2), jac=jacobian_forward(residuals), args=(residuals(wanted, 0.0),))
     np.testing.assert_allclose(result.x, wanted, rtol=1e-5)
