@@ -138,7 +138,8 @@ def numpys() -> set:
     return {
         fun
         for fun in TABLE
-        if isinstance(fun, np.ufunc) or (getattr(fun, "__module__", None) or "").startswith("numpy")
+        if getattr(np, getattr(fun, "__name__", ""), None) is fun  # a ufunc does not know its module
+        or (getattr(fun, "__module__", None) or "").startswith("numpy")
     }
 
 
