@@ -253,10 +253,12 @@ def _spheroidal(kind: str, m, n, c, characteristic, x, y):
 
 
 for kind, endings in (("pro_ang", "1"), ("obl_ang", "1"), ("pro_rad", "12"), ("obl_rad", "12")):
-    for i in endings:
-        several(f"{kind}{i}", lambda y, m, n, c, x, kind=kind: _spheroidal(kind, m, n, c, None, x, y), "m", "n", "c")
+    for ending in endings:
         several(
-            f"{kind}{number}_cv",
+            f"{kind}{ending}", lambda y, m, n, c, x, kind=kind: _spheroidal(kind, m, n, c, None, x, y), "m", "n", "c"
+        )
+        several(
+            f"{kind}{ending}_cv",
             lambda y, m, n, c, cv, x, kind=kind: _spheroidal(kind, m, n, c, cv, x, y),
             "m",
             "n",
