@@ -87,9 +87,10 @@ def empty_variants(f: Any, args: tuple) -> tuple[list[tuple], list[str]]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
+                warnings.filterwarnings("error", "Out of bound index", DeprecationWarning)  # newer NumPys raise
                 f(*trial)
             found[shapes] = trial
-        except (ValueError, IndexError, TypeError, np.linalg.LinAlgError, ZeroDivisionError) as error:
+        except (ValueError, IndexError, TypeError, ArithmeticError, np.linalg.LinAlgError, DeprecationWarning) as error:
             refusals.append(f"{', '.join(map(str, shapes))}: {error}")
     return list(found.values()), refusals
 
