@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from functools import partial
 from itertools import cycle, pairwise
 from typing import Any
 
@@ -24,6 +25,7 @@ Maker = Callable[[Layers], tuple[Step, Callable[[np.ndarray], Any]]]
 
 def version(framework: str) -> str:
     """Version of a framework. Raises ImportError where it is not installed."""
+    framework = framework.removesuffix("_numpy").removesuffix("_c")
     module = importlib.import_module(framework)
     if framework == "autograd":
         from importlib import metadata
@@ -32,15 +34,20 @@ def version(framework: str) -> str:
     return module.__version__
 
 
-def make_step(framework: str, sizes: list[int], batch: int, dtype: str, seed: int = 0) -> Callable[[], float]:
-    """Function without arguments that makes one training step on the next batch of a pool and returns the loss."""
+def make_step(
+    framework: str, sizes: list[int], batch: int, dtype: str, seed: int = 0, optimizer: str = "sgd"
+) -> Callable[[], float]:
+    """Function without arguments that makes one training step on the next batch of a pool and returns the loss.
+
+    optimizer: ``sgd``, with momentum, or for some frameworks ``adam``.
+    """
     rng = np.random.default_rng([seed, *sizes, batch])
     layers = []
     for n_in, n_out in pairwise(sizes):
         bound = n_in**-0.5
         W, b = rng.uniform(-bound, bound, (n_out, n_in)), rng.uniform(-bound, bound, n_out)
         layers.append((W.astype(dtype), b.astype(dtype)))
-    step, prepare = MAKERS[framework](layers)
+    step, prepare = (MAKERS if optimizer == "sgd" else ADAM_MAKERS)[framework](layers)
     # With random labels there is nothing to learn. A loss that falls to zero would make the numbers denormal, which is slow.
     pool = []
     for _ in range(max(8, 256 // batch)):
@@ -50,10 +57,10 @@ def make_step(framework: str, sizes: list[int], batch: int, dtype: str, seed: in
     return lambda: step(*next(batches))
 
 
-def _mytorch(layers: Layers) -> tuple[Step, Callable[[np.ndarray], Any]]:
+def _mytorch_net(layers: Layers, adam: bool) -> tuple[Any, Any, Any, Any]:
     from mytorch import Autograd
     from mytorch.nn import Linear, Module, ReLU, Sequential, SoftmaxCrossEntropy
-    from mytorch.optim import SGD
+    from mytorch.optim import SGD, Adam
 
     engine = Autograd()
     modules: list[Module] = []
@@ -63,8 +70,14 @@ def _mytorch(layers: Layers) -> tuple[Step, Callable[[np.ndarray], Any]]:
         linear = Linear(W.shape[1], W.shape[0], engine, dtype=W.dtype)
         linear.W[...], linear.b[:, 0] = W, b
         modules.append(linear)
-    net, criterion = Sequential(*modules), SoftmaxCrossEntropy(engine)
-    optimizer = SGD(net.parameters(), lr=LR, momentum=MOMENTUM)
+    net = Sequential(*modules)
+    parameters = net.parameters()
+    optimizer = Adam(parameters, lr=LR) if adam else SGD(parameters, lr=LR, momentum=MOMENTUM)
+    return engine, net, SoftmaxCrossEntropy(engine), optimizer
+
+
+def _mytorch(layers: Layers, adam: bool = False) -> tuple[Step, Callable[[np.ndarray], Any]]:
+    engine, net, criterion, optimizer = _mytorch_net(layers, adam)
 
     def step(x: np.ndarray, y: np.ndarray) -> float:
         engine.zero_grad()
@@ -74,6 +87,24 @@ def _mytorch(layers: Layers) -> tuple[Step, Callable[[np.ndarray], Any]]:
         optimizer.step()
         return float(loss[0])
 
+    return step, lambda array: array
+
+
+def compiled(
+    layers: Layers, backend: str, adam: bool = False, **options: Any
+) -> tuple[Step, Callable[[np.ndarray], Any]]:
+    """The same step compiled; ImportError where this backend is not to be had, so that it is left out with a note."""
+    import mytorch
+
+    engine, net, criterion, optimizer = _mytorch_net(layers, adam)
+    step = mytorch.compile(lambda x, y: criterion(y, net(engine.data(x))), optimizer, backend=backend, **options)
+    if backend == "c":
+        from mytorch.graph.backends import c
+
+        try:
+            c.self_test()
+        except c.Unavailable as reason:
+            raise ImportError(str(reason)) from None
     return step, lambda array: array
 
 
@@ -123,7 +154,7 @@ def _numpy(layers: Layers) -> tuple[Step, Callable[[np.ndarray], Any]]:
     return step, lambda array: array
 
 
-def _torch(layers: Layers) -> tuple[Step, Callable[[np.ndarray], Any]]:
+def _torch(layers: Layers, adam: bool = False) -> tuple[Step, Callable[[np.ndarray], Any]]:
     import torch
 
     torch.set_num_threads(1)
@@ -137,7 +168,9 @@ def _torch(layers: Layers) -> tuple[Step, Callable[[np.ndarray], Any]]:
             linear.bias.copy_(torch.from_numpy(b))
         modules.append(linear)
     net, criterion = torch.nn.Sequential(*modules), torch.nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(net.parameters(), lr=LR, momentum=MOMENTUM)
+    optimizer: Any = torch.optim.SGD(net.parameters(), lr=LR, momentum=MOMENTUM)
+    if adam:
+        optimizer = torch.optim.Adam(net.parameters(), lr=LR)
 
     def step(x: Any, y: Any) -> float:
         optimizer.zero_grad()
@@ -210,8 +243,16 @@ def _autograd(layers: Layers) -> tuple[Step, Callable[[np.ndarray], Any]]:
 
 MAKERS: dict[str, Maker] = {
     "mytorch": _mytorch,
+    "mytorch_numpy": partial(compiled, backend="numpy"),
+    "mytorch_c": partial(compiled, backend="c"),
     "numpy": _numpy,
     "torch": _torch,
     "jax": _jax,
     "autograd": _autograd,
+}
+ADAM_MAKERS: dict[str, Maker] = {
+    "mytorch": partial(_mytorch, adam=True),
+    "mytorch_numpy": partial(compiled, backend="numpy", adam=True),
+    "mytorch_c": partial(compiled, backend="c", adam=True),
+    "torch": partial(_torch, adam=True),
 }

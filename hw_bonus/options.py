@@ -21,10 +21,11 @@ DEFAULTS: dict[str, Any] = {
     "schedule": "cosine", "step_size": 10, "gamma": 0.1, "clip_norm": 0.0,
     "batch_size": 32, "epochs": None, "seed": 0, "dtype": "float32",
     "out": "results", "save": None, "resume": None, "stop_after": 0, "threads": 1, "no_plots": False,
+    "eager": False,
 }  # fmt: skip
 
 # These belong to one call of the program, so a checkpoint does not hold them.
-PER_CALL = ("out", "save", "resume", "stop_after", "threads", "no_plots")
+PER_CALL = ("out", "save", "resume", "stop_after", "threads", "no_plots", "eager")
 
 DESCRIPTION = """Trains a multi-layer perceptron on handwritten digits and shows what it learned.
 Without options: on the 1,797 UCI digits that come with the program, in a few seconds.
@@ -124,6 +125,8 @@ def _build() -> _Parser:
     option("--epochs", count, "passes over the training data", "N", "150 for the UCI digits, 20 with --data")
     option("--seed", seed, "seed of weights, order and dropout; same seed, same result", "N")
     option("--threads", count, "threads for matrix products", "N")
+    text = "record and walk every step anew instead of replaying a compiled one; slower, the same up to rounding"
+    group.add_argument("--eager", action="store_true", help=f"{text} (default: compiled)")
 
     group = parser.add_argument_group("output")
     option("--out", str, "folder for the pictures, metrics.json and the checkpoint", "PATH")

@@ -153,6 +153,8 @@ def _measure(
     run: training.Run, opts: Namespace, dataset: datasets.Dataset, test: datasets.Pair, seconds: float
 ) -> tuple[dict[str, Any], np.ndarray]:
     """Contents of metrics.json, and the probabilities (N, C) of the test images."""
+    # Named before the evaluation, as the last training step has left it.
+    backend = training.backend(run)
     loss, errors = evaluate(run.mlp, *test)
     probabilities = _probabilities(run, test[0])
     labels, predictions = test[1], probabilities.argmax(axis=1)
@@ -167,6 +169,7 @@ def _measure(
         "val_accuracy": 1 - run.history[run.best_epoch - 1][3],
         "epochs": run.epoch,
         "training_seconds": round(seconds, 3),
+        "backend": backend,
         "data": {
             "name": dataset.name,
             **dict(zip(("train", "val", "test"), dataset.sizes())),

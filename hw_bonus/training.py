@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+import mytorch
 from hw_bonus import checkpoint, options
 from hw_bonus.errors import BadInput, Diverged
-from hw_bonus.mlp import MLP, batches, evaluate, train_batch
+from hw_bonus.mlp import MLP, batches, class_indices, evaluate, train_batch
 from mytorch import nn, optim
 from mytorch.autograd_engine import Autograd
 
@@ -36,6 +37,8 @@ class Run:
     history: list[list[float]] = field(default_factory=list)
     best: dict[str, np.ndarray] = field(default_factory=dict)
     best_epoch: int = 0
+    # (x, y) -> (mean loss, scores) of one step; None for the eager one.
+    compiled: Any = None
 
 
 def build(opts: Namespace, input_size: int) -> Run:
@@ -75,7 +78,25 @@ def build(opts: Namespace, input_size: int) -> Run:
         "cosine": lambda: optim.CosineLR(mlp.optimizer, opts.epochs),
         "step": lambda: optim.StepLR(mlp.optimizer, opts.step_size, opts.gamma),
     }[opts.schedule]()
-    return Run(mlp, schedule, rng)
+    return Run(mlp, schedule, rng, compiled=None if opts.eager else compiled_step(mlp, opts.clip_norm))
+
+
+def compiled_step(mlp: MLP, clip_norm: float) -> Any:
+    """The training step of a network, compiled: (x, y) -> (mean loss, scores before the step)."""
+
+    def loss_and_scores(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        scores = mlp.forward(mlp.autograd_engine.data(x))
+        return mlp.total_loss(y), scores
+
+    return mytorch.compile(loss_and_scores, mlp.optimizer, clip_grad_norm=clip_norm or None)
+
+
+def backend(run: Run) -> str:
+    """The backend of the last step, for people; for an eager one also the reason."""
+    if run.compiled is None:
+        return "eager"
+    plan = run.compiled.plan
+    return f"eager, because {run.compiled.reason}" if plan is None else plan.backend
 
 
 def epochs(
@@ -126,7 +147,8 @@ def is_best(history: list[list[float]], n_val: int) -> bool:
 def train_step(run: Run, opts: Namespace, x: np.ndarray, y: np.ndarray) -> tuple[float, int]:
     """Training step on one mini-batch with noise and dropped pixels. Returns (mean loss, number of errors) before it.
 
-    x is changed in place. Raises Diverged where the loss or a gradient is not finite; the weights have not moved then.
+    x is changed in place. Raises Diverged where the loss or a gradient is not finite; an eager step has not moved the
+    weights then, a compiled one may have.
     """
     if opts.noise:
         x += np.asarray(opts.noise * run.rng.standard_normal(x.shape, dtype=np.float32), x.dtype)
@@ -134,6 +156,8 @@ def train_step(run: Run, opts: Namespace, x: np.ndarray, y: np.ndarray) -> tuple
         kept = run.rng.random(x.shape, dtype=np.float32) >= opts.input_dropout
         x *= kept
         x /= 1 - opts.input_dropout
+    if run.compiled is not None:
+        return _compiled_train_step(run, opts, x, y)
 
     def check_and_clip(loss: float) -> None:
         _check_finite(loss, "loss", run, opts)
@@ -144,6 +168,17 @@ def train_step(run: Run, opts: Namespace, x: np.ndarray, y: np.ndarray) -> tuple
                 _check_finite(math.nan, "gradient", run, opts)
 
     return train_batch(run.mlp, x, y, check_and_clip)
+
+
+def _compiled_train_step(run: Run, opts: Namespace, x: np.ndarray, y: np.ndarray) -> tuple[float, int]:
+    try:
+        loss, scores = run.compiled(x, y)
+    except ValueError:
+        if opts.clip_norm:
+            _check_finite(math.nan, "gradient", run, opts)
+        raise
+    _check_finite(loss, "loss", run, opts)
+    return loss, int((scores.argmax(axis=-1) != class_indices(y)).sum())
 
 
 def _check_finite(value: float, what: str, run: Run, opts: Namespace) -> None:

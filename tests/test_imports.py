@@ -89,6 +89,7 @@ def f():
     assert imported(source, "mytorch") == expected
 
 
+@pytest.mark.slow
 def test_the_engine_knows_nothing_of_what_is_built_on_it():
     engine = {"operation", "autograd_engine", "utils", "checks", "debug", "report"}
     allowed = {f"mytorch.{name}" for name in engine}

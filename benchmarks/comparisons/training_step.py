@@ -16,7 +16,7 @@ TITLE = "Training step: forward, loss value, backward, SGD with momentum 0.9"
 NETS = ("64-32-10", "784-32-32-32-10", "784-256-128-10", "784-1024-1024-10")
 BATCHES = (1, 32, 128, 1024)
 DTYPES = ("float32", "float64")
-OTHERS = tuple(name for name in MAKERS if name != "mytorch")
+OTHERS = tuple(name for name in MAKERS if not name.startswith("mytorch"))
 LABELS = {"numpy": "NumPy by hand", "torch": "PyTorch eager", "jax": "JAX jit", "autograd": "HIPS autograd"}
 # Largest relative difference between the losses of the first steps.
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}

@@ -201,6 +201,7 @@ def test_an_escaped_value_is_refused() -> None:
         np.sin(kept[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "transform", [grad, jacobian, jacobian_forward, trace, lambda f: grad(checkpoint(f)), lambda f: grad(grad(f))]
 )

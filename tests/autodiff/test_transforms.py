@@ -432,6 +432,7 @@ def test_every_method_of_quantile(method: str) -> None:
         check_grads(lambda q: np.nanpercentile(x, q, axis=0, method=method), (np.float64(44.0),))
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_nan_in_medians_and_quantiles_is_numpys() -> None:
     x = np.array([[0.3, np.nan, -1.0, 0.7], [1.0, -0.2, 4.0, 2.2], [np.nan] * 4])
     for f in (np.median, np.nanmedian, lambda x, axis: np.quantile(x, 0.3, axis), np.nanmean, np.nanstd, np.nanvar):

@@ -68,6 +68,20 @@ def _returned(rule: Any, g: np.ndarray, inputs: list[Any]) -> list[Any]:
 
 
 @scenario
+def engine_paused(student: Any, given: Given) -> dict[str, Any]:
+    """Record one operation inside of paused() and one after it, and count."""
+    engine = student.engine()
+    with engine.paused():
+        cube(engine, given["x"])
+    inside = len(engine.operation_list)
+    cube(engine, given["x"])
+    return {
+        "operations from inside of paused()": np.array(inside),
+        "operations in the list": np.array(len(engine.operation_list)),
+    }
+
+
+@scenario
 def engine_spots(student: Any, given: Given) -> dict[str, Any]:
     """Record, read a spot before backward, then put numbers into each input's spot and read them again."""
     engine = student.engine()

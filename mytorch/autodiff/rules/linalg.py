@@ -14,6 +14,7 @@ import numpy as np
 
 from mytorch.autodiff.aliases import Function, Settings
 from mytorch.autodiff.kinds import Explicit, composite, constant, explicit, register
+from mytorch.autodiff.rules.axes import places
 from mytorch.autodiff.rules.decompositions import adjoint, diagonals, eye, svdvals, turned
 from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, no_value, others, squares
 from mytorch.autodiff.traced import TABLE, Traced, plain
@@ -197,7 +198,7 @@ def _norm(x, ord=None, axis=None, keepdims: bool = False):
         x = np.ravel(x) if ord is None and not keepdims else x
         axes = tuple(range(np.ndim(x)))
     else:
-        axes = (axis,) if np.ndim(axis) == 0 else tuple(axis)
+        axes = places(axis, np.ndim(x))
     settings: Settings = {"axis": axes, "keepdims": keepdims}
     if ord is None or (ord in ("fro", "f") and len(axes) == 2) or (ord == 2 and len(axes) == 1):
         return np.sqrt(np.sum(squares(x), **settings))
@@ -206,7 +207,7 @@ def _norm(x, ord=None, axis=None, keepdims: bool = False):
     if ord in (2, -2, "nuc"):
         s = svdvals(np.moveaxis(x, axes, (-2, -1)))
         value = s[..., 0] if ord == 2 else s[..., -1] if ord == -2 else np.sum(s, axis=-1)
-        return np.expand_dims(value, tuple(i % np.ndim(x) for i in axes)) if keepdims else value
+        return np.expand_dims(value, axes) if keepdims else value
     if ord not in (1, -1, np.inf, -np.inf):
         raise ValueError(f"Invalid norm order {ord!r} for matrices.")
     summed, over = axes if abs(ord) == 1 else axes[::-1]
@@ -219,7 +220,6 @@ def _norm(x, ord=None, axis=None, keepdims: bool = False):
 
 
 def _squeeze_extreme(x, summed: int, over: int, extreme):
-    summed, over = summed % np.ndim(x), over % np.ndim(x)
     return extreme(np.sum(np.abs(x), axis=summed), axis=over - (over > summed))
 
 
@@ -236,7 +236,7 @@ def _vector_norm(x, ord, settings):
 
 def _norm_over_axes(x, /, *, axis=None, keepdims=False, ord=2):
     """np.linalg.vector_norm: the entries along all the axes as one vector."""
-    return keep(_norm(axes_last(x, axis), ord, -1), x, axis if np.ndim(axis) == 0 else tuple(axis), keepdims)
+    return keep(_norm(axes_last(x, axis), ord, -1), x, axis, keepdims)
 
 
 composite(la.norm, _norm)
@@ -260,6 +260,8 @@ def _multi_dot(arrays):
     """Multiplied in the order that costs least, found as in Cormen et al., "Introduction to Algorithms", section 15.2."""
     arrays = list(arrays)
     n = len(arrays)
+    if any(np.ndim(a) != 2 for a in arrays[1:-1]) or any(np.ndim(a) not in (1, 2) for a in (arrays[0], arrays[-1])):
+        raise la.LinAlgError("multi_dot takes matrices; the first and the last array may be vectors.")
     sizes = [1 if np.ndim(arrays[0]) == 1 else np.shape(arrays[0])[0]] + [
         np.shape(a)[0] if np.ndim(a) == 1 else np.shape(a)[-1] for a in arrays
     ]

@@ -8,6 +8,7 @@ import numpy as np
 
 from mytorch.autodiff.aliases import Function
 from mytorch.autodiff.kinds import Explicit, composite
+from mytorch.autodiff.rules.axes import place
 from mytorch.autodiff.rules.reductions import in_dtype
 from mytorch.autodiff.rules.shapes import laid_out_as
 from mytorch.autodiff.traced import Traced, plain
@@ -27,7 +28,7 @@ def _pad(array, pad_width, mode, **kwargs):
     shape = np.shape(array)
     if isinstance(pad_width, dict):  # by axis, which may be counted from the end
         np.pad(np.ones((1,) * len(shape)), pad_width)  # raises what NumPy raises: older ones take no dict
-        by_axis = {axis % len(shape): width for axis, width in pad_width.items()}
+        by_axis = {place(axis, len(shape)): width for axis, width in pad_width.items()}
         pad_width = [np.broadcast_to(by_axis.get(i, 0), 2) for i in range(len(shape))]
     if callable(mode) or mode == "empty":
         raise NotImplementedError(

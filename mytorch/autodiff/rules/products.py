@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff.kinds import Explicit, composite, linear
+from mytorch.autodiff.rules.axes import places
 from mytorch.autodiff.rules.shapes import scatter
 from mytorch.autodiff.traced import Traced, plain
 
@@ -40,10 +41,7 @@ def _tensordot(a, b, axes=2):
     na, nb = np.ndim(a), np.ndim(b)
     if isinstance(axes, (int, np.integer)):
         axes = list(range(na - axes, na)), list(range(axes))
-    over_a: Any
-    over_b: Any
-    over_a, over_b = [[part] if isinstance(part, (int, np.integer)) else list(part) for part in axes]
-    over_a, over_b = [i % na for i in over_a], [i % nb for i in over_b]
+    over_a, over_b = list(places(axes[0], na)), list(places(axes[1], nb))
     keep_a, keep_b = [i for i in range(na) if i not in over_a], [i for i in range(nb) if i not in over_b]
     summed, summed_b = [np.shape(a)[i] for i in over_a], [np.shape(b)[i] for i in over_b]
     if summed != summed_b:
@@ -200,7 +198,8 @@ def _full_convolution_vjp(i: int, g, y, a, v):
 _convolve_full = linear(np.convolve, *[partial(_full_convolution_vjp, i) for i in (0, 1)])
 
 
-def _convolve(a, v, mode: str = "full"):
+def _convolve(a, v, mode="full"):
+    np.convolve(np.ones(1), np.ones(1), mode)  # raises what NumPy raises
     n, m = np.size(plain(a)), np.size(plain(v))
     full = _convolve_full(a, v)
     if mode == "full":
@@ -214,7 +213,8 @@ composite(np.convolve, _convolve)
 composite(np.correlate, lambda a, v, mode="valid": _correlate(a, v, mode))
 
 
-def _correlate(a, v, mode: str):
+def _correlate(a, v, mode):
+    np.correlate(np.ones((1,) * np.ndim(a)), np.ones((1,) * np.ndim(v)), mode)  # raises what NumPy raises
     """a convolved with v reversed; NumPy swaps the two if v is longer, which matters for mode="same"."""
     if np.size(plain(v)) > np.size(plain(a)) and mode != "full":
         return np.flip(np.conj(_correlate(v, a, mode)))
@@ -224,6 +224,8 @@ def _correlate(a, v, mode: str):
 # Interpolation, grids, counting
 def _interp(x, xp, fp, left=None, right=None, period=None):
     xp, fp = (part if isinstance(part, Traced) else np.asarray(part) for part in (xp, fp))
+    if not all(np.can_cast(np.asarray(plain(part)).dtype, float) for part in (x, xp)):
+        raise TypeError("np.interp takes real numbers in double precision as x and xp.")
     if period is not None:
         x, xp = np.remainder(x, period), np.remainder(xp, period)
         order = np.argsort(plain(xp))
@@ -264,6 +266,7 @@ def _geomspace(start, stop, num: int = 50, endpoint: bool = True, dtype=None, ax
 
 def _bincount(x, /, weights=None, minlength: int = 0):
     x = np.asarray(plain(x))
+    np.bincount(x[:1], plain(weights)[:1] if weights is not None else None, minlength)  # raises what NumPy raises
     if weights is None or not x.size:  # of nothing NumPy counts in integers, whatever the weights
         return np.bincount(x, None, minlength)
     return scatter(weights.astype(float), x, (max(minlength, x.max() + 1),))
@@ -279,7 +282,7 @@ composite(np.polyval, lambda p, x: _polyval(p, x))
 
 
 def _vander(x, N, increasing: bool):
-    powers = np.arange(np.size(plain(x)) if N is None else N)
+    powers = np.arange(len(np.empty(np.size(plain(x)) if N is None else N)))
     return x[:, np.newaxis] ** (powers if increasing else powers[::-1])
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from mytorch.autodiff.aliases import Settings
 from mytorch.autodiff.kinds import composite, explicit, linear
+from mytorch.autodiff.rules.axes import place, places
 from mytorch.autodiff.signatures import like_signature
 from mytorch.autodiff.traced import TABLE, Traced, plain
 
@@ -131,7 +132,7 @@ def axes_last(a, axis):
     """The axes of a reduction as one axis, the last."""
     if axis is None:
         return np.ravel(a)
-    axes = [i % np.ndim(a) for i in (axis if isinstance(axis, (tuple, list)) else (axis,))]
+    axes = list(places(axis, np.ndim(a)))
     rest = [i for i in range(np.ndim(a)) if i not in axes]
     moved = np.transpose(a, rest + axes) if rest + axes != list(range(np.ndim(a))) else a
     return (
@@ -144,9 +145,7 @@ def axes_last(a, axis):
 def keep(result, a, axis=None, keepdims: bool = False, **_):
     if not keepdims:
         return result
-    axes = (
-        range(np.ndim(a)) if axis is None else [i % np.ndim(a) for i in (axis if isinstance(axis, tuple) else (axis,))]
-    )
+    axes = places(axis, np.ndim(a))
     return np.reshape(result, [1 if i in axes else n for i, n in enumerate(np.shape(a))])
 
 
@@ -210,7 +209,7 @@ def _cumulative_along(scan, neutral: float):
         y = scan(x, axis, dtype)
         if not include_initial:
             return y
-        first = [1 if i == (axis or 0) % y.ndim else n for i, n in enumerate(y.shape)]
+        first = [1 if i == place(axis or 0, y.ndim) else n for i, n in enumerate(y.shape)]
         return np.concatenate([np.full(first, neutral, y.dtype), y], axis=axis or 0)
 
     return cumulative
@@ -252,13 +251,16 @@ composite(np.nancumprod, _nan_as(np.cumprod, 1))
 
 # Differences
 def _diff(a, n: int = 1, axis: int = -1, prepend=None, append=None):
+    if n < 0:
+        raise ValueError(f"order must be non-negative but got {n}")
+    axis = place(axis, np.ndim(a))
     ends = []
     for end in (prepend, append):
-        shape = [1 if i == axis % np.ndim(a) else k for i, k in enumerate(np.shape(a))]
+        shape = [1 if i == axis else k for i, k in enumerate(np.shape(a))]
         ends.append([] if no_value(end) else [np.broadcast_to(end, shape) if np.ndim(end) == 0 else end])
     if ends[0] or ends[1]:
         a = np.concatenate([*ends[0], a, *ends[1]], axis=axis)
-    before = (slice(None),) * (axis % np.ndim(a))
+    before = (slice(None),) * axis
     for _ in range(n):
         a = a[before + (slice(1, None),)] - a[before + (slice(None, -1),)]
     return a

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff.kinds import Rule, composite, constant, explicit, linear
+from mytorch.autodiff.rules.axes import place
 from mytorch.autodiff.traced import Traced, is_float, plain
 from mytorch.autodiff.tracing import Outline
 from mytorch.nn.functional import getitem_backward
@@ -183,7 +184,7 @@ def _diagonal_vjp(g, y, x, offset=0, axis1=0, axis2=1):
 
 linear(np.diagonal, _diagonal_vjp)
 linear(np.diagflat, lambda g, y, x, k=0: np.reshape(np.diagonal(g, k), x.shape))
-composite(np.diag, lambda v, k=0: np.diagflat(v, k) if np.ndim(v) == 1 else np.diagonal(v, k))
+composite(np.diag, lambda v, k=0: _diag(v, k))
 composite(
     np.trace,
     lambda a, offset=0, axis1=0, axis2=1, dtype=None: np.sum(
@@ -192,11 +193,17 @@ composite(
 )
 
 
+def _diag(v, k: int):
+    if np.ndim(v) not in (1, 2):
+        raise ValueError("Input must be 1- or 2-d.")
+    return np.diagflat(v, k) if np.ndim(v) == 1 else np.diagonal(v, k)
+
+
 # Joining: the arrays of the list become arguments of one operation
 def _concatenate_vjp(i: int, g, y, *arrays, axis: int | None = 0, **_):
     lengths = [np.size(plain(a)) if axis is None else np.shape(plain(a))[axis] for a in arrays[: i + 1]]
     piece = slice(sum(lengths[:-1]), sum(lengths))
-    return g[piece].reshape(arrays[i].shape) if axis is None else g[(slice(None),) * (axis % g.ndim) + (piece,)]
+    return g[piece].reshape(arrays[i].shape) if axis is None else g[(slice(None),) * place(axis, g.ndim) + (piece,)]
 
 
 def _concatenate_jvp(i: int, t, y, *arrays, axis: int | None = 0, **_):
@@ -274,14 +281,14 @@ composite(
 
 # Cutting
 def _array_split(ary, indices_or_sections, axis: int = 0):
-    size = np.shape(ary)[axis]
-    places = np.array_split(np.arange(size), indices_or_sections)
-    before = (slice(None),) * (axis % np.ndim(ary))
+    axis = place(axis, np.ndim(ary))
+    numbers = np.array_split(np.arange(np.shape(ary)[axis]), indices_or_sections)
+    before = (slice(None),) * axis
     begin = 0
     pieces = []
-    for place in places:
-        begin = int(place[0]) if len(place) else begin
-        pieces.append(ary[before + (slice(begin, begin + len(place)),)])
+    for piece in numbers:
+        begin = int(piece[0]) if len(piece) else begin
+        pieces.append(ary[before + (slice(begin, begin + len(piece)),)])
     return pieces
 
 
@@ -302,7 +309,7 @@ if hasattr(np, "unstack"):
 # Taking, sorting
 def _take(a, indices, axis=None, mode="raise"):
     a = np.ravel(a) if axis is None else a
-    return _taken(a, np.asarray(plain(indices)), 0 if axis is None else axis % np.ndim(a), mode)
+    return _taken(a, np.asarray(plain(indices)), 0 if axis is None else place(axis, np.ndim(a)), mode)
 
 
 def _take_vjp(g, y, x, indices, axis: int, mode: str):
@@ -317,6 +324,7 @@ _taken = linear(np.take, _take_vjp, call=lambda a, indices, axis, mode: np.take(
 
 
 def _sort(a, axis=-1, kind=None, *, stable=None):
+    np.sort(np.ones(1), kind=kind)  # raises what NumPy raises
     a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
     return _sorted(a, axis)
 
@@ -341,6 +349,7 @@ _sorted = explicit(
 
 
 def _partition(a, kth, axis=-1, kind="introselect"):
+    np.partition(np.ones(1), 0, kind=kind)  # raises what NumPy raises
     a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
     return laid_out_as(np.take_along_axis(a, np.argpartition(plain(a), kth, axis=axis), axis), a)
 

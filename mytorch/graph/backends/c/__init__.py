@@ -1,0 +1,6 @@
+"""The C backend: plans as tables of numbers that one small library walks. It may be deleted: NumPy's backend takes over."""
+
+from mytorch.graph.backends.c.backend import build, self_test
+from mytorch.graph.backends.c.library import Unavailable
+
+__all__ = ["Unavailable", "build", "self_test"]

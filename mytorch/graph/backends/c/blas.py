@@ -1,0 +1,59 @@
+"""The matrix products of the BLAS that NumPy has loaded, found through ctypes: no dependency of our own."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+# How OpenBLAS names its functions in NumPy's wheels (with a prefix, and a suffix where integers have 64 bits) and elsewhere.
+NAMES = (
+    ("scipy_cblas_{}64_", 64),
+    ("cblas_{}64_", 64),
+    ("scipy_cblas_{}", 32),
+    ("cblas_{}", 32),
+)
+
+
+class Products(NamedTuple):
+    """Addresses of sgemm and dgemm and the bits of their integers."""
+
+    sgemm: int
+    dgemm: int
+    bits: int
+
+
+def find() -> Products | None:
+    """The products of the first library that has both; None where there is none."""
+    for path in _libraries():
+        try:
+            library = ctypes.CDLL(path)
+        except OSError:
+            continue
+        for name, bits in NAMES:
+            try:
+                functions = [getattr(library, name.format(routine)) for routine in ("sgemm", "dgemm")]
+            except AttributeError:
+                continue
+            addresses = [ctypes.cast(function, ctypes.c_void_p).value or 0 for function in functions]
+            if all(addresses):
+                return Products(addresses[0], addresses[1], bits)
+    return None
+
+
+def _libraries() -> Iterator[str]:
+    """The BLAS libraries in this process, then those that NumPy brings along."""
+    if sys.platform == "linux":
+        try:
+            lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            lines = []
+        paths = {line[line.index("/") :] for line in lines if "/" in line and "blas" in line.rsplit("/", 1)[-1].lower()}
+        yield from sorted(paths)
+    root = Path(np.__file__).resolve().parent
+    for folder, pattern in ((root.parent / "numpy.libs", "*openblas*"), (root / ".dylibs", "*openblas*")):
+        yield from map(str, sorted(folder.glob(pattern)))

@@ -1,0 +1,141 @@
+"""The C library: found or built at first use, cached, tested, and loaded."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mytorch.graph.backends.c import blas, encode
+
+HERE = Path(__file__).resolve().parent
+FLAGS = (
+    *("-O2", "-ftree-vectorize", "-march=native", "-std=gnu11", "-fPIC", "-shared"),
+    *("-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-ffp-contract=fast"),
+)
+SECONDS = 120
+
+
+class Unavailable(Exception):
+    """Why plans cannot run in C here, in one line."""
+
+
+class Library(NamedTuple):
+    """The function that walks a table, once keeping Python's lock (for short steps) and once letting other threads run."""
+
+    short: Any
+    long: Any
+
+
+@functools.lru_cache(maxsize=1)
+def load() -> Library:
+    """The library, built where no cached one fits. Raises Unavailable."""
+    products = blas.find()
+    if products is None:
+        raise Unavailable("NumPy's BLAS has no sgemm and dgemm that can be found")
+    data, flags = _fields()
+    source = _source(products.bits, data, flags)
+    path = _built(source)
+    try:
+        functions = []
+        for kind in (ctypes.PyDLL, ctypes.CDLL):
+            library = kind(str(path))
+            library.mytorch_init.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+            library.mytorch_init(products.sgemm, products.dgemm)
+            function = library.mytorch_walk
+            function.argtypes = [ctypes.c_void_p, ctypes.c_int64, *[ctypes.py_object] * 4]
+            function.restype = ctypes.c_int64
+            functions.append(function)
+    except (OSError, AttributeError) as error:
+        raise Unavailable(f"the library in {path} cannot be loaded ({error})") from None
+    return Library(*functions)
+
+
+def _fields() -> tuple[int, int]:
+    """Where an array object keeps the address of its data and its flags, checked on two arrays that differ in both."""
+    rows = np.zeros((2, 3))
+    columns = rows.T
+    header = object.__basicsize__
+    data, flags = header, header + 48
+    for array in (rows, columns, rows[1:]):
+        found = ctypes.c_void_p.from_address(id(array) + data).value
+        bits = ctypes.c_int.from_address(id(array) + flags).value
+        if (
+            found != array.__array_interface__["data"][0]
+            or bool(bits & 1) != array.flags.c_contiguous
+            or not bits & 0x100
+        ):
+            raise Unavailable("arrays of this NumPy are laid out in an unknown way")
+    return data, flags
+
+
+def _source(bits: int, data: int, flags: int) -> str:
+    text = (HERE / "kernels.c").read_text(encoding="utf-8")
+    typed = (HERE / "typed.h").read_text(encoding="utf-8")
+    head = f"#define BLASINT int{bits}_t\n#define DATA {data}\n#define FLAGS {flags}\n{encode.enums()}\n"
+    return head + text.replace('#include "typed.h"', typed)
+
+
+def _compiler() -> str:
+    for name in (os.environ.get("CC"), "cc", "gcc", "clang"):
+        path = shutil.which(name) if name else None
+        if path:
+            return path
+    raise Unavailable("no C compiler was found (cc, gcc or clang)")
+
+
+def _built(source: str) -> Path:
+    compiler = _compiler()
+    key = "\0".join([source, compiler, str(os.stat(compiler).st_mtime_ns), *FLAGS, _processor()])
+    path = _folder() / f"mytorch-{hashlib.sha256(key.encode()).hexdigest()[:32]}.so"
+    if path.exists():
+        return path
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            text, built = Path(folder) / "plan.c", Path(folder) / "plan.so"
+            text.write_text(source, encoding="utf-8")
+            command = [compiler, *FLAGS, str(text), "-o", str(built), "-lm"]
+            done = subprocess.run(
+                command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False
+            )
+            if done.returncode:
+                lines = [line for line in done.stderr.splitlines() if "error" in line] or [f"exit {done.returncode}"]
+                raise Unavailable(f"{compiler} failed: {lines[0][:200]}")
+            os.replace(built, path)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(f"the library could not be built ({error})") from None
+    return path
+
+
+def _folder() -> Path:
+    """A folder of this user's own; a library that others could write would be theirs to run."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    for parent in (base, os.path.join(tempfile.gettempdir(), f"mytorch-{getattr(os, 'getuid', int)()}")):
+        folder = Path(parent) / "mytorch"
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found = folder.stat()
+            if hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & 0o022):
+                continue
+            if os.access(folder, os.W_OK):
+                return folder
+    raise Unavailable("no private folder for the library can be written")
+
+
+def _processor() -> str:
+    """What -march=native depends on."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith(("flags", "Features")):
+                return line
+    return f"{platform.machine()} {platform.processor()} {platform.node()}"

@@ -1,0 +1,335 @@
+/* The loops for one type T; N(name) is the name with the type, M(name) the function of math.h for it. */
+
+typedef void (*N(gemm_type))(int, int, int, bint, bint, bint, T, const T *, bint, const T *, bint, T, T *, bint);
+static N(gemm_type) N(gemm);
+
+#if defined(__AVX512F__)
+enum { N(L) = 64 / sizeof(T), N(MR) = 8, N(NR) = 3 };
+typedef T N(vec) __attribute__((vector_size(64), aligned(sizeof(T)), may_alias));
+#elif defined(__AVX__)
+enum { N(L) = 32 / sizeof(T), N(MR) = 6, N(NR) = 2 };
+typedef T N(vec) __attribute__((vector_size(32), aligned(sizeof(T)), may_alias));
+#else
+enum { N(L) = 16 / sizeof(T), N(MR) = 4, N(NR) = 2 };
+typedef T N(vec) __attribute__((vector_size(16), aligned(sizeof(T)), may_alias));
+#endif
+
+/* y = A x with A (rows, columns): four rows at a time, so that x is read once for four. */
+HIDDEN void N(matvec)(int64_t rows, int64_t columns, const T *A, const T *x, T *restrict y) {
+    int64_t r = 0;
+    for (; r + 4 <= rows; r += 4) {
+        const T *a = A + r * columns;
+        T s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+#pragma omp simd reduction(+ : s0, s1, s2, s3)
+        for (int64_t k = 0; k < columns; k++) {
+            T t = x[k];
+            s0 += t * a[k];
+            s1 += t * a[columns + k];
+            s2 += t * a[2 * columns + k];
+            s3 += t * a[3 * columns + k];
+        }
+        y[r] = s0, y[r + 1] = s1, y[r + 2] = s2, y[r + 3] = s3;
+    }
+    for (; r < rows; r++) {
+        T s = 0;
+#pragma omp simd reduction(+ : s)
+        for (int64_t k = 0; k < columns; k++) s += x[k] * A[r * columns + k];
+        y[r] = s;
+    }
+}
+
+/* y = x A with A (rows, columns). */
+HIDDEN void N(vecmat)(int64_t rows, int64_t columns, const T *x, const T *A, T *restrict y) {
+    for (int64_t k = 0; k < columns; k++) y[k] = 0;
+    int64_t r = 0;
+    for (; r + 4 <= rows; r += 4) {
+        const T *a = A + r * columns;
+        T x0 = x[r], x1 = x[r + 1], x2 = x[r + 2], x3 = x[r + 3];
+#pragma omp simd
+        for (int64_t k = 0; k < columns; k++)
+            y[k] += x0 * a[k] + x1 * a[columns + k] + x2 * a[2 * columns + k] + x3 * a[3 * columns + k];
+    }
+    for (; r < rows; r++) {
+        T s = x[r];
+#pragma omp simd
+        for (int64_t k = 0; k < columns; k++) y[k] += s * A[r * columns + k];
+    }
+}
+
+HIDDEN void N(outer)(int64_t rows, int64_t columns, const T *a, const T *b, T *restrict y) {
+    for (int64_t r = 0; r < rows; r++) {
+        T s = a[r];
+#pragma omp simd
+        for (int64_t k = 0; k < columns; k++) y[r * columns + k] = s * b[k];
+    }
+}
+
+HIDDEN void N(sum_rows)(int64_t rows, int64_t columns, const T *a, T *restrict y) {
+    for (int64_t r = 0; r < rows; r++) {
+        T s = 0;
+#pragma omp simd reduction(+ : s)
+        for (int64_t k = 0; k < columns; k++) s += a[r * columns + k];
+        y[r] = s;
+    }
+}
+
+HIDDEN void N(sum_columns)(int64_t rows, int64_t columns, const T *a, T *restrict y) {
+    for (int64_t k = 0; k < columns; k++) y[k] = 0;
+    for (int64_t r = 0; r < rows; r++)
+#pragma omp simd
+        for (int64_t k = 0; k < columns; k++) y[k] += a[r * columns + k];
+}
+
+#define LARGER(a, b) ((a) > (b) || (a) != (a) ? (a) : (b))
+
+HIDDEN void N(max_rows)(int64_t rows, int64_t columns, const T *a, T *restrict y) {
+    for (int64_t r = 0; r < rows; r++) {
+        T s = a[r * columns];
+        for (int64_t k = 1; k < columns; k++) s = LARGER(a[r * columns + k], s);
+        y[r] = s;
+    }
+}
+
+HIDDEN void N(max_columns)(int64_t rows, int64_t columns, const T *a, T *restrict y) {
+    for (int64_t k = 0; k < columns; k++) y[k] = a[k];
+    for (int64_t r = 1; r < rows; r++)
+#pragma omp simd
+        for (int64_t k = 0; k < columns; k++) y[k] = LARGER(a[r * columns + k], y[k]);
+}
+
+/* Elementwise */
+
+/* One operation on n entries. */
+HIDDEN void N(apply)(int64_t op, int64_t n, const T *a, const T *b, const T *c, T *y) {
+#define EACH(name, expression) case E_##name: _Pragma("omp simd") for (int64_t k = 0; k < n; k++) y[k] = (expression); break
+#define CALL(name, expression) case E_##name: for (int64_t k = 0; k < n; k++) y[k] = (expression); break
+    switch (op) {
+    EACH(add, a[k] + b[k]);
+    EACH(subtract, a[k] - b[k]);
+    EACH(multiply, a[k] * b[k]);
+    EACH(divide, a[k] / b[k]);
+    EACH(maximum, LARGER(a[k], b[k]));
+    EACH(greater, (T)(a[k] > b[k]));
+    EACH(greater_equal, (T)(a[k] >= b[k]));
+    EACH(equal, (T)(a[k] == b[k]));
+    EACH(copy, a[k]);
+    EACH(cast, a[k]);
+    EACH(negative, -a[k]);
+    EACH(absolute, M(fabs)(a[k]));
+    EACH(square, a[k] * a[k]);
+    EACH(sqrt, M(sqrt)(a[k]));
+    EACH(sign, a[k] != a[k] ? a[k] : (T)((a[k] > 0) - (a[k] < 0)));
+    EACH(positive, (T)(a[k] > 0));
+    EACH(logical_not, (T)(a[k] == 0));
+    EACH(exp, N(exp)(a[k]));
+    EACH(tanh, N(tanh)(a[k]));
+    EACH(where, a[k] != 0 ? b[k] : c[k]);
+    CALL(log, M(log)(a[k]));
+    CALL(log1p, M(log1p)(a[k]));
+    CALL(erf, M(erf)(a[k]));
+    CALL(power, M(pow)(a[k], b[k]));
+    }
+}
+
+/* A run of operations over (rows, columns), piece by piece. */
+HIDDEN void N(run)(const ins *t, int64_t rows, int64_t columns, int64_t count, char *const *arguments) {
+    T temporaries[TEMPORARIES][PIECE] __attribute__((aligned(64)));
+    T spread[3][PIECE] __attribute__((aligned(64)));
+    /* Short rows are taken several at a time. */
+    const int64_t together = columns <= PIECE / 2 ? PIECE / columns : 1;
+    for (int64_t r = 0; r < rows; r += together)
+        for (int64_t begin = 0; begin < columns; begin += PIECE) {
+            const int64_t height = rows - r < together ? rows - r : together;
+            const int64_t width = columns - begin < PIECE ? columns - begin : PIECE, n = height * width, here = r * columns + begin;
+            for (int64_t o = 0; o < count; o++) {
+                const ins *e = t + 1 + o;
+                const T *operand[3] = {0, 0, 0};
+                for (int k = 0; k < e->i[0]; k++) {
+                    char *p = PLACE(e->p[k]);
+                    T *s = spread[k];
+                    switch (e->i[1 + k]) {
+                    case FULL: operand[k] = (T *)p + here; continue;
+                    case TEMPORARY: operand[k] = temporaries[e->i[5 + k]]; continue;
+                    case PER_COLUMN:
+                        if (height == 1) { operand[k] = (T *)p + begin; continue; }
+                        for (int64_t h = 0; h < height; h++)
+                            for (int64_t j = 0; j < width; j++) s[h * width + j] = ((T *)p)[begin + j];
+                        break;
+                    case PER_ROW:
+                        for (int64_t h = 0; h < height; h++) {
+                            const T one = ((T *)p)[r + h];
+                            for (int64_t j = 0; j < width; j++) s[h * width + j] = one;
+                        }
+                        break;
+                    case ONE: {
+                        const T one = *(T *)p;
+                        for (int64_t j = 0; j < n; j++) s[j] = one;
+                        break;
+                    }
+                    case FULL_BOOLEAN:
+                        for (int64_t j = 0; j < n; j++) s[j] = ((uint8_t *)p)[here + j];
+                    }
+                    operand[k] = s;
+                }
+                T *y = e->i[4] == FULL ? (T *)e->p[3] + here : temporaries[e->i[8]];
+                N(apply)(e->op, n, operand[0], operand[1], operand[2], y);
+                if (e->i[4] == FULL_BOOLEAN)
+                    for (int64_t j = 0; j < n; j++) ((uint8_t *)e->p[3])[here + j] = y[j] != 0;
+            }
+        }
+}
+
+/* Updates. s: lr, momentum, weight_decay. mode: 1 with momentum, 2 Nesterov, 4 weight decay. */
+
+#define SGD(TYPE, g, w, v) { \
+        TYPE d = (g); \
+        if (mode & 4) d = d + weight_decay * (w); \
+        if (mode & 1) { TYPE u = momentum * (v) + d; (v) = u; if (mode & 2) d = d + momentum * u; else d = u; } \
+        (w) = (w) - lr * d; }
+
+INLINE void N(sgd_mode)(int64_t n, const T *g, T *restrict w, T *restrict v, T lr, T momentum, T weight_decay, const int mode) {
+#pragma omp simd
+    for (int64_t k = 0; k < n; k++) SGD(T, g[k], w[k], v[k])
+}
+
+HIDDEN void N(sgd)(int64_t n, const T *g, T *w, T *v, T lr, T momentum, T weight_decay, int64_t mode) {
+    switch (mode) {
+    case 0: N(sgd_mode)(n, g, w, w, lr, momentum, weight_decay, 0); break;
+    case 1: N(sgd_mode)(n, g, w, v, lr, momentum, weight_decay, 1); break;
+    case 3: N(sgd_mode)(n, g, w, v, lr, momentum, weight_decay, 3); break;
+    case 4: N(sgd_mode)(n, g, w, w, lr, momentum, weight_decay, 4); break;
+    case 5: N(sgd_mode)(n, g, w, v, lr, momentum, weight_decay, 5); break;
+    case 7: N(sgd_mode)(n, g, w, v, lr, momentum, weight_decay, 7); break;
+    }
+}
+
+/* s: rate, correction, decay, eps, weight_decay, beta1, beta2, rest1, rest2. mode: 1 weight decay, 2 apart (AdamW). */
+HIDDEN void N(adam)(int64_t n, const T *g, T *restrict w, T *restrict m, T *restrict v, char *const *s, int64_t mode) {
+    T rate = *(T *)s[0], correction = *(T *)s[1], decay = *(T *)s[2], eps = *(T *)s[3], weight_decay = *(T *)s[4];
+    T beta1 = *(T *)s[5], beta2 = *(T *)s[6], rest1 = *(T *)s[7], rest2 = *(T *)s[8];
+    if (mode != 3) decay = 1;
+    if (mode != 1) weight_decay = 0;
+#pragma omp simd
+    for (int64_t k = 0; k < n; k++) {
+        T x = w[k] * decay, d = g[k];
+        if (mode == 1) d += weight_decay * w[k];
+        T a = m[k] * beta1 + d * rest1, b = v[k] * beta2 + d * d * rest2;
+        m[k] = a, v[k] = b;
+        w[k] = x - a / (M(sqrt)(b) / correction + eps) * rate;
+    }
+}
+
+/* One tile of a weight: the gradient sum_k d[k][row] x[k][column] in registers, then the update. dp and xp are packed. */
+INLINE void N(tile)(const int rows, const int columns, int64_t n, const T *d, int64_t ldd, const T *x, int64_t ldx,
+                    T *W, T *V, T *G, int64_t ld, T lr, T momentum, T weight_decay, int64_t mode) {
+    N(vec) sums[N(MR)][N(NR)];
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int c = 0; c < columns; c++) sums[r][c] = (N(vec)){0};
+    for (int64_t k = 0; k < n; k++) {
+        N(vec) xs[N(NR)];
+#pragma GCC unroll 4
+        for (int c = 0; c < columns; c++) xs[c] = *(const N(vec) *)(x + k * ldx + c * N(L));
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) {
+            T s = d[k * ldd + r];
+#pragma GCC unroll 4
+            for (int c = 0; c < columns; c++) sums[r][c] += s * xs[c];
+        }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int c = 0; c < columns; c++) {
+            int64_t at = r * ld + c * N(L);
+            *(N(vec) *)(G + at) = sums[r][c];
+            SGD(N(vec), sums[r][c], *(N(vec) *)(W + at), *(N(vec) *)(V + at))
+        }
+}
+
+/* The gradient of W (rows, columns) from d (rows, n) and x (n, columns), given by their steps, and the update.
+   Panels of x and d are packed into scratch memory, n * (rows + columns) entries, so that the inner loop reads straight on. */
+HIDDEN void N(gradient_update)(int64_t rows, int64_t columns, int64_t n, const T *d, int64_t dr, int64_t dk, const T *x,
+                               int64_t xk, int64_t xc, T *W, T *V, T *G, T lr, T momentum, T weight_decay, int64_t mode,
+                               T *scratch) {
+    const int64_t wide = columns / (N(NR) * N(L)) * (N(NR) * N(L)), whole = columns / N(L) * N(L), blocks = rows / N(MR) * N(MR);
+    T *xp = scratch, *dp = scratch + whole * n;
+    for (int64_t j = 0; j < whole;) {
+        const int64_t width = j < wide ? N(NR) * N(L) : N(L);
+        if (xc == 1)
+            for (int64_t k = 0; k < n; k++) memcpy(xp + j * n + k * width, x + k * xk + j, width * sizeof(T));
+        else
+            for (int64_t k0 = 0; k0 < n; k0 += 16)
+                for (int64_t c = 0; c < width; c++)
+                    for (int64_t k = k0; k < n && k < k0 + 16; k++) xp[j * n + k * width + c] = x[k * xk + (j + c) * xc];
+        j += width;
+    }
+    for (int64_t o = 0; o < rows;) {
+        const int64_t height = o < blocks ? N(MR) : 1;
+        for (int64_t k = 0; k < n; k++)
+            for (int64_t r = 0; r < height; r++) dp[o * n + k * height + r] = d[k * dk + (o + r) * dr];
+        o += height;
+    }
+#define TILE(height, width, o, j) N(tile)(height, width, n, dp + (o) * n, height, xp + (j) * n, (width) * N(L), \
+        W + (o) * columns + (j), V + (o) * columns + (j), G + (o) * columns + (j), columns, lr, momentum, weight_decay, mode)
+    for (int64_t o = 0; o < blocks; o += N(MR)) {
+        for (int64_t j = 0; j < wide; j += N(NR) * N(L)) TILE(N(MR), N(NR), o, j);
+        for (int64_t j = wide; j < whole; j += N(L)) TILE(N(MR), 1, o, j);
+    }
+    for (int64_t o = blocks; o < rows; o++) {
+        for (int64_t j = 0; j < wide; j += N(NR) * N(L)) TILE(1, N(NR), o, j);
+        for (int64_t j = wide; j < whole; j += N(L)) TILE(1, 1, o, j);
+    }
+    for (int64_t o = 0; o < rows; o++)
+        for (int64_t j = whole; j < columns; j++) {
+            T g = 0;
+            for (int64_t k = 0; k < n; k++) g += d[k * dk + o * dr] * x[k * xk + j * xc];
+            int64_t at = o * columns + j;
+            G[at] = g;
+            SGD(T, g, W[at], V[at])
+        }
+}
+
+HIDDEN void N(matmul_sgd)(const int64_t *i, char *const *p) {
+    N(gradient_update)(i[0], i[1], i[2], (T *)p[0], i[3], i[4], (T *)p[1], i[5], i[6], (T *)p[3], (T *)p[4], (T *)p[2],
+                       *(T *)p[6], *(T *)p[7], *(T *)p[8], i[7], (T *)p[5]);
+}
+
+HIDDEN void N(outer_sgd)(int64_t rows, int64_t columns, const T *d, const T *x, T *restrict G, T *restrict W, T *restrict V,
+                         T lr, T momentum, T weight_decay, int64_t mode) {
+    for (int64_t o = 0; o < rows; o++) {
+        T s = d[o], *g = G + o * columns, *w = W + o * columns, *v = V + o * columns;
+        if (mode == 1) {
+#pragma omp simd
+            for (int64_t k = 0; k < columns; k++) {
+                T q = s * x[k], u = momentum * v[k] + q;
+                g[k] = q, v[k] = u, w[k] -= lr * u;
+            }
+        } else {
+            for (int64_t k = 0; k < columns; k++) g[k] = s * x[k];
+            N(sgd)(columns, g, w, v, lr, momentum, weight_decay, mode);
+        }
+    }
+}
+
+static void N(step)(const ins *t, int64_t op, const int64_t *i, char *const *p, char *const *arguments) {
+    switch (op) {
+    case I_run: N(run)(t, i[0], i[1], i[2], arguments); break;
+    case I_gemm: N(gemm)(ROW_MAJOR, i[0], i[1], i[2], i[3], i[4], 1, (T *)p[0], i[5], (T *)p[1], i[6], 0, (T *)p[2], i[7]); break;
+    case I_matvec: N(matvec)(i[0], i[1], (T *)p[0], (T *)p[1], (T *)p[2]); break;
+    case I_vecmat: N(vecmat)(i[0], i[1], (T *)p[0], (T *)p[1], (T *)p[2]); break;
+    case I_outer: N(outer)(i[0], i[1], (T *)p[0], (T *)p[1], (T *)p[2]); break;
+    case I_sum_rows: N(sum_rows)(i[0], i[1], (T *)p[0], (T *)p[1]); break;
+    case I_sum_columns: N(sum_columns)(i[0], i[1], (T *)p[0], (T *)p[1]); break;
+    case I_max_rows: N(max_rows)(i[0], i[1], (T *)p[0], (T *)p[1]); break;
+    case I_max_columns: N(max_columns)(i[0], i[1], (T *)p[0], (T *)p[1]); break;
+    case I_pick: for (int64_t k = 0; k < i[0]; k++) ((T *)p[2])[k] = ((T *)p[0])[((int64_t *)p[1])[k]]; break;
+    case I_put: for (int64_t k = 0; k < i[0]; k++) ((T *)p[2])[((int64_t *)p[0])[k]] = ((T *)p[1])[k]; break;
+    case I_accumulate: for (int64_t k = 0; k < i[0]; k++) ((T *)p[1])[k] += ((T *)p[0])[k]; break;
+    case I_sgd: N(sgd)(i[0], (T *)p[0], (T *)p[1], (T *)p[2], *(T *)p[6], *(T *)p[7], *(T *)p[8], i[1]); break;
+    case I_adam: N(adam)(i[0], (T *)p[0], (T *)p[1], (T *)p[2], (T *)p[3], (char *const *)p[4], i[1]); break;
+    case I_matmul_sgd: N(matmul_sgd)(i, p); break;
+    case I_outer_sgd: N(outer_sgd)(i[0], i[1], (T *)p[0], (T *)p[1], (T *)p[2], (T *)p[3], (T *)p[4], *(T *)p[6], *(T *)p[7], *(T *)p[8], i[7]); break;
+    }
+}

@@ -1,0 +1,196 @@
+"""compile: a step that is recorded once for each set of shapes and replayed from then on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from numpy import ndarray
+
+from mytorch import optim
+from mytorch.graph import backends
+from mytorch.graph import passes as _passes
+from mytorch.graph.eager import Work
+from mytorch.graph.plan import UPDATES, Plan
+from mytorch.graph.replay import MISSED
+from mytorch.graph.trial import Entry, Options, Trial, attempt
+
+# A plan is proved at its first calls; two, because what differs between two batches shows only then.
+PROOFS = 2
+# Plans for one set of shapes, as for training and evaluation; and recordings in a row without a replay in between.
+MOST_PLANS = 4
+MOST_RECORDINGS = 8
+# Sets of shapes and values that a step keeps plans or reasons for.
+MOST_KEYS = 32
+
+
+class Step:
+    """A compiled step, called like the function it was made from.
+
+    plan: the plan of the last call, or None where it ran eagerly; then ``reason`` says why. ``print(step)`` shows all plans and
+    reasons. One lock per step: threads that call it wait for each other.
+    """
+
+    def __init__(self, work: Work, options: Options, check_every: int) -> None:
+        self.work, self.options, self.check_every = work, options, check_every
+        self.plan: Plan | None = None
+        self.reason: str | None = None
+        self.plans: dict[Any, list[Entry]] = {}
+        self.refusals: dict[Any, str] = {}
+        self._last: Entry | None = None
+        self._recordings: dict[Any, int] = {}
+        self._lock = threading.RLock()
+
+    def __call__(self, *arguments: Any) -> Any:
+        with self._lock:
+            entry = self._last
+            if entry is not None:
+                result = self._serve(entry, arguments)
+                if result is not MISSED:
+                    return result
+            return self._find(arguments)
+
+    def _serve(self, entry: Entry, arguments: tuple[Any, ...]) -> Any:
+        try:
+            return entry.serve(arguments)
+        except BaseException as error:
+            explain(entry, error)
+            raise
+
+    def _find(self, arguments: tuple[Any, ...]) -> Any:
+        """A call that is not served by the plan of the last one."""
+        self._last = None
+        key = _key(arguments)
+        for entry in self.plans.get(key, ()):
+            if entry.holds(arguments):
+                entry.calls += 1
+                if entry.proofs < PROOFS or (self.check_every and entry.calls % self.check_every == 0):
+                    return self._keep(key, attempt(self.work, self.options, arguments, entry))
+                self._recordings[key] = 0
+                self.plan, self.reason = entry.plan, None
+                # Where steps have to be counted, every call comes this way.
+                self._last = None if self.check_every else entry
+                return self._serve(entry, tuple(map(_plain, arguments)))
+        return self._record(key, arguments)
+
+    def _record(self, key: Any, arguments: tuple[Any, ...]) -> Any:
+        """A step without a plan that holds: make one, unless that is hopeless."""
+        if key is None:
+            self.refusals[key] = "the arguments are not plain arrays, numbers, strings or None"
+        elif key not in self._recordings and len(self._recordings) >= MOST_KEYS:
+            self.plan, self.reason = None, "it is called with ever other shapes or values"
+            return self.work.step(arguments)
+        elif key not in self.refusals:
+            self._recordings[key] = self._recordings.get(key, 0) + 1
+            if self._recordings[key] <= MOST_RECORDINGS:
+                return self._keep(key, attempt(self.work, self.options, arguments, None))
+            self.plans.pop(key, None)
+            self.refusals[key] = "something that the plan depends on is another at every call"
+        self.plan, self.reason = None, self.refusals[key]
+        return self.work.step(arguments)
+
+    def _keep(self, key: Any, trial: Trial) -> Any:
+        """Note what a trial has found and return its result."""
+        entries = self.plans.setdefault(key, [])
+        self.plan, self.reason = None if trial.entry is None else trial.entry.plan, trial.refusal
+        if trial.entry is None:
+            if trial.refusal is not None:
+                self.plans.pop(key)
+                if trial.lasting:
+                    self.refusals[key] = trial.refusal
+            return trial.result
+        if trial.entry not in entries:
+            entries.insert(0, trial.entry)
+            del entries[MOST_PLANS:]
+        return trial.entry.finish(trial.result)
+
+    def __str__(self) -> str:
+        parts = [f"Step: {sum(map(len, self.plans.values()))} plans"]
+        for key, entries in self.plans.items():
+            parts += [f"for {_shown(key)}:\n{entry.plan}" for entry in entries]
+        parts += [f"for {_shown(key)}: eager, because {reason}" for key, reason in self.refusals.items()]
+        if self.reason is not None and self.reason not in self.refusals.values():
+            parts.append(f"last call: eager, because {self.reason}")
+        return "\n\n".join(parts)
+
+
+def explain(entry: Entry, error: BaseException) -> None:
+    """Add to an exception from the middle of a replay what the step has changed by then."""
+    number, trace = -1, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<plan>":
+            number = entry.instruction_of[min(trace.tb_lineno - 1, len(entry.instruction_of) - 1)]
+        trace = trace.tb_next
+    done = [i for i in entry.plan.instructions[: number + 1] if i.op in UPDATES]
+    changed = sorted({value.name for instruction in done for value in instruction.writes})
+    if changed:
+        text = (
+            f"The step was interrupted in its update; changed by then, the last perhaps in part: {', '.join(changed)}."
+        )
+    else:
+        text = "The step was interrupted before its update: no parameter has changed."
+    if hasattr(error, "add_note"):
+        error.add_note(text)
+
+
+def compile(
+    function: Callable[..., Any],
+    optimizer: Any = None,
+    *,
+    clip_grad_norm: float | None = None,
+    keep_gradients: bool = True,
+    check_every: int = 0,
+    passes: Sequence[str] | None = None,
+    backend: str | None = None,
+) -> Step:
+    """Compile a training step, or without an optimiser the forward pass in evaluation mode.
+
+    function: computes the loss of its arguments, as in ``lambda x, y: loss(y, net(x))``, and returns the very array that the
+    loss returned, or a tuple of that and other recorded outputs. Without an optimiser it returns any recorded outputs.
+    optimizer: one of ``mytorch.optim``. A call of the step zeroes the gradients, goes forward and backward, updates, and
+    returns the loss as a float. lr is read at every call.
+    clip_grad_norm: the largest norm of all gradients together, see ``mytorch.optim.clip_grad_norm``.
+    keep_gradients: leave ``dW`` and ``db`` as an eager step does. With False they are undefined after a step.
+    check_every: compare every so many steps with an eager one; with 0 only the first two of each plan.
+    passes: the names of the passes that work on a plan, by default all (``mytorch.graph.PASSES``).
+    backend: ``numpy``, ``c`` or ``auto``; by default the environment variable MYTORCH_BACKEND, else auto.
+
+    The first call for a set of shapes and dtypes records, later ones replay. What no plan can repeat runs eagerly, and
+    ``print(step)`` says why. Raises TypeError and ValueError for arguments that are none of these.
+    """
+    if not callable(function):
+        raise TypeError(f"compile takes a function that computes the loss; a {type(function).__name__} was given.")
+    if optimizer is not None and not isinstance(optimizer, optim.Optimizer):
+        raise TypeError(f"The optimiser is a {type(optimizer).__name__}; give one of mytorch.optim, or none to infer.")
+    if clip_grad_norm is not None and not clip_grad_norm > 0:
+        raise ValueError(f"clip_grad_norm is above 0; it was {clip_grad_norm}.")
+    if isinstance(check_every, bool) or not isinstance(check_every, int) or check_every < 0:
+        raise ValueError(f"check_every is a whole number of steps, 0 for never; it was {check_every!r}.")
+    options = Options(_passes.chosen(passes), backends.chosen(backend))
+    return Step(Work(function, optimizer, clip_grad_norm, keep_gradients), options, check_every)
+
+
+def _key(arguments: tuple[Any, ...]) -> Any:
+    """What decides which plan serves a call: shapes and dtypes of arrays, the values of all else. None if nothing can."""
+    key = []
+    for argument in arguments:
+        if type(argument) is ndarray:
+            key.append((argument.shape, argument.dtype))
+        elif argument is None or isinstance(argument, (bool, int, float, str)):
+            key.append((type(argument), argument))
+        else:
+            return None
+    return tuple(key)
+
+
+def _plain(argument: Any) -> Any:
+    """An array whose dtype equals the usual one but is another object, as after unpickling, with the usual one."""
+    return argument.view(argument.dtype.str) if isinstance(argument, ndarray) else argument
+
+
+def _shown(key: Any) -> str:
+    if key is None:
+        return "other arguments"
+    parts = [f"{b}{a}".replace(" ", "") if isinstance(a, tuple) else repr(b) for a, b in key]
+    return ", ".join(parts) or "no arguments"

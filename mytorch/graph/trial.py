@@ -1,0 +1,284 @@
+"""Trial: one step made twice from the same state, eagerly and by a plan, which is made first if there is none."""
+
+from __future__ import annotations
+
+import pickle
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mytorch.graph import backends, capture, guards, passes, proof, replay, updates
+from mytorch.graph.eager import Work, unique
+from mytorch.graph.errors import NoPlan
+from mytorch.graph.flat import side_by_side
+from mytorch.graph.plan import Plan
+from mytorch.graph.recorder import Recording, is_observed, locate
+from mytorch.nn.modules.module import Module
+
+
+@dataclass
+class Entry:
+    """A plan with all that it needs to run and to be doubted.
+
+    run: a function of the arrays among the arguments that returns copies of the outputs. instruction_of: the instruction of
+    each of its lines. serve: a function of all arguments that makes a step, or returns MISSED where something that the plan
+    takes for granted does not hold. holds: the same test alone. held: the arrays that the plan reads or changes.
+    """
+
+    plan: Plan
+    signature: list[Any]
+    run: Callable[..., tuple[Any, ...]]
+    instruction_of: list[int]
+    serve: Callable[[tuple[Any, ...]], Any]
+    holds: Callable[[tuple[Any, ...]], bool]
+    finish: Callable[[tuple[Any, ...]], Any]
+    held: list[np.ndarray]
+    proofs: int = 0
+    calls: int = 0
+
+
+class Trial(NamedTuple):
+    """The step's result, and an entry that may be replayed or the reason why there is none. lasting: the reason will hold
+    for all later calls too.
+    """
+
+    result: Any
+    entry: Entry | None = None
+    refusal: str | None = None
+    lasting: bool = True
+
+
+class Options(NamedTuple):
+    """How plans are made: the names of the passes and of the backend."""
+
+    passes: tuple[str, ...]
+    backend: str
+
+
+def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry | None) -> Trial:
+    """Make one step. Where plan and eager step agree, the plan's numbers stay: a run that is resumed repeats them."""
+    variables, modules, engines = work.surroundings()
+    if any(is_observed(engine) for engine in engines):
+        return Trial(
+            work.step(arguments), refusal="the engine is in debug mode, which looks at every step", lasting=False
+        )
+    if entry is None and work.optimizer is not None and updates.kind_of(work.optimizer) != "optimizer":
+        side_by_side(work.optimizer)
+    arguments = _apart(arguments, [array for array, _, _ in guards.arrays_of(variables)], modules)
+    before = _state(work, variables, modules, arguments, entry)
+    drawn = _global_generators()
+    attributes = {id(module): dict(vars(module)) for module in modules}
+    recording = work.trial(arguments, modules, engines)
+    unknown = [module for module in recording.modules if id(module) not in attributes]
+    if unknown:
+        # Their state was not saved in time: this step stays eager, the next one makes the plan.
+        work.met += unknown
+        return Trial(_finish(work, recording, engines) if work.optimizer is not None else work.step(arguments))
+    try:
+        if _global_generators() != drawn:
+            raise NoPlan("it draws from a random generator that all programs share, which no plan repeats")
+        _refuse_side_effects(modules, recording, attributes)
+        held = capture.Held(
+            variables, recording.modules, work.optimizer.parameters if work.optimizer is not None else ()
+        )
+        plan, signature = capture.plan_of(recording, arguments, held, work.update())
+        if entry is None:
+            entry = _entry(work, options, recording, arguments, modules, engines, held, plan, signature)
+        elif signature != entry.signature:
+            raise NoPlan("the list of operations differs between two batches of the same shapes")
+        _refuse_changes(work, before, entry)
+    except NoPlan as reason:
+        return Trial(_finish(work, recording, engines), refusal=str(reason))
+    difference, result = _compare(work, entry, arguments, before, recording, engines)
+    if difference is None:
+        entry.proofs += 1
+        return Trial(result, entry)
+    before.restore()
+    return Trial(work.step(arguments), refusal=f"the plan did not prove itself: {difference}")
+
+
+def _apart(arguments: Sequence[Any], held: Sequence[np.ndarray], modules: Sequence[Module]) -> tuple[Any, ...]:
+    """The arguments, no two of them the same array and none an array that variables or modules hold, so that a plan made
+    from them also serves different ones.
+    """
+    seen = {locate(array) for array in held}
+    seen |= {locate(value) for module in modules for value in vars(module).values() if isinstance(value, np.ndarray)}
+    found = []
+    for argument in arguments:
+        if isinstance(argument, np.ndarray):
+            if locate(argument) in seen:
+                argument = argument.copy()
+            seen.add(locate(argument))
+        found.append(argument)
+    return tuple(found)
+
+
+def _global_generators() -> tuple[bytes, Any]:
+    """Where the random generators stand that NumPy and Python share among all programs."""
+    return pickle.dumps(np.random.get_state()), random.getstate()  # noqa: NPY002
+
+
+def _state(
+    work: Work,
+    variables: Sequence[guards.Guard],
+    modules: Sequence[Module],
+    arguments: Sequence[Any],
+    entry: Entry | None,
+) -> proof.State:
+    """Copies of all that a step may change: the modules' arrays and generators, the optimiser's arrays and count; and of
+    what it should not change: the arguments, and the arrays that the function reads.
+    """
+    arrays = [] if entry is None else list(entry.held)
+    arrays += [array for array in arguments if isinstance(array, np.ndarray)]
+    arrays += [array for array, _, _ in guards.arrays_of(variables)]
+    generators = [one.expected for one in variables if isinstance(one.expected, np.random.Generator)]
+    optimizer = work.optimizer
+    owners: list[Any] = list(modules)
+    if optimizer is not None:
+        owners += [parameter.owner for parameter in optimizer.parameters]
+        arrays += [array for index in range(len(optimizer.parameters)) for array in optimizer._state_of(index)]
+    for owner in unique(owners):
+        for key, value in vars(owner).items():
+            if isinstance(value, np.ndarray) and key not in guards.RESULTS:
+                arrays.append(value)
+            elif isinstance(value, np.random.Generator):
+                generators.append(value)
+    return proof.State(arrays, generators, optimizer)
+
+
+def _finish(work: Work, recording: Recording, engines: Sequence[Any]) -> Any:
+    """The end of an eager step whose gradients are there."""
+    if work.optimizer is None:
+        return recording.returned
+    work.optimizer.step()
+    return work.result(recording.returned)
+
+
+def _outputs(recording: Recording) -> set[int]:
+    return {id(line.output) for line in recording.lines}
+
+
+def _refuse_side_effects(modules: Sequence[Module], recording: Recording, before: dict[int, dict[str, Any]]) -> None:
+    """Raise NoPlan where a module's forward has rebound one of its attributes to anything but an output of the list."""
+    outputs = _outputs(recording)
+    for module in modules:
+        if type(module).__module__.startswith("mytorch.nn."):
+            continue
+        for name, value in vars(module).items():
+            old = before[id(module)]
+            if name in old and value is not old[name] and id(value) not in outputs:
+                raise NoPlan(
+                    f"the forward of {type(module).__name__} changes its attribute {name}, which no plan repeats"
+                )
+
+
+def _refuse_changes(work: Work, before: proof.State, entry: Entry) -> None:
+    """Raise NoPlan where the forward pass has changed an array in place off the list."""
+    written = {id(value.array) for value in entry.plan.written()}
+    if work.optimizer is not None:
+        written |= {id(parameter.gradient) for parameter in work.optimizer.parameters}
+    for array in before.changed(written):
+        raise NoPlan(f"an array of shape {array.shape} was changed in place off the list")
+
+
+def _entry(
+    work: Work,
+    options: Options,
+    recording: Recording,
+    arguments: Sequence[Any],
+    modules: Sequence[Module],
+    engines: Sequence[Any],
+    held: capture.Held,
+    plan: Plan,
+    signature: list[Any],
+) -> Entry:
+    """Let the passes work on a plan, build it and collect its guards."""
+    plan = passes.run(plan, options.passes)
+    plan, run, instruction_of = backends.build(plan, options.backend)
+    outputs = _outputs(recording)
+    loss = recording.returned[0] if isinstance(recording.returned, tuple) else recording.returned
+    stale = [
+        (vars(module), name, value is loss)
+        for module in recording.modules
+        for name, value in vars(module).items()
+        if id(value) in outputs
+    ]
+    results = {(id(attributes), name) for attributes, name, _ in stale}
+    engine = next((engine for engine in engines if engine.operation_list), engines[0])
+    found = [*held.guards, *(one for module in modules for one in guards.of_module(module))]
+    conditions, names = ["engine.__class__ is Autograd"], {"engine": engine, "Autograd": type(engine)}
+    found += [
+        guards.Guard(vars(engine), name, guards.ABSENT, f"engine.{name}") for name in ("add_operation", "backward")
+    ]
+    if work.optimizer is None:
+        found = [one for one in found if one.key != "training"]
+    else:
+        conditions.append("engine.recording")
+        found += updates.guards_of(work.optimizer)
+        more, further = updates.conditions_of(work.optimizer)
+        conditions += more
+        names.update(further)
+    conditions.append(guards.expression([g for g in found if (id(g.holder), g.key) not in results], names))
+    functions = replay.build(
+        arguments, run, " and ".join(conditions), names, stale, work.optimizer is not None, len(plan.outputs)
+    )
+    arrays = [value.array for value in held.values.values() if value.array is not None]
+    return Entry(plan, signature, run, instruction_of, *functions, arrays)
+
+
+def _compare(
+    work: Work,
+    entry: Entry,
+    arguments: Sequence[Any],
+    before: proof.State,
+    recording: Recording,
+    engines: Sequence[Any],
+) -> tuple[str | None, Any]:
+    """Run the plan from the state before, and compare. Returns (the first difference or None, the plan's result)."""
+    optimizer = work.optimizer
+    returned = recording.returned if isinstance(recording.returned, tuple) else (recording.returned,)
+    expected = [np.array(array) for array in returned]
+    written = [value for value, is_updated in entry.plan.written().items() if not is_updated]
+    eager = [np.array(value.array) for value in written]
+    gradients = [parameter.gradient.copy() for parameter in optimizer.parameters] if optimizer is not None else []
+    if optimizer is not None:
+        for engine in engines:
+            engine.zero_grad()
+    drawn = before.positions()
+    before.restore()
+    outputs = entry.run(*(a for a in arguments if isinstance(a, np.ndarray)))
+    named = [(f"output {number}", np.asarray(array)) for number, array in enumerate(outputs)]
+    difference = proof.first_difference(named, expected, proof.TOLERANCE)
+    if before.positions() != drawn:
+        difference = "random numbers are drawn off the list, which no plan repeats"
+    if difference is None:
+        arrays = [(value.name, np.asarray(value.array)) for value in written]
+        difference = proof.first_difference(arrays, eager, proof.TOLERANCE, together=True)
+    if difference is None and optimizer is not None and updates.kind_of(optimizer) != "optimizer":
+        difference = _compare_update(work, entry, before, gradients)
+    return difference, outputs
+
+
+def _compare_update(work: Work, entry: Entry, before: proof.State, gradients: list[np.ndarray]) -> str | None:
+    """Update once more, eagerly and from the plan's own gradients where they are kept, and compare the parameters."""
+    optimizer = work.optimizer
+    updated = [value for value, is_updated in entry.plan.written().items() if is_updated]
+    ids = {id(value.array) for value in updated}
+    planned = [np.array(value.array) for value in updated]
+    for array, copy in before.copies:
+        if id(array) in ids:
+            np.copyto(array, copy)
+    optimizer.steps = before.steps
+    if not work.keep_gradients:
+        for parameter, gradient in zip(optimizer.parameters, gradients):
+            np.copyto(parameter.gradient, gradient)
+    optimizer.step()
+    tolerance = proof.UPDATE_TOLERANCE if work.keep_gradients else proof.LOOSE_TOLERANCE
+    found = [(value.name, array) for value, array in zip(updated, planned)]
+    difference = proof.first_difference(found, [np.asarray(value.array) for value in updated], tolerance, together=True)
+    for value, array in zip(updated, planned):
+        np.copyto(np.asarray(value.array), array)
+    return difference
