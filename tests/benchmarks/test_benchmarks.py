@@ -195,7 +195,7 @@ def a_run_of_autodiff(**changed) -> dict:
         "gradients": dict.fromkeys(autodiff.GRADIENTS, spread([2.0])),
         "memory": [{"mode": "forward", "operations": n, "arrays": 5.0} for n in (100, 1000)],
         "chains": {"1000": 1e-6, "10000": 1e-6},
-        "shapes": {"hessian, 50 inputs": spread([0.3]), "jacobian of a curve fit": spread([0.01]), "operation: sin": spread([0.8])},
+        "shapes": {name: spread([0.02]) for name in ("hessian, 50 inputs", "jacobian of a curve fit", "operation: sin")},
     }  # fmt: skip
     return json.loads(json.dumps({**result, **changed}))
 
