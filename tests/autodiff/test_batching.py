@@ -39,7 +39,8 @@ ONE_BY_ONE = {
 }  # fmt: skip
 # NumPy's own functions, asked for a value without a derivative by the definition of the same name.
 WITHOUT_DERIVATIVE = {
-    "bincount", "geomspace", "linspace", "logspace", "lstsq", "nan_to_num", "nanquantile", "quantile", "real_if_close", "unique", "unwrap",
+    "bincount", "geomspace", "linspace", "logspace", "lstsq", "nan_to_num", "nanquantile", "quantile", "real_if_close",
+    "unique", "unwrap",
 }  # fmt: skip
 SCALES = (1.0, 1.01, 0.98)
 
