@@ -25,7 +25,8 @@ from mytorch.autodiff.elsewhere import (
     stop_gradient,
     tensor_jacobian_product,
 )
-from mytorch.autodiff.kinds import composite, constant, elementwise, explicit, linear
+from mytorch.autodiff.kinds import composite, constant, elementwise, explicit, linear, primitive
+from mytorch.autodiff.listing import trace
 from mytorch.autodiff.traced import TABLE as _TABLE
 from mytorch.autodiff.transforms import (
     checkpoint,
@@ -36,8 +37,6 @@ from mytorch.autodiff.transforms import (
     jacobian,
     jacobian_forward,
     jacobian_reverse,
-    primitive,
-    trace,
     value_and_grad,
 )
 from mytorch.autodiff.tree import register_pytree_node, tree_map

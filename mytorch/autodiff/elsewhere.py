@@ -11,7 +11,7 @@ import numpy as np
 
 from mytorch.autodiff.aliases import Function, Settings
 from mytorch.autodiff.core import jvp, vjp
-from mytorch.autodiff.kinds import Explicit, explicit, register, zeros_like
+from mytorch.autodiff.kinds import Explicit, explicit, primitive, register, zeros_like
 from mytorch.autodiff.traced import plain
 from mytorch.autodiff.transforms import (
     elementwise_grad,
@@ -19,7 +19,6 @@ from mytorch.autodiff.transforms import (
     hvp,
     jacobian_forward,
     jacobian_reverse,
-    primitive,
 )
 from mytorch.autodiff.tree import flatten as leaves_of
 from mytorch.autodiff.tree import tree_map

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from mytorch.autodiff.aliases import Array, Function, Rules, Settings
+from mytorch.autodiff.errors import no_rule
 from mytorch.autodiff.signatures import refusing
 from mytorch.autodiff.traced import TABLE, Traced, plain
-from mytorch.autodiff.tracing import Outline, ReverseTrace, Variable, backward_pass, bind
+from mytorch.autodiff.tracing import Outline, ReverseTrace, Variable, backward_pass, bind, innermost
 from mytorch.utils import fit, gradient_dtype
 
 CONSTANT: set[Any] = set()
@@ -231,6 +233,24 @@ def explicit(
     if vjps is None and jvps is None:
         raise ValueError(f"explicit({_name(fun)}) got neither vjps nor jvps. Give at least one of the two.")
     return register(fun, Explicit(call or fun, name or _name(fun), vjps, jvps))
+
+
+def primitive(fun: Function) -> Function:
+    """Make a function an operation of its own, to be given a rule by elementwise, linear or explicit.
+
+    Until it has one, differentiating it raises NotImplementedError. Inside, it may do anything: it sees plain arrays.
+    """
+
+    @wraps(fun)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if innermost(args) is None and innermost(list(kwargs.values())) is None:
+            return fun(*args, **kwargs)
+        rule = TABLE.get(call)
+        if rule is None:
+            raise no_rule(call)
+        return rule(*args, **kwargs)
+
+    return call
 
 
 def composite(fun: Function, definition: Function) -> Function:

@@ -12,13 +12,11 @@ import numpy as np
 
 from mytorch.autodiff.aliases import Function, Settings
 from mytorch.autodiff.batching import along_basis
-from mytorch.autodiff.core import as_leaf, call_and_close, floats, jvp, push, record
-from mytorch.autodiff.errors import no_rule
+from mytorch.autodiff.core import as_leaf, floats, jvp, push, record
 from mytorch.autodiff.kinds import Rule, zeros_like
-from mytorch.autodiff.traced import TABLE, Traced, dtype_of, is_float_or_number, plain
-from mytorch.autodiff.tracing import ReverseTrace, Step, bind, innermost
+from mytorch.autodiff.traced import Traced, dtype_of, is_float_or_number
+from mytorch.autodiff.tracing import bind, innermost
 from mytorch.autodiff.tree import flatten, split
-from mytorch.autograd_engine import Autograd
 
 Argnums = int | str | Sequence[int | str]
 
@@ -50,7 +48,7 @@ def grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic
     """
     both = value_and_grad(fun, argnums, has_aux, holomorphic)
 
-    @_named(fun, "grad")
+    @named(fun, "grad")
     def gradient(*args: Any, **kwargs: Any) -> Any:
         value, gradients = both(*args, **kwargs)
         return (gradients, value[1]) if has_aux else gradients
@@ -62,7 +60,7 @@ def grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic
 def value_and_grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
     """Like grad, but returns ``(value, gradients)``, with has_aux ``((value, aux), gradients)``."""
 
-    @_named(fun, "value_and_grad")
+    @named(fun, "value_and_grad")
     def gradient(*args: Any, **kwargs: Any) -> Any:
         call, leaves, build = _split_arguments(fun, argnums, args, kwargs)
         value, pull, aux = record(call, leaves, has_aux)
@@ -98,7 +96,7 @@ def elementwise_grad(fun: Function, argnums: Argnums = 0) -> Function:
     It is the gradient of the sum of the outputs, so for any other function it is the sum of the Jacobian's rows.
     """
 
-    @_named(fun, "elementwise_grad")
+    @named(fun, "elementwise_grad")
     def gradient(*args: Any, **kwargs: Any) -> Any:
         call, leaves, build = _split_arguments(fun, argnums, args, kwargs)
         value, pull, _ = record(call, leaves)
@@ -126,7 +124,7 @@ def jacobian_reverse(fun: Function, argnums: Argnums = 0, holomorphic: bool = Fa
 
 
 def _jacobian(fun: Function, argnums: Argnums, holomorphic: bool, by_shape: bool) -> Function:
-    @_named(fun, "jacobian")
+    @named(fun, "jacobian")
     def rows(*args: Any, **kwargs: Any) -> Any:
         call, leaves, build = _split_arguments(fun, argnums, args, kwargs)
         value, pull, _ = record(call, leaves)
@@ -155,7 +153,7 @@ def jacobian_forward(fun: Function, argnums: Argnums = 0, holomorphic: bool = Fa
     Best where the input is the smaller side; nothing is stored. Raises TypeError for complex inputs unless holomorphic=True.
     """
 
-    @_named(fun, "jacobian_forward")
+    @named(fun, "jacobian_forward")
     def columns(*args: Any, **kwargs: Any) -> Any:
         call, leaves, build = _split_arguments(fun, argnums, args, kwargs)
         _check_complex(leaves, holomorphic, "input")
@@ -197,7 +195,7 @@ def hvp(fun: Function, argnums: int = 0) -> Function:
     vector: a tree like the argument at argnums. Forward over reverse: a small multiple of one gradient in time and memory.
     """
 
-    @_named(fun, "hvp")
+    @named(fun, "hvp")
     def product(*args: Any, **kwargs: Any) -> Any:
         *args_, vector = args
 
@@ -217,7 +215,7 @@ def checkpoint(fun: Function) -> Function:
     must compute the same when it is called again.
     """
 
-    @_named(fun, "checkpoint")
+    @named(fun, "checkpoint")
     def recomputed(*args: Any, **kwargs: Any) -> Any:
         leaves, build = flatten((args, kwargs))
         trace = innermost(leaves)
@@ -274,72 +272,7 @@ class _Recomputed(Rule):
         return push(self.again, args, tangents)[1]
 
 
-def trace(fun: Function) -> Function:
-    """``trace(fun)(*args)``: an Autograd engine that holds the operations of fun on args, in the order they were done.
-
-    Every argument that is a float or complex array, or a tree of them, is a variable. print(engine) shows the table;
-    ``engine.backward(engine.operation_list[-1].output)`` is the homework's backward pass, and
-    ``engine.gradient_buffer.get_param(x)`` reads the gradient of an argument array. Numbers become arrays of shape ().
-    """
-
-    @_named(fun, "trace")
-    def traced(*args: Any, **kwargs: Any) -> Autograd:
-        leaves, build = flatten(args)
-        trace = ReverseTrace(whole=True)
-        known: dict[int, Any] = {}
-        arguments = []
-        for leaf in leaves:
-            kind = dtype_of(leaf).kind
-            value = np.asarray(plain(leaf)) if kind in "fc" else leaf
-            arguments.append(trace.variable(value) if kind in "fc" else leaf)
-            if kind in "fc":
-                known[trace.count] = value
-        call_and_close(trace, lambda: fun(*build(iter(arguments)), **kwargs))
-        engine = Autograd()
-        for step in trace.operation_list:
-            # The engine knows an array by where it lies, so a result that shares its argument's memory is copied.
-            multiple = isinstance(step.output, tuple)
-            outputs = [np.array(part) for part in (step.output if multiple else (step.output,))]
-            inputs = [known[node] if node else value for value, node in zip(step.inputs, step.parents)]
-            inputs = [np.asarray(x) if isinstance(x, np.generic) else x for x in inputs]
-            known.update(zip(step.node if multiple else (step.node,), outputs))
-            output = tuple(outputs) if multiple else outputs[0]
-            engine.add_operation(inputs, output, [None] * len(inputs), _backward_of(step, output))
-        return engine
-
-    return traced
-
-
-def _backward_of(step: Step, output: Any) -> Function:
-    """A step's rule in the homework's form, ``f(grad_output, *inputs)``."""
-
-    def backward(grad_output: Any, *inputs: Any) -> Any:
-        gradients = step.rule.pull(grad_output, output, inputs, step.kwargs, step.parents)
-        return tuple(g if node else None for g, node in zip(gradients, step.parents))
-
-    backward.__name__ = f"{step.rule.name}_backward"
-    return backward
-
-
-def primitive(fun: Function) -> Function:
-    """Make a function an operation of its own, to be given a rule by elementwise, linear or explicit.
-
-    Until it has one, differentiating it raises NotImplementedError. Inside, it may do anything: it sees plain arrays.
-    """
-
-    @wraps(fun)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if innermost(args) is None and innermost(list(kwargs.values())) is None:
-            return fun(*args, **kwargs)
-        rule = TABLE.get(call)
-        if rule is None:
-            raise no_rule(call)
-        return rule(*args, **kwargs)
-
-    return call
-
-
-def _named(fun: Function, what: str) -> Callable[[Function], Function]:
+def named(fun: Function, what: str) -> Callable[[Function], Function]:
     def name(transformed: Function) -> Function:
         transformed.__name__ = f"{what}({getattr(fun, '__name__', 'function')})"
         transformed.__doc__ = f"{what} of {getattr(fun, '__name__', 'a function')}: see help({what})."

@@ -31,7 +31,7 @@ from tests.autodiff.test_primitives import case
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::DeprecationWarning")
 
 # Functions that ask NumPy for a place or a count that differs between the examples: their examples go one by one.
-PART_WAYS = {"piecewise", "interp", "interp period", "interp ends", "quantile by q"}
+PART_WAYS = {"piecewise", "interp", "interp period", "interp ends", "interp knots", "quantile by q"}
 # Rules and functions of zero derivative without a batch form for some or all of their arguments.
 ONE_BY_ONE = {
     "argpartition", "convolve", "delete", "diagflat", "linalg.lstsq", "ravel", "reshape", "resize", "rollaxis", "rot90",
@@ -39,7 +39,8 @@ ONE_BY_ONE = {
 }  # fmt: skip
 # NumPy's own functions, asked for a value without a derivative by the definition of the same name.
 WITHOUT_DERIVATIVE = {
-    "geomspace", "linspace", "logspace", "lstsq", "nan_to_num", "nanquantile", "quantile", "real_if_close", "unique", "unwrap",
+    "bincount", "geomspace", "linspace", "logspace", "lstsq", "nan_to_num", "nanquantile", "quantile", "real_if_close",
+    "unique", "unwrap",
 }  # fmt: skip
 SCALES = (1.0, 1.01, 0.98)
 

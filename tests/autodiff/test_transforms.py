@@ -380,6 +380,14 @@ def test_multi_dot_takes_the_cheap_order() -> None:
     assert max(op.output.size for op in engine.operation_list) == 200
 
 
+@pytest.mark.parametrize("small", [1.0, 1e-9, 1e-38, 0.0])
+def test_products_with_small_factors_to_second_order(small: float) -> None:
+    x = np.array([small, 3.0, -2.0])
+    np.testing.assert_allclose(grad(np.prod)(x), [-6, -2 * small, 3 * small], rtol=1e-15)
+    np.testing.assert_allclose(hessian(np.prod)(x), [[0, -2, 3], [-2, 0, small], [3, small, 0]], rtol=1e-15)
+    np.testing.assert_allclose(jacobian_forward(jacobian_forward(np.prod))(x), hessian(np.prod)(x), rtol=1e-15)
+
+
 def test_indices_default_to_what_numpy_does() -> None:
     x = np.arange(6.0).reshape(2, 3)
     for f in (np.cumsum, np.sort, np.median, np.flip, np.roll, np.repeat, np.take, np.std, np.ptp, np.diff, np.argsort):

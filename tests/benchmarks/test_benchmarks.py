@@ -195,6 +195,7 @@ def a_run_of_autodiff(**changed) -> dict:
         "gradients": dict.fromkeys(autodiff.GRADIENTS, spread([2.0])),
         "memory": [{"mode": "forward", "operations": n, "arrays": 5.0} for n in (100, 1000)],
         "chains": {"1000": 1e-6, "10000": 1e-6},
+        "shapes": {name: spread([0.02]) for name in ("hessian, 50 inputs", "jacobian of a curve fit", "operation: sin")},
     }  # fmt: skip
     return json.loads(json.dumps({**result, **changed}))
 
@@ -208,6 +209,9 @@ def test_targets_of_automatic_differentiation():
     assert "8 products" in autodiff.missed(slow)[0]
     (line,) = autodiff.missed(a_run_of_autodiff(cases=[{"step": "a", "seconds": {}, "ratio": [0.7, 0.7, 0.7]}]))
     assert "0.70 of HIPS autograd" in line
+    shapes = {"jacobian, 50 inputs": spread([0.3]), "jacobian of a curve fit": spread([0.03]), "operation: sin": spread([1.6])}
+    slower = autodiff.missed(a_run_of_autodiff(shapes=shapes))
+    assert [line.split("target ")[1] for line in slower] == ["0.2)", "0.02)", "1.5)", "0.85)"]
     grown = [{"mode": "forward", "operations": 1, "arrays": n} for n in (5.0, 500.0)]
     assert "from 5 to 500" in autodiff.missed(a_run_of_autodiff(memory=grown))[0]
 
@@ -218,7 +222,7 @@ def test_automatic_differentiation_without_autograd_is_measured_and_says_so(monk
     monkeypatch.setattr(autodiff, "workers", lambda *_: nullcontext(({}, {}, {"autograd": reason})))
     result = autodiff.run(Settings(quick=True))
     assert result["cases"] == []
-    whole = a_run_of_autodiff(cases=[], missing=result["missing"])
+    whole = a_run_of_autodiff(cases=[], missing=result["missing"], shapes={})
     assert f"HIPS autograd is left out: it is not installed ({reason})." in autodiff.lines(whole)
     assert not autodiff.missed(whole)
 
@@ -230,6 +234,13 @@ def test_gradients_memory_and_long_chains_are_measured():
     assert modes.count("forward") == 2
     assert modes[3:8:2] == [f"reverse, {n} checkpointed segments" for n in (4, 8, 16)]
     assert list(autodiff.long_chains(longest=10_000)) == ["1000", "10000"]
+
+
+def test_operations_jacobians_and_hessians_are_those_of_autograd():
+    pytest.importorskip("autograd")
+    found = autodiff.shapes(rounds=1, quick=True)  # refuses values that disagree
+    assert "hessian, 50 inputs" in found
+    assert any(name.startswith("operation") for name in found)
 
 
 def test_every_comparison_has_what_the_command_line_needs():

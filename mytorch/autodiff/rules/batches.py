@@ -15,6 +15,7 @@ import numpy as np
 
 from mytorch.autodiff.batching import BATCHES, Batched, aligned, together
 from mytorch.autodiff.rules import decompositions, linalg, products, shapes
+from mytorch.autodiff.rules.axes import place
 from mytorch.autodiff.tree import flatten
 
 la = np.linalg
@@ -35,14 +36,11 @@ def _holds_batched(settings) -> bool:
     return any(isinstance(leaf, Batched) for leaf in flatten(list(settings))[0])
 
 
-def _axis(axis, x, ndim: int | None = None):
+def _axis(axis, x):
     """One example's axis, or axes, as those of the stack x."""
-    ndim = x.ndim - 1 if ndim is None else ndim
-    if isinstance(axis, (tuple, list, range, np.ndarray)):
-        return tuple(_axis(one, x, ndim) for one in axis)
-    if not -ndim <= axis < ndim:
-        raise ValueError("no such axis")
-    return operator.index(axis) % ndim + 1
+    if np.ndim(axis):
+        return tuple(place(one, x.ndim - 1) + 1 for one in axis)
+    return place(axis, x.ndim - 1) + 1
 
 
 def _flat(x):

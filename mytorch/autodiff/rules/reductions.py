@@ -108,9 +108,13 @@ def others(x):
 
 
 def _others(y, x):
-    """The products of all other entries, given that of all. Products of 0, inf or NaN, or near them, are not divided."""
+    """The products of all other entries, given that of all.
+
+    Products of 0, inf or NaN, or near them, are not divided; nor is anything that is differentiated once more, because the
+    slope of y / x by x is a difference of large numbers where x is small.
+    """
     size = np.abs(plain(y))
-    if np.all((size > np.finfo(size.dtype).tiny) & (size < np.inf)):
+    if not isinstance(x, Traced) and np.all((size > np.finfo(size.dtype).tiny) & (size < np.inf)):
         return np.expand_dims(y, -1) / x
     return others(x)
 
