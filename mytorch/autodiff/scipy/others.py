@@ -269,5 +269,5 @@ without_derivative(
     "bdtrik", "bdtrin", "btdtria", "btdtrib", "chdtriv", "chndtridf", "chndtrinc", "fdtridfd", "gdtrib", "kolmogi",
     "kolmogorov", "mathieu_a", "mathieu_b", "nbdtrik", "nbdtrin", "ncfdtr", "ncfdtri", "ncfdtridfd", "ncfdtridfn",
     "ncfdtrinc", "nctdtr", "nctdtridf", "nctdtrinc", "nctdtrit", "obl_cv", "pdtrik", "pro_cv", "smirnov", "smirnovi",
-    "stdtridf",
+    "sph_harm", "stdtridf",
 )  # fmt: skip
