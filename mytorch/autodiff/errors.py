@@ -13,7 +13,8 @@ INSTEAD = {
     'print(x) or f"{x}".',
     "complex(x)": "Keep x as it is, or write x.astype(complex).",
     "np.asarray(x)": "x already behaves as an array; to build one from several numbers use np.stack([a, b]) instead of "
-    "np.array([a, b]), np.concatenate for arrays, and np.broadcast_to(v, shape) instead of np.full(shape, v).",
+    "np.array([a, b]), np.concatenate for arrays, and np.broadcast_to(v, shape) instead of np.full(shape, v). Or write "
+    "import mytorch.autodiff.numpy as np: its array, asarray, full, append and r_ take such values.",
     "hash(x)": "A set, a dict or a cache would know the value and not its trace. Use id(x), or a plain number as the key.",
     "pickle.dumps(x)": "Return x from the function and store it outside, or copy it with copy.copy(x).",
     "x.tobytes()": "Store arrays outside of the function that is differentiated.",

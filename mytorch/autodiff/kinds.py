@@ -13,6 +13,9 @@ from mytorch.autodiff.traced import TABLE, Traced, plain
 from mytorch.autodiff.tracing import Outline, ReverseTrace, Variable, backward_pass, bind
 from mytorch.utils import fit, gradient_dtype
 
+CONSTANT: set[Any] = set()
+"""The functions of zero derivative."""
+
 
 class Rule:
     """A primitive and its derivative. Calling it with Traced arguments records it.
@@ -23,6 +26,7 @@ class Rule:
     ``arrays_only``: every argument is an array, so that a list stands for one.
     ``multiple_results``: there may be several outputs, a tuple.
     ``selects_residuals``: ``residuals(args, wanted, y)`` tells which of them, and of y, the backward pass needs.
+    ``key``: the function that it was registered for.
     ``pulls_onto``: ``pull_onto(g, args, so_far)`` adds to gradients instead of returning new ones.
     """
 
@@ -34,10 +38,15 @@ class Rule:
 
     def __init__(self, fun: Function, name: str) -> None:
         self.fun = fun
+        self.key = fun
         self.name = name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return bind(self, args, kwargs)
+
+    def reads_argument(self, i: int, wanted: Sequence[Any]) -> bool:
+        """True if the backward pass reads argument i, given for which arguments a gradient is wanted."""
+        return True
 
     def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: Settings, wanted: Sequence[Any]) -> Sequence[Any]:
         raise NotImplementedError
@@ -74,6 +83,9 @@ class Elementwise(Rule):
             for letter, x in zip(self.letters, args)
         ]
         return kept + args[len(kept) :], y if "y" in read else None
+
+    def reads_argument(self, i: int, wanted: Sequence[Any]) -> bool:
+        return any(node and self.letters[i] in letters for letters, node in zip(self.of, wanted))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if len(args) == 1 and not kwargs and isinstance(args[0], Traced):  # the common case, quicker
@@ -126,6 +138,10 @@ class Explicit(Rule):
     def __init__(self, fun: Function, name: str, vjps: Rules, jvps: Rules, reads: bool = True) -> None:
         super().__init__(fun, name)
         self.vjps, self.jvps, self.reads = vjps, jvps, reads
+        self.is_linear = False
+
+    def reads_argument(self, i: int, wanted: Sequence[Any]) -> bool:
+        return not self.is_linear or any(node for j, node in enumerate(wanted) if j != i)
 
     def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: Settings, wanted: Sequence[Any]) -> Sequence[Any]:
         if self.vjps is None:
@@ -187,7 +203,7 @@ def elementwise(
     and "x" (the argument), or "a" and "b" (of two arguments); one string for all of them, or one for each.
     Returns the rule, which can be called as the function.
     """
-    return _register(fun, Elementwise(call or fun, name or _name(fun), partials, of))
+    return register(fun, Elementwise(call or fun, name or _name(fun), partials, of))
 
 
 def linear(fun: Function, *transposes: Function | None, name: str | None = None, call: Function | None = None) -> Any:
@@ -197,8 +213,9 @@ def linear(fun: Function, *transposes: Function | None, name: str | None = None,
     is constant. Forward mode calls the function itself with the tangent in the argument's place.
     """
     rule = Explicit(call or fun, name or _name(fun), transposes, None, reads=sum(t is not None for t in transposes) > 1)
+    rule.is_linear = True
     rule.jvps = [transpose and _in_place_of(rule, i) for i, transpose in enumerate(transposes)]
-    return _register(fun, rule)
+    return register(fun, rule)
 
 
 def explicit(
@@ -213,7 +230,7 @@ def explicit(
     """
     if vjps is None and jvps is None:
         raise ValueError(f"explicit({_name(fun)}) got neither vjps nor jvps. Give at least one of the two.")
-    return _register(fun, Explicit(call or fun, name or _name(fun), vjps, jvps))
+    return register(fun, Explicit(call or fun, name or _name(fun), vjps, jvps))
 
 
 def composite(fun: Function, definition: Function) -> Function:
@@ -229,11 +246,13 @@ def constant(*funs: Function) -> None:
     """Register functions with zero derivative: they are called on the plain arrays and their result is plain."""
     for fun in funs:
         TABLE[fun] = _without_trace(fun)
+        CONSTANT.add(fun)
 
 
 def zeros_like(x: Array) -> np.ndarray:
     """Zeros for the tangent or gradient of a value: of its dtype, or float64 for what is no float."""
-    x = np.asarray(plain(x))
+    x = plain(x)
+    x = x if hasattr(x, "dtype") else np.asarray(x)
     return np.zeros(x.shape, gradient_dtype(x))
 
 
@@ -244,8 +263,10 @@ def _without_trace(fun: Function) -> Function:
     return call
 
 
-def _register(fun: Function, rule: Rule) -> Rule:
+def register(fun: Function, rule: Rule) -> Rule:
+    """Enter a rule in the table."""
     TABLE[fun] = rule
+    rule.key = fun
     return rule
 
 
@@ -268,4 +289,4 @@ def _name(fun: Function) -> str:
     return f"linalg.{name}" if getattr(fun, "__module__", "") == "numpy.linalg" else name
 
 
-__all__ = ["Rule", "composite", "constant", "elementwise", "explicit", "linear", "zeros_like"]
+__all__ = ["Rule", "composite", "constant", "elementwise", "explicit", "linear", "register", "zeros_like"]

@@ -45,6 +45,7 @@ class Traced:
 
     __slots__ = ("owner", "value")
     __array_priority__ = 1000
+    mapped = False  # True for a stack of examples, which stays one without its derivatives
 
     value: Array
     owner: Any
@@ -156,16 +157,29 @@ class Traced:
 def plain(value: Any) -> Any:
     """The array under all traces, also inside tuples, lists and dicts."""
     while isinstance(value, Traced):
+        if value.mapped:
+            return value.plain()
         value = value.value
     if type(value) in (tuple, list):
         return type(value)(plain(part) for part in value)
     return {key: plain(part) for key, part in value.items()} if type(value) is dict else value
 
 
+def dtype_of(value: Any) -> np.dtype:
+    """The dtype of an array, a number or a traced value, or that of the array that a list makes."""
+    value = plain(value)
+    return value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
+
+
 def is_float(value: Any) -> bool:
     """True if a gradient can flow through the value: its dtype is a real or complex floating one."""
     dtype = getattr(value, "dtype", None)
     return dtype is not None and dtype.kind in "fc"
+
+
+def is_float_or_number(value: Any) -> bool:
+    """True for what is_float is true for, and for Python's own floating and complex numbers."""
+    return is_float(value) or type(value) in (float, complex)
 
 
 def _call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, kwargs: Settings) -> Any:
