@@ -15,7 +15,7 @@ import scipy.linalg as sl
 
 from mytorch.autodiff.rules import decompositions as numpys
 from mytorch.autodiff.rules.decompositions import adjoint, diagonals, eye, turned
-from mytorch.autodiff.scipy.registering import differentiable, opaque
+from mytorch.autodiff.scipy.registering import differentiable, named, opaque
 from mytorch.autodiff.scipy.triangular import exchanged, solve_triangular
 from mytorch.autodiff.traced import TABLE, plain
 from mytorch.autodiff.transforms import primitive
@@ -76,8 +76,7 @@ lu_factor = differentiable(sl.lu_factor)(lambda a: _lu_factor(a))
 
 # QR
 def _decomposition(fun, name: str, jvp, added):
-    function = primitive(fun)
-    function.__name__ = name.rpartition(".")[2]
+    function = named(primitive(fun), name)
     TABLE[function] = numpys._Decomposition(function, name, jvp, added)
     return function
 

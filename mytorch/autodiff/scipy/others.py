@@ -252,23 +252,22 @@ def _spheroidal(kind: str, m, n, c, characteristic, x, y):
     return y[1], (2 * x * y[1] - (level - squared * x * x - m * m / (1 - x * x)) * y[0]) / (1 - x * x)
 
 
-for kind, endings in (("pro_ang", "1"), ("obl_ang", "1"), ("pro_rad", "12"), ("obl_rad", "12")):
-    for ending in endings:
+for kind, numbers in (("pro_ang", "1"), ("obl_ang", "1"), ("pro_rad", "12"), ("obl_rad", "12")):
+    for number in numbers:
         several(
-            f"{kind}{ending}", lambda y, m, n, c, x, kind=kind: _spheroidal(kind, m, n, c, None, x, y), "m", "n", "c"
+            f"{kind}{number}",
+            lambda y, m, n, c, x, kind=kind: _spheroidal(kind, m, n, c, None, x, y),
+            *("m", "n", "c"),
         )
         several(
-            f"{kind}{ending}_cv",
+            f"{kind}{number}_cv",
             lambda y, m, n, c, cv, x, kind=kind: _spheroidal(kind, m, n, c, cv, x, y),
-            "m",
-            "n",
-            "c",
-            "cv",
+            *("m", "n", "c", "cv"),
         )
 
 without_derivative(
     "bdtrik", "bdtrin", "btdtria", "btdtrib", "chdtriv", "chndtridf", "chndtrinc", "fdtridfd", "gdtrib", "kolmogi",
     "kolmogorov", "mathieu_a", "mathieu_b", "nbdtrik", "nbdtrin", "ncfdtr", "ncfdtri", "ncfdtridfd", "ncfdtridfn",
     "ncfdtrinc", "nctdtr", "nctdtridf", "nctdtrinc", "nctdtrit", "obl_cv", "pdtrik", "pro_cv", "smirnov", "smirnovi",
-    "stdtridf",
+    "sph_harm", "stdtridf",
 )  # fmt: skip

@@ -95,9 +95,15 @@ def is_traced(value: Any) -> bool:
 
 def opaque(original: Function, vjps: Any = None, jvps: Any = None, name: str | None = None) -> Function:
     """A function that calls SciPy's own on plain arrays, and has derivatives as explicit() takes them on traced ones."""
-    function = primitive(original)
-    function.__name__ = (name or full_name(original)).rpartition(".")[2]  # a lambda has none of its own
-    explicit(function, vjps, jvps, name or full_name(original))
+    name = name or full_name(original)
+    function = named(primitive(original), name)
+    explicit(function, vjps, jvps, name)
+    return function
+
+
+def named(function: Any, name: str) -> Function:
+    """The function under the name of the one of SciPy that it stands for."""
+    function.__module__, _, function.__name__ = name.rpartition(".")
     return function
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,12 @@ def positive(a: Any) -> Any:
     "structure", [None, "gen", "upper triangular", "lower triangular", "tridiagonal", "diagonal", "banded"]
 )
 def test_solve(a: Any, b: Any, structure: str | None) -> None:
-    agrees(lambda a, b: linalg.solve(a, b, assume_a=structure), a if structure != "banded" else np.triu(a), b)
+    settings = {} if structure is None else {"assume_a": structure}
+    try:
+        sl.solve(np.eye(2), np.ones(2), **settings)
+    except ValueError:
+        pytest.skip("this SciPy has no such structure")
+    agrees(lambda a, b: linalg.solve(a, b, **settings), a if structure != "banded" else np.triu(a), b)
 
 
 @pytest.mark.parametrize("lower", [False, True])
@@ -43,7 +49,8 @@ def test_what_reads_one_triangle(a: Any, b: Any, lower: bool) -> None:
     s, t = positive(a), positive(np.conj(a.T)) + np.diag([1.0, 2.0, 3.0, 4.0])
     agrees(lambda a, b: linalg.solve(hermitian(a), b, lower=lower, assume_a="pos"), s, b)
     agrees(lambda a, b: linalg.solve(hermitian(a), b, lower=lower, assume_a="her"), s, b)
-    agrees(lambda a: linalg.inv(hermitian(a), assume_a="pos", lower=lower), s)
+    if "assume_a" in inspect.signature(sl.inv).parameters:
+        agrees(lambda a: linalg.inv(hermitian(a), assume_a="pos", lower=lower), s)
     agrees(lambda a, b: linalg.solve(a + a.T, b, lower=lower, assume_a="sym"), a, b)
     agrees(lambda a: linalg.cholesky(hermitian(a), lower=lower), s)
     agrees(lambda a: linalg.cho_factor(hermitian(a), lower=lower)[0], s)
