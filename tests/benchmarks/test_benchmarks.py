@@ -209,7 +209,11 @@ def test_targets_of_automatic_differentiation():
     assert "8 products" in autodiff.missed(slow)[0]
     (line,) = autodiff.missed(a_run_of_autodiff(cases=[{"step": "a", "seconds": {}, "ratio": [0.7, 0.7, 0.7]}]))
     assert "0.70 of HIPS autograd" in line
-    shapes = {"jacobian, 50 inputs": spread([0.3]), "jacobian of a curve fit": spread([0.03]), "operation: sin": spread([1.6])}
+    shapes = {
+        "jacobian, 50 inputs": spread([0.3]),
+        "jacobian of a curve fit": spread([0.03]),
+        "operation: sin": spread([1.6]),
+    }
     slower = autodiff.missed(a_run_of_autodiff(shapes=shapes))
     assert [line.split("target ")[1] for line in slower] == ["0.2)", "0.02)", "1.5)", "0.85)"]
     grown = [{"mode": "forward", "operations": 1, "arrays": n} for n in (5.0, 500.0)]
