@@ -19,7 +19,7 @@ import numpy as np
 from mytorch.autodiff.aliases import Array, Function, Settings
 from mytorch.autodiff.kinds import CONSTANT, Elementwise, zeros_like
 from mytorch.autodiff.traced import Traced, plain
-from mytorch.autodiff.tracing import innermost, like_tuple, next_level, refuse_escaped
+from mytorch.autodiff.tracing import BEGAN, innermost, like_tuple, refuse_escaped
 from mytorch.autodiff.tree import flatten
 
 FIRST = 64  # examples in the first of several batches
@@ -125,7 +125,7 @@ class BatchTrace:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.level = next_level()
+        self.level = next(BEGAN)
         self.open = True
         self.largest = 1
         self.inside: set[Any] = set()
@@ -295,7 +295,7 @@ def _examples_first(x: Any, axis: int) -> Any:
             f"vmap maps over axis {axis} of an argument of shape {x.shape} and dtype {x.dtype}. Arguments that are no stack of "
             "examples get in_axes=None."
         )
-    return np.moveaxis(x, axis, 0)
+    return np.moveaxis(x, axis, 0).copy()  # what the caller does with theirs is of no account
 
 
 def along_basis(x: Array, linear: Callable[[Any], list[Any]]) -> list[Any]:

@@ -22,18 +22,13 @@ from mytorch.autodiff.traced import Traced, is_float
 
 # These numbers only tell which of two traces began later: an operation belongs to the innermost trace among its arguments.
 # They are never reset or counted down, so there is nothing for an exception to leave behind.
-_began = itertools.count(1)
+BEGAN = itertools.count(1)
 
 UNSUSPICIOUS = {np.ndarray, float, int, type(None), tuple, np.float64, np.float32}  # types that need no further look
 
 ARRAYS = {np.ndarray, tuple, list}  # types that hold what may be written into
 
 LARGE = 1 << 16  # bytes from which an outline is worth its time
-
-
-def next_level() -> int:
-    """The number of a trace that begins now."""
-    return next(_began)
 
 
 class Variable(Traced):
@@ -100,7 +95,7 @@ class ReverseTrace:
 
     def __init__(self, watching: bool = True, whole: bool = False) -> None:
         self.whole = whole
-        self.level = next_level()
+        self.level = next(BEGAN)
         self.operation_list: list[Step] = []
         self.count = 0  # nodes are numbered from 1, so that a number is true and None is not
         self.arguments: dict[int, Array] = {}
@@ -178,7 +173,7 @@ class ForwardTrace:
     __slots__ = ("level", "open")
 
     def __init__(self) -> None:
-        self.level = next_level()
+        self.level = next(BEGAN)
         self.open = True
 
     def record(self, rule: Any, args: Sequence[Any], kwargs: Settings) -> Any:

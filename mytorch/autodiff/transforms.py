@@ -131,12 +131,8 @@ def _jacobian(fun: Function, argnums: Argnums, holomorphic: bool, by_shape: bool
         outputs, (_, rebuild) = floats(value), flatten(value)
         _check_complex(outputs, holomorphic, "output")
         fewer = sum(map(np.size, leaves)) < sum(map(np.size, outputs))
-        if (
-            by_shape
-            and fewer
-            and len({dtype_of(x) for x in (*leaves, *outputs)}) == 1
-            and dtype_of(outputs[0]).kind == "f"
-        ):
+        dtypes = {dtype_of(x) for x in (*leaves, *outputs)}
+        if by_shape and fewer and len(dtypes) == 1 and dtypes.pop().kind == "f":
             with suppress(NotImplementedError):  # a rule for reverse mode alone
                 return _columns(call, leaves, build)
         blocks = []
