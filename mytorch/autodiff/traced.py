@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff.aliases import Array, Function, Settings
-from mytorch.autodiff.errors import INSTEAD, WRITES, cut, in_place, no_rule
+from mytorch.autodiff.errors import INSTEAD, WRITES, cut, full_name, in_place, no_rule
+from mytorch.autodiff.extras import load_rules
 
 TABLE: dict[Any, Function] = {}
 """The table of rules: for each NumPy function, the one that is called in its place when an argument is Traced."""
@@ -185,9 +186,11 @@ def _call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, kwargs: Settings) -
     """A ufunc called in another way than ``ufunc(*inputs)``: with keywords, or through one of its methods."""
     out = kwargs.pop("out", None)
     if any(part is not None for part in (out if isinstance(out, tuple) else (out,))):
-        raise in_place(f"{ufunc.__name__}(..., out=y), or an operator such as y += x,", WRITES["out="])
+        raise in_place(f"{full_name(ufunc)}(..., out=y), or an operator such as y += x,", WRITES["out="])
     if method == "at":
-        raise in_place(f"np.{ufunc.__name__}.at", WRITES["x[i] = v"])
+        raise in_place(f"{full_name(ufunc)}.at", WRITES["x[i] = v"])
+    if ufunc not in TABLE:
+        load_rules()
     rule = TABLE.get(ufunc)
     if rule is None:
         raise no_rule(ufunc)
@@ -208,14 +211,9 @@ def _call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, kwargs: Settings) -
         a, b = inputs
         method, inputs = "__call__", (np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
     if method != "__call__" or kwargs:
-        given = (
-            f"np.{ufunc.__name__}.{method}"
-            if method != "__call__"
-            else f"np.{ufunc.__name__}(..., {next(iter(kwargs))}=)"
-        )
-        raise NotImplementedError(
-            f"{given} has no rule of differentiation. Call np.{ufunc.__name__}(...) and np.where instead."
-        )
+        name = full_name(ufunc)
+        given = f"{name}.{method}" if method != "__call__" else f"{name}(..., {next(iter(kwargs))}=)"
+        raise NotImplementedError(f"{given} has no rule of differentiation. Call {name}(...) and np.where instead.")
     return rule(*(inputs if dtype is None else [_cast(x, dtype) for x in inputs]))
 
 

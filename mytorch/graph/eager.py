@@ -84,7 +84,15 @@ class Work:
                 "the loss module returned, or a tuple that begins with it."
             )
         recorded = [engine for engine in engines if engine.operation_list]
-        (recorded[0] if recorded else next(iter(engines))).backward(loss)
+        engine = recorded[0] if recorded else next(iter(engines))
+        outputs = [output for operation in engine.operation_list for output in operation.outputs]
+        # A scalar is kept as an array that the engine made of it.
+        if recorded and isinstance(loss, np.ndarray) and not any(loss is output for output in outputs):
+            raise ValueError(
+                "The compiled function returned an array that no recorded operation has produced, so no gradient leads from it "
+                "to the parameters. Return the very array that the loss module returned; record what is done to it."
+            )
+        engine.backward(loss)
         if self.max_norm is not None:
             optim.clip_grad_norm(self.optimizer.parameters, self.max_norm)
 

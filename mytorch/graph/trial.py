@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -67,7 +67,7 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
         )
     if entry is None and work.optimizer is not None and updates.kind_of(work.optimizer) != "optimizer":
         side_by_side(work.optimizer)
-    arguments = _apart(arguments, [array for array, _, _ in guards.arrays_of(variables)], modules)
+    arguments = _apart(arguments, [*variables, *(one for module in modules for one in guards.of_module(module))])
     before = _state(work, variables, modules, arguments, entry)
     drawn = _global_generators()
     attributes = {id(module): dict(vars(module)) for module in modules}
@@ -100,12 +100,12 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
     return Trial(work.step(arguments), refusal=f"the plan did not prove itself: {difference}")
 
 
-def _apart(arguments: Sequence[Any], held: Sequence[np.ndarray], modules: Sequence[Module]) -> tuple[Any, ...]:
-    """The arguments, no two of them the same array and none an array that variables or modules hold, so that a plan made
-    from them also serves different ones.
+def _apart(arguments: Sequence[Any], held: Iterable[guards.Guard]) -> tuple[Any, ...]:
+    """The arguments, no two of them the same array and none that a module or variable holds, as copies where necessary.
+
+    Otherwise a plan could not tell them apart, and would take one for the other when it is given different ones.
     """
-    seen = {locate(array) for array in held}
-    seen |= {locate(value) for module in modules for value in vars(module).values() if isinstance(value, np.ndarray)}
+    seen = {locate(array) for array, _, _ in guards.arrays_of(held)}
     found = []
     for argument in arguments:
         if isinstance(argument, np.ndarray):

@@ -87,9 +87,10 @@ def empty_variants(f: Any, args: tuple) -> tuple[list[tuple], list[str]]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
+                warnings.filterwarnings("error", "Out of bound index", DeprecationWarning)  # newer NumPys raise
                 f(*trial)
             found[shapes] = trial
-        except (ValueError, IndexError, TypeError, np.linalg.LinAlgError, ZeroDivisionError) as error:
+        except (ValueError, IndexError, TypeError, ArithmeticError, np.linalg.LinAlgError, DeprecationWarning) as error:
             refusals.append(f"{', '.join(map(str, shapes))}: {error}")
     return list(found.values()), refusals
 
@@ -138,7 +139,8 @@ def numpys() -> set:
     return {
         fun
         for fun in TABLE
-        if isinstance(fun, np.ufunc) or (getattr(fun, "__module__", None) or "").startswith("numpy")
+        if getattr(np, getattr(fun, "__name__", ""), None) is fun  # a ufunc does not know its module
+        or (getattr(fun, "__module__", None) or "").startswith("numpy")
     }
 
 

@@ -149,7 +149,12 @@ def test_an_array_changed_in_between_is_detected(n: int) -> None:
     np.testing.assert_array_equal(pull(1.0)[0], w)  # back as it was
     x[n // 2] += 1e-9
     np.testing.assert_array_equal(pull(1.0)[0], w)  # the gradient of x * w reads w alone
-    for f in (lambda x: np.sum(x * x), lambda x: np.sum(np.sin(x[: n // 2 + 1])), lambda x: np.sum(w * x**2), lambda x: x @ x):
+    for f in (
+        lambda x: np.sum(x * x),
+        lambda x: np.sum(np.sin(x[: n // 2 + 1])),
+        lambda x: np.sum(w * x**2),
+        lambda x: x @ x,
+    ):
         _, pull = vjp(f, x)
         x[n // 2] += 1e-9
         with pytest.raises(RuntimeError, match="used as an argument"):

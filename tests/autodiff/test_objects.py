@@ -128,6 +128,7 @@ CUTS: dict[str, tuple[Callable, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", CUTS)
 def test_what_would_cut_the_path_is_refused(name: str, mode: str) -> None:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from pathlib import Path
 from types import FrameType
@@ -123,6 +124,9 @@ class Nothing:
         return self
 
     silent_engine = engine
+
+    def paused(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     @property
     def gradient_buffer(self) -> Any:

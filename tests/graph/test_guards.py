@@ -511,3 +511,115 @@ def test_a_function_that_returns_no_loss():
     step = mytorch.compile(lambda x, y: net(x), one.optimizer)
     with pytest.raises(TypeError, match=r"shape \(6, 3\)"):
         step(*batch(np.random.default_rng(0), 6, np.float64, "classes"))
+
+
+def test_a_loss_that_was_changed_off_the_list():
+    one = training("relu")
+    net, loss = one.net, one.loss
+    step = mytorch.compile(lambda x, y: 0.5 * loss(y, net(x)), one.optimizer)
+    with pytest.raises(ValueError, match="no recorded operation"):
+        step(*batch(np.random.default_rng(0), 6, np.float64, "classes"))
+
+
+def test_an_argument_that_a_module_holds_too():
+    one, other = training("scaled"), training("scaled")
+    scales = [each.net[1] for each in (one, other)]
+    net, loss, engine = one.net, one.loss, one.engine
+
+    def shifted(x, y, shift):
+        u = x + shift
+        engine.add_operation([x, shift], u, [None, None], F.add_backward)
+        return loss(y, net(u))
+
+    step = mytorch.compile(shifted, optim.SGD(net.parameters(), lr=0.0))
+    x, y = batch(np.random.default_rng(0), 6, np.float64, "classes")
+    wide = np.linspace(0.5, 2, 7)
+    del wide
+    bias = scales[0].scale[:1].copy()
+    scales[0].shift = bias
+    values = [step(x, y, bias) for _ in range(3)]
+    other_value = step(x, y, bias + 1.0)
+    assert len(set(values)) == 1
+    expected = [float(shifted(x, y, b)[0]) for b in (bias, bias + 1.0)]
+    assert [values[0], other_value] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "kind", ["uint8 classes", "int32 classes", "integer one-hot", "integer data", "no rows", "one column"]
+)
+def test_unusual_arguments(kind, backend):
+    one, other = training("relu"), training("relu")
+    step = one.compiled(backend=backend)
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        x, y = batch(rng, 6, np.float64, "classes")
+        if kind == "uint8 classes":
+            y = y.astype(np.uint8)
+        elif kind == "int32 classes":
+            y = y.astype(np.int32)
+        elif kind == "integer one-hot":
+            y = np.eye(3, dtype=np.int64)[y]
+        elif kind == "integer data":
+            x = rng.integers(-3, 3, (6, 5))
+        elif kind == "no rows":
+            x, y = x[:0], y[:0]
+        elif kind == "one column":
+            x, y = x[:1], y[:1]
+        assert step(x, y) == pytest.approx(other.eager(x, y), rel=1e-12)
+    assert largest_difference(one, other) <= 1e-12
+
+
+def test_nan_and_infinity_stay_what_they_are(backend):
+    one, other = training("relu"), training("relu")
+    step = one.compiled(backend=backend)
+    rng = np.random.default_rng(0)
+    with np.errstate(all="ignore"):
+        for number in range(5):
+            x, y = batch(rng, 6, np.float64, "classes")
+            if number == 4:
+                x[2, 1] = np.nan
+            value, expected = step(x, y), other.eager(x, y)
+            assert value == pytest.approx(expected, rel=1e-12, nan_ok=True)
+    assert np.isnan(value)
+
+
+def test_an_optimizer_of_another_class_takes_its_own_step():
+    class Signed(optim.Optimizer):
+        def _update(self, constants, *arrays):
+            value, gradient, _ = arrays
+            value -= self.lr * np.sign(gradient)
+
+    one, other = training("relu"), training("relu")
+    for each in (one, other):
+        each.optimizer = Signed(each.net.parameters(), 0.01)
+    step = one.compiled()
+    run(one, other, step, steps=6)
+    assert step.plan is not None
+    assert any(i.op == "optimizer" for i in step.plan.instructions)
+
+
+def test_frozen_layers_keep_collecting_gradients():
+    one, other = training("relu"), training("relu")
+    for each in (one, other):
+        each.optimizer = optim.SGD(each.net[2].parameters(), lr=0.1, momentum=0.9)
+    step = one.compiled()
+    run(one, other, step, steps=6)
+    assert step.plan is not None
+    np.testing.assert_allclose(one.net[0].dW, other.net[0].dW, rtol=1e-11)
+    assert np.abs(one.net[0].dW).max() > 0
+
+
+def test_parameters_that_get_no_gradient():
+    one, other = training("relu"), training("relu")
+    for each in (one, other):
+        unused = nn.Linear(2, 2, each.engine, rng=3)
+        unused.momentum_W += 1
+        unused.dW += 5
+        parameters = [*each.net.parameters(), *unused.parameters()]
+        each.optimizer = optim.SGD(parameters, lr=0.1, momentum=0.9, weight_decay=0.1)
+        each.unused = unused
+    step = one.compiled()
+    run(one, other, step, steps=6)
+    assert step.plan is not None
+    np.testing.assert_allclose(one.unused.W, other.unused.W, rtol=1e-13)
+    assert not one.unused.dW.any()
