@@ -18,8 +18,8 @@ import numpy as np
 
 from mytorch.autodiff.aliases import Array, Function, Settings
 from mytorch.autodiff.kinds import CONSTANT, Elementwise, zeros_like
-from mytorch.autodiff.traced import COMPARISONS, Traced, plain
-from mytorch.autodiff.tracing import innermost, like_tuple, next_level, refuse_escaped
+from mytorch.autodiff.traced import Traced, plain
+from mytorch.autodiff.tracing import BEGAN, innermost, like_tuple, refuse_escaped
 from mytorch.autodiff.tree import flatten
 
 FIRST = 64  # examples in the first of several batches
@@ -29,6 +29,11 @@ STRUCTURE = {
     np.iscomplexobj, np.zeros_like, np.ones_like, np.empty_like,
 }  # fmt: skip
 """Functions that read shapes and dtypes only, which are the same for all examples."""
+
+OPERATORS: dict[str, Any] = {
+    "lt": np.less, "le": np.less_equal, "eq": np.equal, "ne": np.not_equal, "gt": np.greater, "ge": np.greater_equal,
+    "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
+}  # fmt: skip
 
 BATCHES: dict[Any, Function] = {}
 """The batch forms, ``form(rule, n, own, values, kwargs)``, by the function that a rule was registered for."""
@@ -120,7 +125,7 @@ class BatchTrace:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.level = next_level()
+        self.level = next(BEGAN)
         self.open = True
         self.largest = 1
         self.inside: set[Any] = set()
@@ -193,9 +198,6 @@ class BatchTrace:
         if not isinstance(value, Traced) and value.dtype.kind not in "fciub":
             raise TypeError(f"A batched function returned a value of dtype {value.dtype}. It has to return numbers.")
         return np.broadcast_to(value, (self.size, *value.shape)).copy()
-
-    def close(self) -> None:
-        self.open = False
 
 
 def constant_call(fun: Function, args: Sequence[Any], kwargs: Settings) -> Any:
@@ -283,7 +285,7 @@ def batch_call(call: Callable, stacks: list[Any], where: list[Any], n: int) -> t
         results, rebuild = call([x if axis is None else Batched(x, trace) for x, axis in zip(stacks, where)])
         return [trace.stack(result) for result in results], rebuild
     finally:
-        trace.close()
+        trace.open = False
 
 
 def _examples_first(x: Any, axis: int) -> Any:
@@ -293,7 +295,7 @@ def _examples_first(x: Any, axis: int) -> Any:
             f"vmap maps over axis {axis} of an argument of shape {x.shape} and dtype {x.dtype}. Arguments that are no stack of "
             "examples get in_axes=None."
         )
-    return np.moveaxis(x, axis, 0)
+    return np.moveaxis(x, axis, 0).copy()  # what the caller does with theirs is of no account
 
 
 def along_basis(x: Array, linear: Callable[[Any], list[Any]]) -> list[Any]:
@@ -319,19 +321,15 @@ def along_basis(x: Array, linear: Callable[[Any], list[Any]]) -> list[Any]:
             parts.append([trace.stack(result) for result in linear(Batched(basis, trace))])
         except Exception:  # some rule does not go with batches
             parts.append([np.stack(column) for column in zip(*[linear(one) for one in basis])])
-        trace.close()
+        trace.open = False
         begin, size = end, max(1, ENTRIES // trace.largest)
     return parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts)]
 
 
-def _compare_batches() -> None:
-    for name in COMPARISONS:
-        ufunc = getattr(np, {"lt": "less", "le": "less_equal", "eq": "equal", "ne": "not_equal", "gt": "greater"}.get(
-            name, "greater_equal"))  # fmt: skip
-        setattr(Batched, f"__{name}__", lambda a, b, ufunc=ufunc: constant_call(ufunc, (a, b), {}))
-    for name, ufunc in {"and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor}.items():
+def _add_operators() -> None:
+    for name, ufunc in OPERATORS.items():
         setattr(Batched, f"__{name}__", lambda a, b, ufunc=ufunc: constant_call(ufunc, (a, b), {}))
         setattr(Batched, f"__r{name}__", lambda a, b, ufunc=ufunc: constant_call(ufunc, (b, a), {}))
 
 
-_compare_batches()
+_add_operators()

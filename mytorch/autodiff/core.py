@@ -78,11 +78,8 @@ def jvp(fun: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux:
     primals, tangents: tuples of the arguments and of trees of the same shapes. Returns ``(value, tangent)``, and aux with
     has_aux. Nothing is stored: tangents are computed while the function runs. Raises as vjp does.
     """
-    if (
-        not isinstance(primals, (tuple, list))
-        or not isinstance(tangents, (tuple, list))
-        or len(primals) != len(tangents)
-    ):
+    are_tuples = all(isinstance(part, (tuple, list)) for part in (primals, tangents))
+    if not are_tuples or len(primals) != len(tangents):
         raise TypeError(
             "jvp takes its arguments and their tangents as two tuples of one length: jvp(fun, (x, y), (dx, dy))."
         )

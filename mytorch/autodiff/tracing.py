@@ -17,24 +17,18 @@ import numpy as np
 
 from mytorch.autodiff.aliases import Array, Settings
 from mytorch.autodiff.errors import subclass
+from mytorch.autodiff.fingerprints import fingerprint, is_same
 from mytorch.autodiff.traced import Traced, is_float
 
 # These numbers only tell which of two traces began later: an operation belongs to the innermost trace among its arguments.
 # They are never reset or counted down, so there is nothing for an exception to leave behind.
-_began = itertools.count(1)
+BEGAN = itertools.count(1)
 
 UNSUSPICIOUS = {np.ndarray, float, int, type(None), tuple, np.float64, np.float32}  # types that need no further look
 
 ARRAYS = {np.ndarray, tuple, list}  # types that hold what may be written into
 
-WHOLE = 1 << 20  # bytes up to which an array is compared with a copy, which is quicker than summing it twice
-
 LARGE = 1 << 16  # bytes from which an outline is worth its time
-
-
-def next_level() -> int:
-    """The number of a trace that begins now."""
-    return next(_began)
 
 
 class Variable(Traced):
@@ -101,7 +95,7 @@ class ReverseTrace:
 
     def __init__(self, watching: bool = True, whole: bool = False) -> None:
         self.whole = whole
-        self.level = next_level()
+        self.level = next(BEGAN)
         self.operation_list: list[Step] = []
         self.count = 0  # nodes are numbered from 1, so that a number is true and None is not
         self.arguments: dict[int, Array] = {}
@@ -157,11 +151,11 @@ class ReverseTrace:
                 self.watch(part, where)
         elif type(value) is np.ndarray and id(value) not in self.constants:
             # The array itself is kept too, so that its id stays its own.
-            self.constants[id(value)] = (value, _fingerprint(value), where)
+            self.constants[id(value)] = (value, fingerprint(value), where)
 
     def check_unchanged(self) -> None:
-        for array, fingerprint, where in self.constants.values():
-            if not _is_same(array, fingerprint):
+        for array, before, where in self.constants.values():
+            if not is_same(array, before):
                 raise RuntimeError(
                     f"An array of shape {array.shape}, used as {where if ' ' in where else 'a constant of ' + where}, was "
                     "changed between the forward pass and the backward pass, so its gradients would be wrong. Leave arrays "
@@ -179,7 +173,7 @@ class ForwardTrace:
     __slots__ = ("level", "open")
 
     def __init__(self) -> None:
-        self.level = next_level()
+        self.level = next(BEGAN)
         self.open = True
 
     def record(self, rule: Any, args: Sequence[Any], kwargs: Settings) -> Any:
@@ -307,34 +301,6 @@ def _checked(value: Any, rule: Any) -> Any:
 def _describe(value: Any) -> str:
     shape = getattr(value, "shape", None)
     return repr(value) if shape is None else f"{value.dtype}{list(shape)}"
-
-
-def _fingerprint(array: np.ndarray) -> Any:
-    """A value by which a change of the array is found: a copy, or of a large array the sums of its rows and columns.
-
-    The sums run over the bits as integers in rows of 256: two entries that change places change a row's sum or a column's.
-    mytorch.debug compares every byte instead: it runs on request, and this runs for each constant of each gradient.
-    """
-    if array.nbytes < 4096 or array.dtype.hasobject:
-        return array.tobytes()
-    raw = _bits(array)
-    if array.nbytes <= WHOLE:
-        return raw.copy()
-    raw = raw.view(np.uint8)
-    body = raw[: raw.size // 2048 * 2048].view(np.uint64).reshape(-1, 256)
-    return hash((body.sum(axis=0).tobytes(), body.sum(axis=1).tobytes(), raw[body.nbytes :].tobytes()))
-
-
-def _is_same(array: np.ndarray, fingerprint: Any) -> bool:
-    if type(fingerprint) is not np.ndarray:
-        return _fingerprint(array) == fingerprint
-    raw = _bits(array)
-    return raw.shape == fingerprint.shape and bool((raw == fingerprint).all())
-
-
-def _bits(array: np.ndarray) -> np.ndarray:
-    """The array's memory as integers, eight bytes each where they come out even."""
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8 if array.nbytes % 8 else np.uint64)
 
 
 def refuse_escaped() -> None:

@@ -100,7 +100,7 @@ def elementwise_grad(fun: Function, argnums: Argnums = 0) -> Function:
     def gradient(*args: Any, **kwargs: Any) -> Any:
         call, leaves, build = _split_arguments(fun, argnums, args, kwargs)
         value, pull, _ = record(call, leaves)
-        return build(pull([_ones_like(v) for v in floats(value)], once=True))
+        return build(pull([zeros_like(v) + 1 for v in floats(value)], once=True))
 
     return gradient
 
@@ -130,7 +130,9 @@ def _jacobian(fun: Function, argnums: Argnums, holomorphic: bool, by_shape: bool
         value, pull, _ = record(call, leaves)
         outputs, (_, rebuild) = floats(value), flatten(value)
         _check_complex(outputs, holomorphic, "output")
-        if by_shape and sum(map(np.size, leaves)) < sum(map(np.size, outputs)) and _one_real_dtype([*leaves, *outputs]):
+        fewer = sum(map(np.size, leaves)) < sum(map(np.size, outputs))
+        dtypes = {dtype_of(x) for x in (*leaves, *outputs)}
+        if by_shape and fewer and len(dtypes) == 1 and dtypes.pop().kind == "f":
             with suppress(NotImplementedError):  # a rule for reverse mode alone
                 return _columns(call, leaves, build)
         blocks = []
@@ -310,15 +312,6 @@ def _place(fun: Function, which: int | str, args: tuple, kwargs: Settings) -> in
             f"{', '.join(kwargs) or 'none'} by name. Count from 0, and pass what is differentiated."
         )
     return number % len(args)
-
-
-def _ones_like(value: Any) -> Any:
-    return zeros_like(value) + 1
-
-
-def _one_real_dtype(values: Sequence[Any]) -> bool:
-    dtypes = {dtype_of(value) for value in values}
-    return len(dtypes) == 1 and dtypes.pop().kind == "f"
 
 
 def _check_complex(leaves: Sequence[Any], holomorphic: bool, what: str) -> None:

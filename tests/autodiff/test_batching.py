@@ -161,6 +161,7 @@ def test_vmap_axes_and_trees() -> None:
     np.testing.assert_allclose(vmap(vmap(np.multiply, (0, None)), (None, 0))(X, W[:, 0]), np.outer(W[:, 0], X))
     np.testing.assert_allclose(vmap(lambda x: 2.0)(X), np.full(3, 2.0))
     np.testing.assert_allclose(vmap(lambda x, y: (x, y))(X, X)[1], X)
+    assert not np.shares_memory(vmap(lambda x: x)(X), X)
     assert vmap(lambda x: x * np.ones(4))(np.ones((0, 4))).shape == (0, 4)
     per_example = vmap(grad(lambda w, x: np.tanh(w @ x) ** 2), (None, 0))(X, W)
     np.testing.assert_allclose(per_example, [grad(lambda w, x=x: np.tanh(w @ x) ** 2)(X) for x in W])

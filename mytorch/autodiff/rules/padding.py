@@ -39,7 +39,7 @@ def _pad(array, pad_width, mode, **kwargs):
         return np.ravel(array)[numbers]
     np.pad(np.ones([min(n, 1) for n in shape]), pad_width, mode, **plain(kwargs))  # raises what NumPy raises
     widths = np.broadcast_to(pad_width, (len(shape), 2)).tolist()
-    if mode == "constant" and innermost(flatten(list(kwargs.values()))[0]) is None:
+    if mode == "constant" and widths and innermost(flatten(list(kwargs.values()))[0]) is None:
         return _constant(array, widths, **kwargs)
     for axis, (before, after) in enumerate(widths):
         if mode in COPIES:
