@@ -10,12 +10,14 @@ import numpy as np
 
 from mytorch import optim
 from mytorch.graph.binding import Binding
-from mytorch.graph.plan import PIECE, Instruction, Plan, Value, piece_rows
+from mytorch.graph.plan import Instruction, Plan, Value, piece_rows
 from mytorch.graph.primitives import thaw
 from mytorch.graph.updates import SCALARS, adam_scalars
 
 # Up to this many entries np.sign makes a mask faster than a comparison does.
 SMALL = 1024
+# From this many entries on, arrays are updated block by block, and outer products left to einsum.
+LARGE, BLOCK = 1 << 18, 1 << 17
 
 # Operations whose result Python's floats give without an error or a warning of their own.
 SCALAR = {"add": "+", "subtract": "-", "multiply": "*"}
@@ -119,7 +121,7 @@ def emit(source: Source, instructions: Sequence[Instruction], first: int = 0) ->
 
 
 def _apart(s: Source, instructions: Sequence[Instruction], first: int) -> Iterator[tuple[int, Instruction]]:
-    """The instructions with their numbers, where a product joined with an update gains nothing here the two apart.
+    """The instructions with their numbers; a product joined with an update gains nothing here and comes apart.
 
     Updates of small neighbouring arrays are better done together, so they wait for the last of them; but not if their
     gradient lies in the arena, where the next instruction may write over it.
@@ -127,7 +129,7 @@ def _apart(s: Source, instructions: Sequence[Instruction], first: int) -> Iterat
     waiting: list[tuple[int, Instruction]] = []
     for number, instruction in enumerate(instructions, first):
         update = instruction
-        if instruction.op == "matmul_sgd" and not _is_large_outer_product(s, instruction):
+        if instruction.op == "matmul_sgd":
             update = Instruction("sgd", instruction.outputs, (), instruction.attrs, instruction.writes)
         can_wait = update.op in ("sgd", "adam") and not _is_in_arena(s, update.inputs[0])
         if not can_wait and instruction.op not in ("store", "view"):
@@ -144,12 +146,6 @@ def _apart(s: Source, instructions: Sequence[Instruction], first: int) -> Iterat
 
 def _is_in_arena(s: Source, value: Value) -> bool:
     return np.may_share_memory(s.binding.arrays[value], s.binding.arena)
-
-
-def _is_large_outer_product(s: Source, i: Instruction) -> bool:
-    product = i.output
-    flat = [s.binding.arrays[value] for value in (product, *i.writes)]
-    return i.inputs[0].shape[1] == 1 and product.size > PIECE and all(array.flags.c_contiguous for array in flat)
 
 
 def _neighbours(s: Source, instructions: list[Instruction], number: int) -> list[Instruction]:
@@ -295,6 +291,10 @@ def _matmul(s: Source, i: Instruction) -> None:
     (a, b), y = i.inputs, i.output
     if len(y.shape) > 2 or len(a.shape) > 2 or len(b.shape) > 2:
         s.line(f"matmul({s(a)}, {s(b)}, {s(y)})")
+    elif a.shape[1] == 1 and y.size >= LARGE and y not in s.binding.plan.transposed:
+        # A single row is no work for a matrix product; einsum writes a large result in one sweep.
+        left, right = (f"{s(value)}.reshape(-1)" for value in (a, b))
+        s.line(f"einsum('i,j->ij', {left}, {right}, out={s(y)})")
     elif y in s.binding.plan.transposed:
         s.line(f"dot({s.transposed(b)}, {s.transposed(a)}, {s.transposed(y)})")
     else:
@@ -443,14 +443,16 @@ def pieces(arrays: list[np.ndarray], scratch: np.ndarray) -> Iterator[list[np.nd
     else:
         yield [*arrays, np.empty(arrays[0].shape, arrays[0].dtype)]
         return
-    for begin in range(0, size, PIECE):
-        piece = [array[begin : begin + PIECE] for array in arrays]
+    step = BLOCK if size > LARGE else max(size, 1)
+    for begin in range(0, size, step):
+        piece = [array[begin : begin + step] for array in arrays]
         yield [*piece, scratch[: piece[0].size]]
 
 
 def _update_pieces(s: Source, i: Instruction) -> Iterator[list[str]]:
     dtype = i.writes[0].dtype
-    scratch = s.names.setdefault(f"scratch_{dtype.char}", np.empty(PIECE, dtype))
+    entries = i.writes[0].size if i.writes[0].size <= LARGE else BLOCK
+    scratch = s.names.setdefault(f"scratch_{dtype.char}{entries}", np.empty(entries, dtype))
     arrays = [np.asarray(s.binding.arrays[value]) for value in (i.inputs[0], *i.writes)]
     for piece in pieces(arrays, scratch):
         yield [s.bind(array, "u") for array in piece]
@@ -469,22 +471,6 @@ def _fused(s: Source, i: Instruction) -> None:
         for part in i.parts:
             LINES[part.op](s, part)
     s.binding = whole
-
-
-@lines("matmul_sgd")
-def _matmul_sgd(s: Source, i: Instruction) -> None:
-    """An outer product by rows: each piece is used for the update while it is in the cache."""
-    (a, b), y = i.inputs, i.output
-    gradient, *updated = (s.binding.arrays[value] for value in (y, *i.writes))
-    numbers = scalars(s, i)
-    rows = max(1, PIECE // y.shape[1])
-    scratch = s.names.setdefault(f"scratch_{y.dtype.char}", np.empty(PIECE, y.dtype))
-    for begin in range(0, y.shape[0], rows):
-        part = slice(begin, begin + rows)
-        left = f"{s(a)}[{begin}:{begin + rows}]" if a in s.binding.expressions else s.bind(s.binding.arrays[a][part])
-        s.line(f"multiply({left}, {s(b)}, {s.bind(gradient[part])})")
-        pieces_of = [array[part].reshape(-1) for array in (gradient, *updated)]
-        _sgd_piece(s, i, numbers, [s.bind(array, "u") for array in (*pieces_of, scratch[: pieces_of[0].size])])
 
 
 @lines("sgd")
@@ -572,7 +558,7 @@ FUNCTIONS: dict[str, Any] = {
         for name in (
             "negative", "exp", "log", "log1p", "sqrt", "absolute", "sign", "square", "tanh", "logical_not", "add", "subtract",
             "multiply", "divide", "power", "maximum", "greater", "greater_equal", "equal", "copyto", "dot", "matmul", "take",
-            "concatenate", "broadcast_to", "float64",
+            "concatenate", "broadcast_to", "float64", "einsum",
         )
     },
     "sum_reduce": np.add.reduce, "max_reduce": np.maximum.reduce, "add_at": np.add.at, "erf": _erf, "thaw": thaw,
