@@ -165,7 +165,7 @@ def test_the_page_shows_what_is_measured():
     page = (Path(__file__).resolve().parent.parent.parent / "docs" / "static_graph.md").read_text(encoding="utf-8")
     plan = page_plan()
     for report in plan.passes:
-        (row,) = [line for line in page.splitlines() if line.startswith(f"| {report.name} |")]
+        row = next(line for line in page.splitlines() if line.startswith(f"| {report.name} |"))
         for pair, cell in ((report.instructions, row.split("|")[-3]), (report.nbytes, row.split("|")[-2])):
             assert [int(number.replace(",", "")) for number in cell.split("→")] == list(dict.fromkeys(pair))
     assert f"it has {len(plan.instructions)}," in page
