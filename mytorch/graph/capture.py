@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.graph import guards, updates
-from mytorch.graph import rules as _rules  # noqa: F401  fills the table
+from mytorch.graph import layer_rules as _rules  # noqa: F401  enters all rules into the table
 from mytorch.graph.builder import Builder
 from mytorch.graph.errors import NoPlan
 from mytorch.graph.plan import Plan, Value
