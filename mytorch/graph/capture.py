@@ -42,10 +42,6 @@ class Held:
     def _own(self, array: np.ndarray, name: str, guard: guards.Guard) -> None:
         self._owners.setdefault(locate(array), (array, name, []))[2].append(guard)
 
-    def knows(self, array: np.ndarray) -> bool:
-        """True for an array that somebody holds."""
-        return locate(array) in self._owners
-
     def value(self, array: np.ndarray, name: str = "") -> Value:
         """The value of a held array; from now on it is guarded. Raises NoPlan for one that nobody holds."""
         location = locate(array)

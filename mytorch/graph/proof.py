@@ -37,10 +37,6 @@ class State:
         if self.optimizer is not None:
             self.optimizer.steps = self.steps
 
-    def holds(self, array: np.ndarray) -> bool:
-        """True where the array is among the copies."""
-        return any(array is other for other, _ in self.copies)
-
     def changed(self, but: set[int]) -> list[np.ndarray]:
         """The arrays whose values are others now, without those whose ids are in ``but``."""
         return [array for array, copy in self.copies if id(array) not in but and not _same_bits(array, copy)]
