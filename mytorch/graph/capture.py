@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -91,7 +91,7 @@ class Capture:
 
     def _forward(self, line: Line) -> None:
         operation, settings = rule_of(line.backward_operation)
-        rule = RULES.get(operation)
+        rule = RULES.get(operation) if isinstance(operation, Hashable) else None
         if rule is None:
             raise NoPlan(
                 "its forward is not known to the planner; mytorch.graph.register(backward_function, forward) makes it known"
@@ -131,8 +131,10 @@ class Capture:
             return array
         if array.dtype.kind == "f" and array.dtype not in (np.float32, np.float64):
             raise NoPlan(f"{name} has dtype {array.dtype}; plans compute in float32 and float64")
-        if array.dtype.kind not in "fiub":
-            raise NoPlan(f"{name} has dtype {array.dtype}; plans compute with real numbers")
+        if array.dtype.kind not in "fiub" or not array.dtype.isnative:
+            raise NoPlan(
+                f"{name} has dtype {array.dtype}; plans compute with real numbers in this machine's byte order"
+            )
         location = locate(array)
         return self.known[location] if location in self.known else self.held.value(array, f"{name} an array".strip())
 

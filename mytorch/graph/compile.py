@@ -21,6 +21,8 @@ PROOFS = 2
 # Plans for one set of shapes, as for training and evaluation; and recordings in a row without a replay in between.
 MOST_PLANS = 4
 MOST_RECORDINGS = 8
+# Sets of shapes and values that a step keeps plans or reasons for.
+MOST_KEYS = 32
 
 
 class Step:
@@ -78,6 +80,9 @@ class Step:
         """A step without a plan that holds: make one, unless that is hopeless."""
         if key is None:
             self.refusals[key] = "the arguments are not plain arrays, numbers, strings or None"
+        elif key not in self._recordings and len(self._recordings) >= MOST_KEYS:
+            self.plan, self.reason = None, "it is called with ever other shapes or values"
+            return self.work.step(arguments)
         elif key not in self.refusals:
             self._recordings[key] = self._recordings.get(key, 0) + 1
             if self._recordings[key] <= MOST_RECORDINGS:

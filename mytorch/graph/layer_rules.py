@@ -14,6 +14,9 @@ from mytorch.nn import functional as F
 from mytorch.nn.modules.dropout import Dropout
 from mytorch.nn.modules.normalization import BatchNorm1d, LayerNorm
 
+# The eager error for indices that name no class.
+OUT_OF_CLASSES = "The ground truth names class {wrong}, but the scores are for {below} classes, 0 to {last}."
+
 
 def _dropout_forward(p: Builder, r: Recorded) -> Value:
     (x,), layer = r.inputs, r.layer
@@ -61,8 +64,10 @@ def _cross_entropy_forward(p: Builder, r: Recorded) -> Value:
         entries = None
         losses = p.mul(p.reshape(truth, scores.shape), p.sub(p.log(total), shifted))
     else:
-        p.effect("check_index", [truth], below=scores.shape[1], error=ValueError, what="The ground truth names class")
+        p.effect("check_index", [truth], below=scores.shape[1], error=ValueError, text=OUT_OF_CLASSES)
         truth = p.reshape(truth, (n,))
+        if truth.dtype == np.uint64:  # NumPy would add these to int64 as floats
+            truth = p.cast(truth, INDEX)
         entries = p.emit("entries", [truth, scores], classes=scores.shape[1], shape=(n,), dtype=INDEX)
         true = p.emit("pick", [shifted, entries])
         losses = p.sub(p.log(p.reshape(total, (n,))), true)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -36,6 +37,10 @@ class State:
             generator.bit_generator.state = state
         if self.optimizer is not None:
             self.optimizer.steps = self.steps
+
+    def positions(self) -> list[bytes]:
+        """Where each random generator stands now."""
+        return [pickle.dumps(generator.bit_generator.state) for generator, _ in self.generators]
 
     def changed(self, but: set[int]) -> list[np.ndarray]:
         """The arrays whose values are others now, without those whose ids are in ``but``."""

@@ -13,6 +13,8 @@ import numpy as np
 
 # Returned instead of a result where a plan does not serve a call.
 MISSED = object()
+# What a guard raises where a variable is gone or of another kind.
+GONE = "(AttributeError, KeyError, TypeError, ValueError)"
 
 Functions = tuple[Callable[[tuple[Any, ...]], Any], Callable[[tuple[Any, ...]], bool], Callable[[tuple[Any, ...]], Any]]
 
@@ -64,7 +66,7 @@ def build(
         " try:",
         f"  {unpack}",
         f"  if not ({' and '.join(exact[1:] or exact)} and {guards}): return MISSED",
-        " except (KeyError, ValueError): return MISSED",
+        f" except {GONE}: return MISSED",
         *(f" {line}" for line in empty),
         f" outputs = run({arrays})",
         *(f" {line}" for line in finish),
@@ -74,9 +76,7 @@ def build(
 
     @functools.lru_cache(maxsize=1)
     def compiled() -> Any:
-        lines = (
-            f"def holds(arguments):\n try:\n  {unpack}\n  return {test}\n except (KeyError, ValueError): return False"
-        )
+        lines = f"def holds(arguments):\n try:\n  {unpack}\n  return {test}\n except {GONE}: return False"
         exec(compile(lines, "<replay>", "exec"), names)
         return names["holds"]
 

@@ -19,6 +19,9 @@ from mytorch.graph.plan import Value
 from mytorch.graph.registry import Recorded, binary, entry, unary
 from mytorch.nn import functional as F
 
+# The eager error for indices that name no row.
+OUT_OF_TABLE = "The indices run from {least} to {most}; the table has rows 0 to {last}."
+
 # Arithmetic
 
 
@@ -346,7 +349,7 @@ def _concatenate(p, r, g):
 
 def _embedding_forward(p: Builder, r: Recorded) -> Value:
     W, indices = r.inputs
-    p.effect("check_index", [indices], below=W.shape[0], error=IndexError, what="The indices name row")
+    p.effect("check_index", [indices], below=W.shape[0], error=IndexError, text=OUT_OF_TABLE)
     return p.emit("take_rows", [W, indices])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -66,15 +68,18 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
     if entry is None and work.optimizer is not None and updates.kind_of(work.optimizer) != "optimizer":
         side_by_side(work.optimizer)
     arguments = _apart(arguments, [*variables, *(one for module in modules for one in guards.of_module(module))])
-    before = _state(work, modules, entry)
+    before = _state(work, variables, modules, arguments, entry)
+    drawn = _global_generators()
     attributes = {id(module): dict(vars(module)) for module in modules}
     recording = work.trial(arguments, modules, engines)
     unknown = [module for module in recording.modules if id(module) not in attributes]
     if unknown:
         # Their state was not saved in time: this step stays eager, the next one makes the plan.
         work.met += unknown
-        return Trial(_finish(work, recording, engines))
+        return Trial(_finish(work, recording, engines) if work.optimizer is not None else work.step(arguments))
     try:
+        if _global_generators() != drawn:
+            raise NoPlan("it draws from a random generator that all programs share, which no plan repeats")
         _refuse_side_effects(modules, recording, attributes)
         held = capture.Held(
             variables, recording.modules, work.optimizer.parameters if work.optimizer is not None else ()
@@ -111,10 +116,25 @@ def _apart(arguments: Sequence[Any], held: Iterable[guards.Guard]) -> tuple[Any,
     return tuple(found)
 
 
-def _state(work: Work, modules: Sequence[Module], entry: Entry | None) -> proof.State:
-    """Copies of all that a step may change: the modules' arrays and generators, the optimiser's arrays and count."""
+def _global_generators() -> tuple[bytes, Any]:
+    """Where the random generators stand that NumPy and Python share among all programs."""
+    return pickle.dumps(np.random.get_state()), random.getstate()  # noqa: NPY002
+
+
+def _state(
+    work: Work,
+    variables: Sequence[guards.Guard],
+    modules: Sequence[Module],
+    arguments: Sequence[Any],
+    entry: Entry | None,
+) -> proof.State:
+    """Copies of all that a step may change: the modules' arrays and generators, the optimiser's arrays and count; and of
+    what it should not change: the arguments, and the arrays that the function reads.
+    """
     arrays = [] if entry is None else list(entry.held)
-    generators = []
+    arrays += [array for array in arguments if isinstance(array, np.ndarray)]
+    arrays += [array for array, _, _ in guards.arrays_of(variables)]
+    generators = [one.expected for one in variables if isinstance(one.expected, np.random.Generator)]
     optimizer = work.optimizer
     owners: list[Any] = list(modules)
     if optimizer is not None:
@@ -161,7 +181,7 @@ def _refuse_changes(work: Work, before: proof.State, entry: Entry) -> None:
     if work.optimizer is not None:
         written |= {id(parameter.gradient) for parameter in work.optimizer.parameters}
     for array in before.changed(written):
-        raise NoPlan(f"an array of shape {array.shape} that a module holds was changed in place off the list")
+        raise NoPlan(f"an array of shape {array.shape} was changed in place off the list")
 
 
 def _entry(
@@ -190,6 +210,9 @@ def _entry(
     engine = next((engine for engine in engines if engine.operation_list), engines[0])
     found = [*held.guards, *(one for module in modules for one in guards.of_module(module))]
     conditions, names = ["engine.__class__ is Autograd"], {"engine": engine, "Autograd": type(engine)}
+    found += [
+        guards.Guard(vars(engine), name, guards.ABSENT, f"engine.{name}") for name in ("add_operation", "backward")
+    ]
     if work.optimizer is None:
         found = [one for one in found if one.key != "training"]
     else:
@@ -224,10 +247,13 @@ def _compare(
     if optimizer is not None:
         for engine in engines:
             engine.zero_grad()
+    drawn = before.positions()
     before.restore()
     outputs = entry.run(*(a for a in arguments if isinstance(a, np.ndarray)))
     named = [(f"output {number}", np.asarray(array)) for number, array in enumerate(outputs)]
     difference = proof.first_difference(named, expected, proof.TOLERANCE)
+    if before.positions() != drawn:
+        difference = "random numbers are drawn off the list, which no plan repeats"
     if difference is None:
         arrays = [(value.name, np.asarray(value.array)) for value in written]
         difference = proof.first_difference(arrays, eager, proof.TOLERANCE, together=True)

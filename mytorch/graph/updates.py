@@ -10,6 +10,7 @@ import numpy as np
 from mytorch import optim
 from mytorch.graph import guards
 from mytorch.graph.builder import Builder
+from mytorch.graph.errors import NoPlan
 from mytorch.graph.plan import Value
 from mytorch.graph.primitives import update_flops
 
@@ -44,6 +45,8 @@ def emit(p: Builder, held: Any, update: Update, slots: dict[int, tuple[Value, np
     it is overwritten, also where nothing arrives; any other is added to, as the eager step does.
     """
     optimizer, max_norm, keep_gradients = update
+    if "zero_grad" in vars(optimizer) or type(optimizer).zero_grad is not optim.Optimizer.zero_grad:
+        raise NoPlan("the optimiser has a zero_grad of its own")
     p.origin = "gradients"
     kind = kind_of(optimizer)
     parameters = optimizer.parameters
@@ -97,6 +100,10 @@ def guards_of(optimizer: Any) -> list[guards.Guard]:
         for name in (parameter.name, parameter.gradient_name, parameter.momentum_name):
             if name is not None:
                 found.append(guards.Guard(owner, name, owner[name], f"{type(parameter.owner).__name__}.{name}"))
+    found.append(guards.Guard(optimizer, "__class__", type(optimizer), "the optimiser's class", attribute=True))
+    for name in ("step", "_update", "zero_grad"):
+        value = attributes.get(name, guards.ABSENT)
+        found.append(guards.Guard(attributes, name, value, f"the optimiser's {name}"))
     state = attributes.get("state", {})
     found += [
         guards.Guard(state, name, list(arrays), f"the optimiser's {name}", True) for name, arrays in state.items()

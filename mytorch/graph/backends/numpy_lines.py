@@ -80,6 +80,7 @@ def _where(s: Source, i: Instruction) -> None:
 
 @lines("positive")
 def _positive(s: Source, i: Instruction) -> None:
+    """1 where the output of ReLU is positive, else 0. NaN stays NaN up to SMALL entries; eager ReLU takes it for 0."""
     if i.output.size <= SMALL:
         s.line(f"sign({s(i.inputs[0])}, {s(i.output)})")
     else:
@@ -202,8 +203,9 @@ def _check_index(s: Source, i: Instruction) -> None:
 
 def out_of_range(indices: np.ndarray, attrs: dict[str, Any]) -> None:
     """Raise the error of the eager step for indices that name no row."""
-    wrong, below = indices.min() if indices.min() < 0 else indices.max(), attrs["below"]
-    raise attrs["error"](f"{attrs['what']} {wrong}, but there are {below}, 0 to {below - 1}.")
+    least, most, below = indices.min(), indices.max(), attrs["below"]
+    wrong = least if least < 0 else most
+    raise attrs["error"](attrs["text"].format(wrong=wrong, least=least, most=most, below=below, last=below - 1))
 
 
 @lines("store")

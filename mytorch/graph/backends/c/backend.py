@@ -40,6 +40,8 @@ def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
         return [source.names[name] for name in numpy_lines.scalars(source, instruction)]
 
     encoder = encode.Encoder(source.binding, scalars)
+    # The tables hold bare addresses of its arrays.
+    encoder.kept.append(source.binding)
     segment: list[Instruction] = []
     rows: list[encode.Row] = []
     first = 0
@@ -61,6 +63,9 @@ def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
         except encode.NotEncoded:
             close()
             numpy_backend.emit(source, [instruction], number)
+            for value in set(instruction.outputs) & source.indices.keys():
+                # NumPy's lines keep a single entry in a variable; the table looks for it in its buffer.
+                source.line(f"{source.entry(value)}[()] = {source.indices.pop(value)}")
     close()
     return numpy_backend.finish(source)
 
@@ -80,8 +85,7 @@ def _call(
         row["i"][: len(numbers)] = numbers
         row["p"][: len(places)] = places
         row["i"][9] = len(places)
-    # The table holds addresses: what they belong to has to live as long as the function.
-    encoder.kept += [table, source.binding]
+    encoder.kept.append(table)
     source.names["kept"] = encoder.kept
     given = [f"a{value.index}" for value in arguments] + ["None"] * (ARGUMENTS - len(arguments))
     address, count = table.__array_interface__["data"][0], len(table)
