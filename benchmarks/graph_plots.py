@@ -120,7 +120,7 @@ def memory() -> None:
     axes.axvline(first_backward - 0.5, color="#555555", linestyle="--", linewidth=1)
     axes.text(first_backward - 0.3, plan.arena_bytes * 1.01, "the backward pass begins", fontsize=8, va="bottom")
     axes.set_xlim(-1, len(plan.instructions))
-    axes.set_ylim(0, plan.arena_bytes * 1.08)
+    axes.set_ylim(0, plan.arena_bytes * 1.2)
     axes.set_xlabel("instruction of the plan")
     axes.set_ylabel("byte of the arena")
     axes.set_title(f"{plans[-2][1].buffer_bytes:,} bytes of buffers in an arena of {plan.arena_bytes:,}", fontsize=11)

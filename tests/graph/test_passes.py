@@ -57,7 +57,8 @@ def test_fusion_joins_elementwise_instructions():
     fused = [i for i in plan.instructions if i.op == "fused"]
     assert any({"absolute", "negative", "exp"} <= {part.op for part in i.parts} for i in fused)
     assert any(i.inner for i in fused)
-    assert "matmul_sgd" in ops(plan)
+    assert "matmul_sgd" not in ops(plan)
+    assert "matmul_sgd" in ops(plan_of("sigmoid", n=1, passes=["dead code", "fusion"]))
     assert plan.flops == plan_of("sigmoid", passes=["dead code"]).flops
 
 
