@@ -125,7 +125,7 @@ def memory() -> None:
     axes.set_ylabel("byte of the arena")
     axes.set_title(f"{plans[-2][1].buffer_bytes:,} bytes of buffers in an arena of {plan.arena_bytes:,}", fontsize=11)
     handles = [plt.Rectangle((0, 0), 1, 1, facecolor=colour) for colour in COLOURS.values()]
-    axes.legend(handles, COLOURS, frameon=False, loc="upper left", ncols=2, fontsize=8)
+    figure.legend(handles, COLOURS, frameon=False, loc="outside lower center", ncols=4, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     IMAGES.mkdir(exist_ok=True)
     figure.savefig(IMAGES / "static-graph-memory.png", dpi=130)

@@ -3,6 +3,6 @@
 from mytorch.graph.compile import Step, compile
 from mytorch.graph.passes import PASSES
 from mytorch.graph.plan import Plan
-from mytorch.graph.rules import Rule, register
+from mytorch.graph.registry import Rule, register
 
 __all__ = ["PASSES", "Plan", "Rule", "Step", "compile", "register"]

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from mytorch.graph import guards, updates
+from mytorch.graph import rules as _rules  # noqa: F401  fills the table
 from mytorch.graph.builder import Builder
 from mytorch.graph.errors import NoPlan
 from mytorch.graph.plan import Plan, Value
 from mytorch.graph.recorder import Line, Recording, locate
-from mytorch.graph.rules import RULES, Recorded, rule_of
+from mytorch.graph.registry import RULES, Recorded, rule_of
 from mytorch.nn.modules.module import Module
 from mytorch.operation import describe_rule
 

@@ -46,17 +46,15 @@ class Step:
         with self._lock:
             entry = self._last
             if entry is not None:
-                result = self._serve(entry, arguments)
+                # Written out here, as for small nets each call of Python's counts.
+                try:
+                    result = entry.serve(arguments)
+                except BaseException as error:
+                    explain(entry, error)
+                    raise
                 if result is not MISSED:
                     return result
             return self._find(arguments)
-
-    def _serve(self, entry: Entry, arguments: tuple[Any, ...]) -> Any:
-        try:
-            return entry.serve(arguments)
-        except BaseException as error:
-            explain(entry, error)
-            raise
 
     def _find(self, arguments: tuple[Any, ...]) -> Any:
         """A call that is not served by the plan of the last one."""
@@ -71,7 +69,11 @@ class Step:
                 self.plan, self.reason = entry.plan, None
                 # Where steps have to be counted, every call comes this way.
                 self._last = None if self.check_every else entry
-                return self._serve(entry, tuple(map(_plain, arguments)))
+                try:
+                    return entry.serve(tuple(map(_plain, arguments)))
+                except BaseException as error:
+                    explain(entry, error)
+                    raise
         return self._record(key, arguments)
 
     def _record(self, key: Any, arguments: tuple[Any, ...]) -> Any:

@@ -189,7 +189,7 @@ class Plan:
 
 
 # Entries of a piece of a fused instruction: what several calls pass over stays in the cache.
-PIECE = 1 << 15
+PIECE = 1 << 16
 
 
 def piece_rows(instruction: Instruction, transposed: frozenset[Value]) -> tuple[int, int]:

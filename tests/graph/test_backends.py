@@ -182,15 +182,13 @@ def test_elementwise_functions_over_their_whole_range(c, name, dtype):
     np.testing.assert_allclose(found, expected, rtol=4e-7 if dtype is np.float32 else 1e-15, atol=tiny)
 
 
-@pytest.mark.parametrize("sizes", [(1, 1, 1), (7, 3, 5), (48, 8, 16), (50, 9, 257), (300, 70, 33), (784, 130, 10)])
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (7, 3, 1), (48, 8, 1), (300, 70, 1), (50, 9, 257), (300, 70, 33)])
 @pytest.mark.parametrize("optimizer", ["momentum", "nesterov"])
-def test_gradient_and_update_in_one(c, sizes, optimizer, monkeypatch):
-    """Weights of every shape, as tiles of the library fit into them or not."""
+def test_gradient_and_update(c, sizes, optimizer):
+    """Weights of every shape, for single rows and for more."""
     from mytorch import Autograd, nn
-    from mytorch.graph.backends.c import encode
     from tests.graph import nets
 
-    monkeypatch.setattr(encode, "SMALL", 0)
     n_in, n_out, n = sizes
     trainings = []
     for _ in range(2):

@@ -303,7 +303,7 @@ def test_a_registered_rule_takes_part():
         assert step.plan is not None
         assert "call" in str(step.plan)
     finally:
-        del mytorch.graph.rules.RULES[square_backward]
+        del mytorch.graph.registry.RULES[square_backward]
 
 
 def test_an_argument_that_is_no_array_belongs_to_the_key():

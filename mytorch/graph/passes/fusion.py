@@ -7,19 +7,18 @@ from dataclasses import replace
 from mytorch.graph.plan import Instruction, Plan, Value
 from mytorch.graph.primitives import PRIMITIVES
 
-# Products over at most so many samples are fused with the update of their weight.
-MOST_SAMPLES = 256
-
 
 def fusion(plan: Plan) -> Plan:
-    """Join neighbouring elementwise instructions of one shape, and a weight's gradient with its update.
+    """Join neighbouring elementwise instructions of one shape, and the gradient of a single row with its update.
 
     Elementwise instructions in a row become one ``fused`` instruction that runs piece by piece: a value that only they use
-    never exists as a whole, and each piece is still in the cache when the next of them reads it. The product that makes a
-    gradient moves to the update and joins it, so that each part of the gradient is used while it lies in registers or the
-    cache. Safe because entries depend on entries of the same place only, and because nothing between a product and its update
+    never exists as a whole, and each piece is still in the cache when the next of them reads it. Where the batch is a
+    single row, the outer product that makes a gradient costs no more than writing it; it moves to the update and joins it,
+    so that each entry is used when it is made. (With more rows, a product and an update of their own are as fast.)
+
+    Safe because entries depend on entries of the same place only, and because nothing between a product and its update
     changes what the product reads: parameters are updated last. Compare loop fusion in Allen and Kennedy, "Optimizing
-    Compilers for Modern Architectures" (2001), and the epilogues of CUTLASS.
+    Compilers for Modern Architectures" (2001).
     """
     return _join_elementwise(_join_updates(plan))
 
@@ -42,7 +41,7 @@ def _join_updates(plan: Plan) -> Plan:
             product is None
             or gradient in plan.outputs
             or any(reader.op != "store" for reader in others)
-            or not 0 < product.inputs[0].shape[1] <= MOST_SAMPLES
+            or product.inputs[0].shape[1] != 1
             or min(gradient.shape) < 2
         ):
             continue

@@ -9,9 +9,9 @@ from mytorch.graph.primitives import PRIMITIVES
 
 # Primitives that write rows one after the other, or whose output somebody outside sees as it lies.
 BY_ROWS = {"random", "concatenate", "take_rows", "scatter_rows", "call", "store", "accumulate", "clip", "sgd", "adam"}
-# From MANY_SAMPLES on, products are at least as fast row by row; where the data themselves come in rows, a product with
-# FEW_OUTPUTS is so from SOME_SAMPLES on. Measured with OpenBLAS; a rule and no clock, so that the same net rounds alike.
-FEW_OUTPUTS, SOME_SAMPLES, MANY_SAMPLES = 64, 64, 512
+# From MANY_SAMPLES on, products are at least as fast row by row. From SOME_SAMPLES on that holds where wide data, which come
+# in rows, are multiplied into FEW_OUTPUTS. Measured with OpenBLAS; a rule and no clock, so that the same net rounds alike.
+FEW_OUTPUTS, WIDE_DATA, SOME_SAMPLES, MANY_SAMPLES = 64, 256, 64, 512
 
 
 def layout(plan: Plan) -> Plan:
@@ -25,6 +25,7 @@ def layout(plan: Plan) -> Plan:
     groups = _Groups()
     fixed: set[Value] = set(plan.outputs)
     wanted: set[Value] = set()
+    unwanted: set[Value] = set()
     for instruction in plan.instructions:
         if instruction.op in BY_ROWS:
             fixed.update(instruction.inputs, instruction.outputs)
@@ -34,9 +35,12 @@ def layout(plan: Plan) -> Plan:
         elif instruction.op == "matmul":
             if _is_matrix(instruction.output):
                 samples, outputs = instruction.output.shape
-                of_data = instruction.inputs[0].kind == "argument" and outputs <= FEW_OUTPUTS
-                if samples < (SOME_SAMPLES if of_data else MANY_SAMPLES):
+                data = instruction.inputs[0]
+                is_wide = data.kind == "argument" and data.shape[1] >= WIDE_DATA and outputs <= FEW_OUTPUTS
+                if samples < (SOME_SAMPLES if is_wide else MANY_SAMPLES):
                     wanted.add(instruction.output)
+                elif is_wide:
+                    unwanted.add(instruction.output)
         elif (
             instruction.op in ("sum", "max") and _is_matrix(instruction.inputs[0]) and instruction.attrs["axes"] == (1,)
         ):
@@ -53,7 +57,7 @@ def layout(plan: Plan) -> Plan:
                     fixed.add(value)
     # Random numbers are drawn row by row, as the eager step does; one instruction turns them round.
     drawn = {i.output for i in plan.instructions if i.op == "random"}
-    by_rows = {groups.find(value) for value in fixed - drawn}
+    by_rows = {groups.find(value) for value in (fixed - drawn) | unwanted}
     chosen = {groups.find(value) for value in wanted} - by_rows
     transposed = {value for value in plan.buffers() if _is_matrix(value) and groups.find(value) in chosen} - drawn
     return replace(plan, transposed=frozenset(transposed))

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.graph.backends import numpy_backend
+from mytorch.graph.backends import numpy_backend, numpy_lines
 from mytorch.graph.backends.c import encode, library
+from mytorch.graph.backends.source import Source
 from mytorch.graph.binding import Binding
 from mytorch.graph.builder import Builder
 from mytorch.graph.plan import UPDATES, Instruction, Plan, Value
@@ -29,14 +30,14 @@ def build(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
 
 def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
     walk = library.load()
-    source = numpy_backend.Source(Binding(plan))
+    source = Source(Binding(plan), numpy_lines.FUNCTIONS)
     source.names["walk"] = walk.short if plan.flops < SHORT else walk.long
     if len(plan.arguments) > ARGUMENTS:
         numpy_backend.emit(source, plan.instructions)
         return numpy_backend.finish(source)
 
     def scalars(instruction: Instruction) -> list[np.ndarray]:
-        return [source.names[name] for name in numpy_backend.scalars(source, instruction)]
+        return [source.names[name] for name in numpy_lines.scalars(source, instruction)]
 
     encoder = encode.Encoder(source.binding, scalars)
     # The tables hold bare addresses of its arrays.
@@ -70,7 +71,7 @@ def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
 
 
 def _call(
-    source: numpy_backend.Source,
+    source: Source,
     encoder: encode.Encoder,
     rows: list[encode.Row],
     segment: list[Instruction],
@@ -108,7 +109,7 @@ def refuse(checks: tuple[tuple[np.ndarray, dict[str, Any]], ...], optimizer: Any
         optimizer.steps -= 1
     for indices, attrs in checks:
         if indices.min() < 0 or indices.max() >= attrs["below"]:
-            numpy_backend.out_of_range(indices, attrs)
+            numpy_lines.out_of_range(indices, attrs)
     raise RuntimeError("the C backend refused an index that is in range")
 
 

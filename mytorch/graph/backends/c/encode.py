@@ -14,7 +14,7 @@ from mytorch.graph.primitives import PRIMITIVES, apply_view
 # The instructions of the table, and the elementwise operations of a run; the library is compiled with these numbers.
 INSTRUCTIONS = (
     "run", "gemm", "matvec", "vecmat", "outer", "sum_rows", "sum_columns", "max_rows", "max_columns", "pick", "put",
-    "accumulate", "sgd", "adam", "matmul_sgd", "outer_sgd", "copy", "entries", "check_index",
+    "accumulate", "sgd", "adam", "outer_sgd", "copy", "entries", "check_index",
 )  # fmt: skip
 OPERATIONS = (
     "add", "subtract", "multiply", "divide", "maximum", "greater", "greater_equal", "equal", "copy", "cast", "negative",
@@ -23,8 +23,6 @@ OPERATIONS = (
 FULL, PER_ROW, PER_COLUMN, ONE, TEMPORARY, FULL_BOOLEAN = range(6)
 NORMAL, TRANSPOSED = 111, 112
 TEMPORARIES = 24
-# Weights up to this many entries are updated apart from their gradient.
-SMALL = 1 << 14
 ROW = np.dtype([("op", "i8"), ("i", "i8", 10), ("p", "u8", 10)])
 
 Row = tuple[int, list[int], list[int]]
@@ -92,12 +90,6 @@ class Encoder:
         if value.kind == "constant" and array.size > 1 and not (array.flags.c_contiguous or array.flags.f_contiguous):
             raise NotEncoded
         return Place(array.__array_interface__["data"][0], array)
-
-    def scratch(self, entries: int, dtype: np.dtype) -> int:
-        """The address of memory that one instruction uses for itself."""
-        memory = np.empty(entries + 64, dtype)
-        self.kept.append(memory)
-        return memory.__array_interface__["data"][0]
 
     def rows(self, instruction: Instruction) -> list[Row]:
         """The rows of an instruction. Raises NotEncoded."""
@@ -382,22 +374,9 @@ def _adam(e: Encoder, i: Instruction) -> list[Row]:
 
 
 @encodes("matmul_sgd")
-def _matmul_sgd(e: Encoder, i: Instruction) -> list[Row]:
+def _outer_sgd(e: Encoder, i: Instruction) -> list[Row]:
     y = i.output
     gradient, weight, velocity = _flat(e, (y, *i.writes))
-    d, x = e.place(i.inputs[0]), e.place(i.inputs[1])
-    _oriented(d)
-    _oriented(x)
-    rows, columns, n = y.shape[0], y.shape[1], d.array.shape[1]
-    numbers, size = _numbers(e, i), y.dtype.itemsize
-    if n == 1:
-        places = [_line(d), _line(x), gradient, weight, velocity, 0, *numbers]
-        return [(_code("outer_sgd", y.dtype), [rows, columns, 0, 0, 0, 0, 0, _mode(i)], places)]
-    if rows * columns <= SMALL:
-        # A small gradient stays in the cache anyway.
-        product = _matmul(e, Instruction("matmul", i.inputs, i.outputs))
-        return [*product, (_code("sgd", y.dtype), [y.size, _mode(i)], [gradient, weight, velocity, 0, 0, 0, *numbers])]
-    steps = [stride // size for stride in (*d.array.strides, *x.array.strides)]
-    scratch = e.scratch(n * (rows + columns), y.dtype)
-    places = [d.address, x.address, gradient, weight, velocity, scratch, *numbers]
-    return [(_code("matmul_sgd", y.dtype), [rows, columns, n, *steps, _mode(i)], places)]
+    d, x = (_line(e.place(value)) for value in i.inputs)
+    places = [d, x, gradient, weight, velocity, 0, *_numbers(e, i)]
+    return [(_code("outer_sgd", y.dtype), [*y.shape, 0, 0, 0, 0, 0, _mode(i)], places)]

@@ -3,17 +3,6 @@
 typedef void (*N(gemm_type))(int, int, int, bint, bint, bint, T, const T *, bint, const T *, bint, T, T *, bint);
 static N(gemm_type) N(gemm);
 
-#if defined(__AVX512F__)
-enum { N(L) = 64 / sizeof(T), N(MR) = 8, N(NR) = 3 };
-typedef T N(vec) __attribute__((vector_size(64), aligned(sizeof(T)), may_alias));
-#elif defined(__AVX__)
-enum { N(L) = 32 / sizeof(T), N(MR) = 6, N(NR) = 2 };
-typedef T N(vec) __attribute__((vector_size(32), aligned(sizeof(T)), may_alias));
-#else
-enum { N(L) = 16 / sizeof(T), N(MR) = 4, N(NR) = 2 };
-typedef T N(vec) __attribute__((vector_size(16), aligned(sizeof(T)), may_alias));
-#endif
-
 /* y = A x with A (rows, columns): four rows at a time, so that x is read once for four. */
 HIDDEN void N(matvec)(int64_t rows, int64_t columns, const T *A, const T *x, T *restrict y) {
     int64_t r = 0;
@@ -181,15 +170,18 @@ HIDDEN void N(run)(const ins *t, int64_t rows, int64_t columns, int64_t count, c
 
 /* Updates. s: lr, momentum, weight_decay. mode: 1 with momentum, 2 Nesterov, 4 weight decay. */
 
-#define SGD(TYPE, g, w, v) { \
-        TYPE d = (g); \
-        if (mode & 4) d = d + weight_decay * (w); \
-        if (mode & 1) { TYPE u = momentum * (v) + d; (v) = u; if (mode & 2) d = d + momentum * u; else d = u; } \
-        (w) = (w) - lr * d; }
-
 INLINE void N(sgd_mode)(int64_t n, const T *g, T *restrict w, T *restrict v, T lr, T momentum, T weight_decay, const int mode) {
 #pragma omp simd
-    for (int64_t k = 0; k < n; k++) SGD(T, g[k], w[k], v[k])
+    for (int64_t k = 0; k < n; k++) {
+        T d = g[k];
+        if (mode & 4) d += weight_decay * w[k];
+        if (mode & 1) {
+            T u = momentum * v[k] + d;
+            v[k] = u;
+            d = mode & 2 ? d + momentum * u : u;
+        }
+        w[k] -= lr * d;
+    }
 }
 
 HIDDEN void N(sgd)(int64_t n, const T *g, T *w, T *v, T lr, T momentum, T weight_decay, int64_t mode) {
@@ -219,83 +211,7 @@ HIDDEN void N(adam)(int64_t n, const T *g, T *restrict w, T *restrict m, T *rest
     }
 }
 
-/* One tile of a weight: the gradient sum_k d[k][row] x[k][column] in registers, then the update. dp and xp are packed. */
-INLINE void N(tile)(const int rows, const int columns, int64_t n, const T *d, int64_t ldd, const T *x, int64_t ldx,
-                    T *W, T *V, T *G, int64_t ld, T lr, T momentum, T weight_decay, int64_t mode) {
-    N(vec) sums[N(MR)][N(NR)];
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
-        for (int c = 0; c < columns; c++) sums[r][c] = (N(vec)){0};
-    for (int64_t k = 0; k < n; k++) {
-        N(vec) xs[N(NR)];
-#pragma GCC unroll 4
-        for (int c = 0; c < columns; c++) xs[c] = *(const N(vec) *)(x + k * ldx + c * N(L));
-#pragma GCC unroll 8
-        for (int r = 0; r < rows; r++) {
-            T s = d[k * ldd + r];
-#pragma GCC unroll 4
-            for (int c = 0; c < columns; c++) sums[r][c] += s * xs[c];
-        }
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
-        for (int c = 0; c < columns; c++) {
-            int64_t at = r * ld + c * N(L);
-            *(N(vec) *)(G + at) = sums[r][c];
-            SGD(N(vec), sums[r][c], *(N(vec) *)(W + at), *(N(vec) *)(V + at))
-        }
-}
-
-/* The gradient of W (rows, columns) from d (rows, n) and x (n, columns), given by their steps, and the update.
-   Panels of x and d are packed into scratch memory, n * (rows + columns) entries, so that the inner loop reads straight on. */
-HIDDEN void N(gradient_update)(int64_t rows, int64_t columns, int64_t n, const T *d, int64_t dr, int64_t dk, const T *x,
-                               int64_t xk, int64_t xc, T *W, T *V, T *G, T lr, T momentum, T weight_decay, int64_t mode,
-                               T *scratch) {
-    const int64_t wide = columns / (N(NR) * N(L)) * (N(NR) * N(L)), whole = columns / N(L) * N(L), blocks = rows / N(MR) * N(MR);
-    T *xp = scratch, *dp = scratch + whole * n;
-    for (int64_t j = 0; j < whole;) {
-        const int64_t width = j < wide ? N(NR) * N(L) : N(L);
-        if (xc == 1)
-            for (int64_t k = 0; k < n; k++) memcpy(xp + j * n + k * width, x + k * xk + j, width * sizeof(T));
-        else
-            for (int64_t k0 = 0; k0 < n; k0 += 16)
-                for (int64_t c = 0; c < width; c++)
-                    for (int64_t k = k0; k < n && k < k0 + 16; k++) xp[j * n + k * width + c] = x[k * xk + (j + c) * xc];
-        j += width;
-    }
-    for (int64_t o = 0; o < rows;) {
-        const int64_t height = o < blocks ? N(MR) : 1;
-        for (int64_t k = 0; k < n; k++)
-            for (int64_t r = 0; r < height; r++) dp[o * n + k * height + r] = d[k * dk + (o + r) * dr];
-        o += height;
-    }
-#define TILE(height, width, o, j) N(tile)(height, width, n, dp + (o) * n, height, xp + (j) * n, (width) * N(L), \
-        W + (o) * columns + (j), V + (o) * columns + (j), G + (o) * columns + (j), columns, lr, momentum, weight_decay, mode)
-    for (int64_t o = 0; o < blocks; o += N(MR)) {
-        for (int64_t j = 0; j < wide; j += N(NR) * N(L)) TILE(N(MR), N(NR), o, j);
-        for (int64_t j = wide; j < whole; j += N(L)) TILE(N(MR), 1, o, j);
-    }
-    for (int64_t o = blocks; o < rows; o++) {
-        for (int64_t j = 0; j < wide; j += N(NR) * N(L)) TILE(1, N(NR), o, j);
-        for (int64_t j = wide; j < whole; j += N(L)) TILE(1, 1, o, j);
-    }
-    for (int64_t o = 0; o < rows; o++)
-        for (int64_t j = whole; j < columns; j++) {
-            T g = 0;
-            for (int64_t k = 0; k < n; k++) g += d[k * dk + o * dr] * x[k * xk + j * xc];
-            int64_t at = o * columns + j;
-            G[at] = g;
-            SGD(T, g, W[at], V[at])
-        }
-}
-
-HIDDEN void N(matmul_sgd)(const int64_t *i, char *const *p) {
-    N(gradient_update)(i[0], i[1], i[2], (T *)p[0], i[3], i[4], (T *)p[1], i[5], i[6], (T *)p[3], (T *)p[4], (T *)p[2],
-                       *(T *)p[6], *(T *)p[7], *(T *)p[8], i[7], (T *)p[5]);
-}
-
+/* The gradient of a weight from a single row, and the update, in one sweep over memory. */
 HIDDEN void N(outer_sgd)(int64_t rows, int64_t columns, const T *d, const T *x, T *restrict G, T *restrict W, T *restrict V,
                          T lr, T momentum, T weight_decay, int64_t mode) {
     for (int64_t o = 0; o < rows; o++) {
@@ -329,7 +245,6 @@ static void N(step)(const ins *t, int64_t op, const int64_t *i, char *const *p, 
     case I_accumulate: for (int64_t k = 0; k < i[0]; k++) ((T *)p[1])[k] += ((T *)p[0])[k]; break;
     case I_sgd: N(sgd)(i[0], (T *)p[0], (T *)p[1], (T *)p[2], *(T *)p[6], *(T *)p[7], *(T *)p[8], i[1]); break;
     case I_adam: N(adam)(i[0], (T *)p[0], (T *)p[1], (T *)p[2], (T *)p[3], (char *const *)p[4], i[1]); break;
-    case I_matmul_sgd: N(matmul_sgd)(i, p); break;
     case I_outer_sgd: N(outer_sgd)(i[0], i[1], (T *)p[0], (T *)p[1], (T *)p[2], (T *)p[3], (T *)p[4], *(T *)p[6], *(T *)p[7], *(T *)p[8], i[7]); break;
     }
 }

@@ -1,0 +1,71 @@
+"""Source: the lines of generated Python, and the objects that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mytorch.graph.binding import Binding
+from mytorch.graph.plan import Instruction, Value
+
+
+class Source:
+    """Lines of Python and the objects that they name. functions: names that every line may use."""
+
+    def __init__(self, binding: Binding, functions: dict[str, Any]) -> None:
+        self.binding = binding
+        self.lines: list[str] = []
+        self.instruction_of: list[int] = []
+        self.names = dict(functions)
+        self._bound: dict[int, str] = {}
+        self.number = 0
+        self.counted = False
+        # Entries of a single sample, as variables that hold an int.
+        self.indices: dict[Value, str] = {}
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+        self.instruction_of.append(self.number)
+
+    def bind(self, value: Any, prefix: str = "c") -> str:
+        """The name of an object; the same one for the same object."""
+        if id(value) not in self._bound:
+            name = self._bound[id(value)] = f"{prefix}{len(self._bound)}"
+            self.names[name] = value
+        return self._bound[id(value)]
+
+    def __call__(self, value: Value) -> str:
+        """The source of a value's array."""
+        if value in self.binding.expressions:
+            return self.binding.expressions[value]
+        return self.bind(self.binding.arrays[value], "t")
+
+    def entry(self, value: Value) -> str:
+        """The source of an array's only entry, as an array without axes: NumPy broadcasts that without a detour."""
+        if value in self.binding.expressions or not value.shape:
+            return self(value)
+        return self._derived(value, "0", lambda array: array.reshape(()))
+
+    def operands(self, i: Instruction) -> list[str]:
+        """The inputs of an elementwise instruction; one entry that meets many is taken without axes."""
+        many = i.output.size > 1
+        return [self.entry(v) if many and v.size == 1 else self(v) for v in i.inputs]
+
+    def transposed(self, value: Value) -> str:
+        """The source of a matrix transposed."""
+        if value in self.binding.expressions:
+            return f"{self.binding.expressions[value]}.T"
+        return self._derived(value, "T", lambda array: array.T)
+
+    def flat(self, value: Value) -> str:
+        """The source of a buffer as one row, in the order in which it lies in memory."""
+        is_transposed = value in self.binding.plan.transposed
+        return self._derived(value, "flat", lambda array: (array.T if is_transposed else array).reshape(-1))
+
+    def _derived(self, value: Value, kind: str, make: Callable[[np.ndarray], np.ndarray]) -> str:
+        name = f"{self(value)}_{kind}"
+        if name not in self.names:
+            self.names[name] = make(self.binding.arrays[value])
+        return name
