@@ -154,18 +154,3 @@ def test_what_is_printed():
 def test_unknown_passes_are_refused():
     with pytest.raises(ValueError, match="no pass 'magic'"):
         passes.chosen(["magic"])
-
-
-def test_the_page_shows_what_is_measured():
-    from pathlib import Path
-
-    pytest.importorskip("matplotlib", reason="the program of the page's figures draws with matplotlib")
-    from benchmarks.graph_plots import plan_of as page_plan
-
-    page = (Path(__file__).resolve().parent.parent.parent / "docs" / "static_graph.md").read_text(encoding="utf-8")
-    plan = page_plan()
-    for report in plan.passes:
-        row = next(line for line in page.splitlines() if line.startswith(f"| {report.name} |"))
-        for pair, cell in ((report.instructions, row.split("|")[-3]), (report.nbytes, row.split("|")[-2])):
-            assert [int(number.replace(",", "")) for number in cell.split("→")] == list(dict.fromkeys(pair))
-    assert f"it has {len(plan.instructions)}," in page
