@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.graph import guards, updates
-from mytorch.graph import rules as _rules  # noqa: F401  fills the table
+from mytorch.graph import layer_rules as _rules  # noqa: F401  enters all rules into the table
 from mytorch.graph.builder import Builder
 from mytorch.graph.errors import NoPlan
 from mytorch.graph.plan import Plan, Value
@@ -41,10 +41,6 @@ class Held:
 
     def _own(self, array: np.ndarray, name: str, guard: guards.Guard) -> None:
         self._owners.setdefault(locate(array), (array, name, []))[2].append(guard)
-
-    def knows(self, array: np.ndarray) -> bool:
-        """True for an array that somebody holds."""
-        return locate(array) in self._owners
 
     def value(self, array: np.ndarray, name: str = "") -> Value:
         """The value of a held array; from now on it is guarded. Raises NoPlan for one that nobody holds."""

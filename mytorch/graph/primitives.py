@@ -5,7 +5,6 @@ How a primitive is computed is each backend's own affair (``backends/``). Rules 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -183,8 +182,3 @@ def update_flops(op: str, entries: int) -> int:
 def is_number(value: Any) -> bool:
     """Python's and NumPy's real numbers, without booleans."""
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, (bool, np.bool_))
-
-
-def size_of(shape: tuple[int, ...]) -> int:
-    """The number of entries of a shape."""
-    return math.prod(shape)

@@ -42,10 +42,6 @@ class State:
         """Where each random generator stands now."""
         return [pickle.dumps(generator.bit_generator.state) for generator, _ in self.generators]
 
-    def holds(self, array: np.ndarray) -> bool:
-        """True where the array is among the copies."""
-        return any(array is other for other, _ in self.copies)
-
     def changed(self, but: set[int]) -> list[np.ndarray]:
         """The arrays whose values are others now, without those whose ids are in ``but``."""
         return [array for array, copy in self.copies if id(array) not in but and not _same_bits(array, copy)]

@@ -28,7 +28,6 @@ def finish(source: Source) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
     source.line(f"return {', '.join(f'{source(value)}.copy()' for value in plan.outputs)},")
     parameters = ", ".join(f"a{value.index}" for value in plan.arguments)
     text = f"def run({parameters}):\n " + "\n ".join(source.lines) + "\n"
-    source.names["__source__"] = text
     exec(compile(text, "<plan>", "exec"), source.names)
     return source.names["run"], [-1, *source.instruction_of]
 
