@@ -1,7 +1,7 @@
 # Every command sets up what it needs in .venv and starts at once the next time.
 #   make train      train a network on handwritten digits and show what it learned
 #   make test       the test suite, on all processors
-#   make test-quick those tests that take less than a second each
+#   make test-quick all but the slow ones, in less than a minute
 #   make lint       ruff and mypy
 #   make bench      the same training step in other frameworks
 #   make handout    build dist/handout.tar.gz and dist/handout.zip for students

@@ -169,6 +169,10 @@ HINTS: dict[str, str] = {
         "The operation does not keep the very object that it was given. Store the arrays themselves, not copies, "
         "and each under its own name."
     ),
+    "recorded_in_pause": (
+        "An operation was recorded inside of paused(). There self.recording is False: add_operation then returns before it "
+        "records anything."
+    ),
     "spot_missing": "An input has no spot in the gradient buffer. Every input gets one, also the second and the third.",
     "stale": (
         "Something of the first step is left over in the second. After zero_grad() nothing of the old list may count."

@@ -52,6 +52,23 @@ def _spots_empty(given: Given) -> Expectations:
     }
 
 
+def _pauses(rng: np.random.Generator) -> list[Given]:
+    """An array, and how often it is cubed inside of the pause and after it."""
+    times = rng.integers(1, 9, (2, 2)).tolist()
+    return [{"x": normal(rng, 4, 3), "inside": inside, "after": after} for inside, after in times]
+
+
+def _paused(given: Given) -> Expectations:
+    return {
+        "operations from inside of paused()": Expected(np.array(0)),
+        "operations in the list": Expected(np.array(given["after"]), Kind.LENGTH),
+    }
+
+
+def _paused_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    yield "recorded_in_pause", {"operations from inside of paused()": np.array(given["inside"])}
+
+
 def _start(given: Given, y: np.ndarray) -> Any:
     start = given["start"]
     return np.ones(y.shape) if isinstance(start, str) else np.broadcast_to(start, y.shape)
@@ -217,6 +234,16 @@ CHECKS = [
         _leaves,
         _spots_empty,
         story="2 x - 3 w = y is recorded, then y cubed; backward is not called.",
+    ),
+    Check(
+        ADD,
+        "nothing is recorded while paused",
+        0,
+        "engine_paused",
+        _pauses,
+        _paused,
+        _paused_suspects,
+        story="cube(x), some times inside of `with engine.paused():` and some times after it.",
     ),
     Check(BACK, "one operation", 0.75, "engine_chain", _chains(1), _chain, _chain_suspects, story="cube(x)."),
     Check(

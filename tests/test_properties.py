@@ -75,6 +75,7 @@ def program(engine, steps, leaves, slots):
     return forward
 
 
+@pytest.mark.slow
 @settings
 @hypothesis.given(steps=STEPS, shapes=SHAPES, seed=st.integers(0, 2**16), slotted=st.integers(0, 15))
 def test_random_programs(steps, shapes, seed, slotted):
@@ -116,6 +117,7 @@ def test_random_programs(steps, shapes, seed, slotted):
         np.testing.assert_array_equal(leaf, old)
 
 
+@pytest.mark.slow
 @settings
 @hypothesis.given(
     left=st.sampled_from([(), (1,), (4,), (3, 1), (3, 4), (2, 1, 4), (0, 4), (1, 1)]),

@@ -8,7 +8,7 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from functools import partial
-from statistics import median
+from statistics import geometric_mean, median
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,9 @@ QUICK_STEPS = ("sin(x)", "x * constant", "dot(matrix, x)")
 PER_OPERATION = 0.6
 GRADIENTS = {"12 elementwise steps, 200000 numbers": 4.0, "8 products of 400 x 400": 3.0, "solve, 400 x 400": None}
 FLAT = 2.0
+# The most that a time may be in times of HIPS autograd's in the same process; the curve fit in times of a pass per residual.
+SHAPES = {"hessian": 0.35, "jacobian": 0.2, "jacobian of a curve fit": 0.02, "scalar chain": 0.35}
+TYPICAL_OPERATION, ANY_OPERATION = 0.85, 1.5
 
 
 def check(settings: Settings) -> None:
@@ -56,7 +59,10 @@ def run(settings: Settings) -> dict[str, Any]:
         memory = one.call(f"{here}:memory", longest=10_000 if settings.quick else 100_000)
         settings.say("autodiff: long chains")
         chains = one.call(f"{here}:long_chains", longest=100_000 if settings.quick else 1_000_000)
-    return {**_beside_autograd(settings, rounds), "gradients": gradients, "memory": memory, "chains": chains}
+        settings.say("autodiff: operations, Jacobians and Hessians in one process with HIPS autograd")
+        shapes = one.call(f"{here}:shapes", rounds=rounds, quick=settings.quick)
+    beside = _beside_autograd(settings, rounds)
+    return {**beside, "gradients": gradients, "memory": memory, "chains": chains, "shapes": shapes}
 
 
 def _beside_autograd(settings: Settings, rounds: int) -> dict[str, Any]:
@@ -121,6 +127,24 @@ def gradients(rounds: int) -> dict[str, Spread]:
     for name, (f, start) in zip(GRADIENTS, functions):
         alone, both = alternate([partial(f, start), partial(grad(f), start)], rounds)
         found[name] = ratio(both, alone)
+    return found
+
+
+def shapes(rounds: int, quick: bool = False) -> dict[str, Spread]:
+    """The ratios to HIPS autograd, by name, interleaved (in the worker); none if it is not installed."""
+    from benchmarks import autodiff_shapes
+
+    try:
+        pairs = autodiff_shapes.pairs()
+    except ImportError:
+        return {}
+    found = {}
+    for number, (name, (ours, theirs)) in enumerate(pairs.items()):
+        if quick and number % 5:
+            continue
+        np.testing.assert_allclose(ours(), theirs(), rtol=1e-7, atol=1e-9)
+        mine, others = alternate([ours, theirs], rounds)
+        found[name] = ratio(mine, others)
     return found
 
 
@@ -197,6 +221,13 @@ def lines(result: dict[str, Any]) -> list[str]:
         for name, most in GRADIENTS.items()
     ]
     found += ["", *table(["time of grad(f) / time of f", "ratio", "at most"], rows)]
+    rows = [[name, str(Spread(*one)), f"{_most(name):.2f}"] for name, one in result["shapes"].items()]
+    if rows:
+        rows.append(
+            ["geometric mean of the operations", f"{_typical_operation(result):.2f}", f"{TYPICAL_OPERATION:.2f}"]
+        )
+        found += ["", *table(["time beside HIPS autograd's", "ratio", "at most"], rows)]
+        found += ["", "In one process, in turn. The curve fit is compared with one backward pass for each residual."]
     rows = [[one["mode"], f"{one['operations']:,}", f"{one['arrays']:.1f}"] for one in result["memory"]]
     found += ["", *table(["peak memory along a chain", "operations", "arrays"], rows)]
     rows = [[f"{int(n):,}", duration(seconds)] for n, seconds in result["chains"].items()]
@@ -213,6 +244,13 @@ def missed(result: dict[str, Any]) -> list[str]:
             found.append(
                 f"autodiff: {Spread(*result['gradients'][name])} functions per gradient of {name} (target {most})"
             )
+    for name, one in result["shapes"].items():
+        if Spread(*one).median > _most(name):
+            found.append(f"autodiff: {name} takes {Spread(*one)} of the time beside it (target {_most(name)})")
+    if result["shapes"] and _typical_operation(result) > TYPICAL_OPERATION:
+        found.append(
+            f"autodiff: operations take {_typical_operation(result):.2f} of HIPS autograd's time (target {TYPICAL_OPERATION})"
+        )
     forward = [one["arrays"] for one in result["memory"] if one["mode"] == "forward"]
     if forward[-1] > forward[0] + 4:
         found.append(f"autodiff: forward mode's memory grows from {forward[0]:.0f} to {forward[-1]:.0f} arrays")
@@ -220,6 +258,16 @@ def missed(result: dict[str, Any]) -> list[str]:
     if times[-1] > FLAT * times[0]:
         found.append(f"autodiff: the time per operation grows {times[-1] / times[0]:.2f} times (target {FLAT})")
     return found
+
+
+def _most(name: str) -> float:
+    """The target of a ratio: that of the longest key which its name begins with."""
+    return SHAPES[max(filter(name.startswith, SHAPES), key=len)] if not name.startswith("operation") else ANY_OPERATION
+
+
+def _typical_operation(result: dict[str, Any]) -> float:
+    medians = [Spread(*one).median for name, one in result["shapes"].items() if name.startswith("operation")]
+    return geometric_mean(medians) if medians else 0.0
 
 
 def _typical(result: dict[str, Any]) -> float:

@@ -10,10 +10,10 @@ import numpy as np
 from mytorch.autodiff.aliases import Array, Function, Tree
 from mytorch.autodiff.errors import no_float, stored_in_plain_array, subclass
 from mytorch.autodiff.kinds import zeros_like
-from mytorch.autodiff.traced import Traced, plain
+from mytorch.autodiff.traced import Traced, dtype_of, is_float_or_number
 from mytorch.autodiff.tracing import LARGE, Dual, ForwardTrace, ReverseTrace, Variable, backward_pass, refuse_escaped
-from mytorch.autodiff.tree import flatten, tree_map
-from mytorch.nn.rules import fit
+from mytorch.autodiff.tree import flatten, split, tree_map
+from mytorch.utils import fit
 
 Trace = ForwardTrace | ReverseTrace
 
@@ -21,14 +21,14 @@ Trace = ForwardTrace | ReverseTrace
 def vjp(fun: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """The value of ``fun(*primals)``, and a function that pulls gradients of it back to the arguments (reverse mode).
 
-    primals: floating or complex arrays, or nested tuples, lists and dicts of them. Returns ``(value, pull)``, with
+    primals: floating or complex arrays, or trees of them (see ``tree``). Returns ``(value, pull)``, with
     has_aux ``(value, pull, aux)`` for a fun that returns ``(value, aux)``. ``pull(g)`` takes a tree like the value and
     returns a tuple with one tree per argument, each leaf in its argument's shape and dtype; it may be called repeatedly.
     Complex numbers follow JAX: a linear function is transposed, without conjugation. Raises TypeError for what is no
     float, ValueError for a g of the wrong shape, RuntimeError if an array was changed since the forward pass.
     """
-    leaves, build = flatten(primals)
-    out, pull, aux = record(lambda *args: fun(*build(iter(args))), leaves, has_aux)
+    leaves, fill, build = split(primals, is_float_or_number)
+    out, pull, aux = record(lambda *args: fun(*fill(iter(args))), leaves, has_aux)
     values, rebuild = flatten(out)
 
     def pull_tree(g: Any) -> tuple:
@@ -37,7 +37,8 @@ def vjp(fun: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
             raise ValueError(f"pull got {len(cotangents)} gradients for {len(values)} outputs. Give one per output.")
         return build(iter(pull([_cotangent(c, v) for c, v in zip(cotangents, values)])))
 
-    value = rebuild(iter(values))
+    # The caller may do with the value as they like: the backward pass reads its own.
+    value = rebuild(iter([v.copy() if type(v) is np.ndarray else v for v in values]))
     return (value, pull_tree, aux) if has_aux else (value, pull_tree)
 
 
@@ -85,11 +86,14 @@ def jvp(fun: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux:
         raise TypeError(
             "jvp takes its arguments and their tangents as two tuples of one length: jvp(fun, (x, y), (dx, dy))."
         )
-    leaves, build = flatten(tuple(primals))
+    leaves, fill, _ = split(tuple(primals), is_float_or_number)
     directions, _ = flatten(tuple(tangents))
+    places, _ = flatten(fill(iter([Traced] * len(leaves))))
+    if len(directions) == len(places):  # what stands in the place of a constant is no tangent
+        directions = [d for d, place in zip(directions, places) if place is Traced]
     if len(leaves) != len(directions):
         raise ValueError(f"jvp got {len(leaves)} arrays and {len(directions)} tangents. Give each array a tangent.")
-    value, tangent, aux = push(lambda *args: fun(*build(iter(args))), leaves, directions, has_aux)
+    value, tangent, aux = push(lambda *args: fun(*fill(iter(args))), leaves, directions, has_aux)
     return (value, tangent, aux) if has_aux else (value, tangent)
 
 
@@ -162,8 +166,7 @@ def _check_outputs(out: Tree, leaves: list[Any], trace: Trace) -> None:
     for leaf in leaves:
         if isinstance(leaf, Traced) and leaf.owner is not trace and not leaf.owner.open:
             refuse_escaped()
-        dtype = plain(leaf).dtype if hasattr(plain(leaf), "dtype") else np.asarray(plain(leaf)).dtype
-        if dtype.kind not in "fciub":
+        if dtype_of(leaf).kind not in "fciub":
             raise no_float([leaf])
     if out is None:
         raise no_float([])
@@ -172,7 +175,7 @@ def _check_outputs(out: Tree, leaves: list[Any], trace: Trace) -> None:
 def floats(out: Tree) -> list[Any]:
     """The leaves of a function's result. Raises TypeError if they are integers, booleans or nothing, without a derivative."""
     leaves, _ = flatten(out)
-    if not any(np.asarray(plain(leaf)).dtype.kind in "fc" for leaf in leaves):
+    if not any(dtype_of(leaf).kind in "fc" for leaf in leaves):
         raise no_float(leaves)
     return leaves
 
@@ -186,7 +189,7 @@ def _cotangent(g: Any, value: Any, what: str = "gradient") -> Any:
         raise ValueError(
             f"A {what} of shape {g.shape} was given for a value of shape {shape}. The shapes have to be equal."
         )
-    dtype = plain(value).dtype if hasattr(plain(value), "dtype") else g.dtype
+    dtype = dtype_of(value)
     if g.dtype == dtype or dtype.kind not in "fc":
         return g
     return (g.real if g.dtype.kind == "c" and dtype.kind != "c" else g).astype(dtype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from itertools import takewhile
 from typing import Any
 
 CUT = "{what} would take the number out of the trace, and its gradient would silently be zero. {instead}"
@@ -11,7 +13,8 @@ INSTEAD = {
     'print(x) or f"{x}".',
     "complex(x)": "Keep x as it is, or write x.astype(complex).",
     "np.asarray(x)": "x already behaves as an array; to build one from several numbers use np.stack([a, b]) instead of "
-    "np.array([a, b]), np.concatenate for arrays, and np.broadcast_to(v, shape) instead of np.full(shape, v).",
+    "np.array([a, b]), np.concatenate for arrays, and np.broadcast_to(v, shape) instead of np.full(shape, v). Or write "
+    "import mytorch.autodiff.numpy as np: its array, asarray, full, append and r_ take such values.",
     "hash(x)": "A set, a dict or a cache would know the value and not its trace. Use id(x), or a plain number as the key.",
     "pickle.dumps(x)": "Return x from the function and store it outside, or copy it with copy.copy(x).",
     "x.tobytes()": "Store arrays outside of the function that is differentiated.",
@@ -22,9 +25,24 @@ INSTEAD = {
     "x.tolist()": "Iterate over x itself: for entry in x.",
 }
 
+WITH_RULES = ("integrate", "linalg", "signal", "sparse", "special", "stats")
+"""The modules of SciPy some of whose functions mytorch.autodiff.scipy has rules for."""
+
 
 def cut(what: str, instead: str | None = None) -> TypeError:
     """The error for what would cut the path of the gradient."""
+    function = _called_by_scipy()
+    if function is not None:
+        module = function.split(".")[1]
+        what = f"{function} copies its arguments into plain arrays, which"
+        instead = (
+            "Call it outside of the function that is differentiated, or give it a rule: see mytorch.autodiff.primitive."
+        )
+        if module in WITH_RULES:
+            instead = (
+                f"Many functions of scipy.{module} have a derivative in a module of the same name: from mytorch.autodiff.scipy "
+                f"import {module}. Any other needs a rule: see mytorch.autodiff.primitive."
+            )
     return TypeError(CUT.format(what=what, instead=instead or INSTEAD[what]))
 
 
@@ -83,10 +101,36 @@ def stored_in_plain_array(error: Exception) -> TypeError | None:
 
 
 def full_name(function: Any) -> str:
-    """A function's name as one writes it: np.sort, np.linalg.norm, or its own name if it is not NumPy's."""
+    """A function's name as one writes it: np.sort, np.linalg.norm, scipy.special.erf; otherwise its own name."""
     name = getattr(function, "__name__", repr(function))
-    module = getattr(function, "__module__", None) or "numpy"
-    return f"{module.replace('numpy', 'np', 1)}.{name}" if module.startswith("numpy") else name
+    for module in ("scipy.special", "scipy.special._ufuncs"):  # a ufunc does not know its module
+        if getattr(sys.modules.get(module), name, None) is function:
+            return f"scipy.special.{name.lstrip('_')}"
+    module = _public(getattr(function, "__module__", None) or "numpy")
+    return f"{module.replace('numpy', 'np', 1)}.{name}" if module.partition(".")[0] in ("numpy", "scipy") else name
+
+
+def _public(module: str) -> str:
+    """The module under which a function is offered: scipy.linalg, and not scipy.linalg._basic where it is written."""
+    return ".".join(takewhile(lambda part: not part.startswith("_"), module.split(".")))
+
+
+def _called_by_scipy() -> str | None:
+    """The function of SciPy that has just asked a traced value for a number or an array, if one has."""
+    name, frame = None, sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        library = module.partition(".")[0]
+        if library == "scipy":
+            decorated = frame.f_locals.get("f")  # in scipy._lib lie the decorators of its functions
+            if not module.startswith("scipy._"):
+                name = f"{_public(module)}.{frame.f_code.co_name}"
+            elif getattr(decorated, "__module__", "").startswith("scipy."):
+                name = full_name(decorated)
+        elif name or library not in ("mytorch", "numpy"):
+            break
+        frame = frame.f_back  # type: ignore[assignment]
+    return name
 
 
 def no_rule(function: Any) -> NotImplementedError:

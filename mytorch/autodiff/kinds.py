@@ -13,6 +13,9 @@ from mytorch.autodiff.traced import TABLE, Traced, plain
 from mytorch.autodiff.tracing import Outline, ReverseTrace, Variable, backward_pass, bind
 from mytorch.utils import fit, gradient_dtype
 
+CONSTANT: set[Any] = set()
+"""The functions of zero derivative."""
+
 
 class Rule:
     """A primitive and its derivative. Calling it with Traced arguments records it.
@@ -23,6 +26,7 @@ class Rule:
     ``arrays_only``: every argument is an array, so that a list stands for one.
     ``multiple_results``: there may be several outputs, a tuple.
     ``selects_residuals``: ``residuals(args, wanted, y)`` tells which of them, and of y, the backward pass needs.
+    ``key``: the function that it was registered for.
     ``pulls_onto``: ``pull_onto(g, args, so_far)`` adds to gradients instead of returning new ones.
     """
 
@@ -34,10 +38,15 @@ class Rule:
 
     def __init__(self, fun: Function, name: str) -> None:
         self.fun = fun
+        self.key = fun
         self.name = name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return bind(self, args, kwargs)
+
+    def reads_argument(self, i: int, wanted: Sequence[Any]) -> bool:
+        """True if the backward pass reads argument i, given for which arguments a gradient is wanted."""
+        return True
 
     def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: Settings, wanted: Sequence[Any]) -> Sequence[Any]:
         raise NotImplementedError
@@ -75,6 +84,9 @@ class Elementwise(Rule):
         ]
         return kept + args[len(kept) :], y if "y" in read else None
 
+    def reads_argument(self, i: int, wanted: Sequence[Any]) -> bool:
+        return any(node and self.letters[i] in letters for letters, node in zip(self.of, wanted))
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if len(args) == 1 and not kwargs and isinstance(args[0], Traced):  # the common case, quicker
             return args[0].owner.record(self, args, kwargs)
@@ -83,6 +95,7 @@ class Elementwise(Rule):
     def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: Settings, wanted: Sequence[Any]) -> Sequence[Any]:
         if len(args) == 1 and callable(self.partials[0]):  # the common case, quicker
             return (fit(g * self.partials[0](y, args[0]), args[0]),)
+        self._refuse_others(wanted)
         gradients: list[Any] = []
         for d, x, node in zip(self.partials, args, wanted):
             if node and d is not None:
@@ -92,9 +105,23 @@ class Elementwise(Rule):
         return gradients
 
     def push(self, tangents: Sequence[Any], y: Any, args: Sequence[Any], kwargs: Settings) -> Any:
+        self._refuse_others(tangents)
         pairs = zip(self.partials, tangents)
         parts = [t * d(y, *args) if callable(d) else _scaled(t, d) for d, t in pairs if d is not None and t is not None]
         return _total(parts)
+
+    def _refuse_others(self, traced: Sequence[Any]) -> None:
+        """Raise if an argument is traced that no partial derivative was given for; None stands for zero."""
+        for i in range(len(self.partials), len(traced)):
+            if traced[i] is not None:
+                raise _no_derivative(self.name, i, "partial derivative", len(self.partials))
+
+
+def _no_derivative(name: str, i: int, what: str, count: int) -> TypeError:
+    return TypeError(
+        f"{name}: argument {i} is traced, but the rule has a {what} for {count} argument(s) only. Pass this argument as a "
+        "plain value, or register the missing derivative."
+    )
 
 
 def _scaled(g: Array, factor: float) -> Array:
@@ -111,6 +138,10 @@ class Explicit(Rule):
     def __init__(self, fun: Function, name: str, vjps: Rules, jvps: Rules, reads: bool = True) -> None:
         super().__init__(fun, name)
         self.vjps, self.jvps, self.reads = vjps, jvps, reads
+        self.is_linear = False
+
+    def reads_argument(self, i: int, wanted: Sequence[Any]) -> bool:
+        return not self.is_linear or any(node for j, node in enumerate(wanted) if j != i)
 
     def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: Settings, wanted: Sequence[Any]) -> Sequence[Any]:
         if self.vjps is None:
@@ -137,10 +168,7 @@ class Explicit(Rule):
         if callable(rules):
             return lambda *args, **kwargs: rules(i, *args, **kwargs)
         if i >= len(rules):
-            raise TypeError(
-                f"{self.name}: argument {i} is traced, but the rule has a {what} for {len(rules)} argument(s) only. Pass "
-                "this argument as a plain value, or register the missing derivative with explicit()."
-            )
+            raise _no_derivative(self.name, i, what, len(rules))
         return rules[i]
 
     def _transposed(
@@ -175,7 +203,7 @@ def elementwise(
     and "x" (the argument), or "a" and "b" (of two arguments); one string for all of them, or one for each.
     Returns the rule, which can be called as the function.
     """
-    return _register(fun, Elementwise(call or fun, name or _name(fun), partials, of))
+    return register(fun, Elementwise(call or fun, name or _name(fun), partials, of))
 
 
 def linear(fun: Function, *transposes: Function | None, name: str | None = None, call: Function | None = None) -> Any:
@@ -185,8 +213,9 @@ def linear(fun: Function, *transposes: Function | None, name: str | None = None,
     is constant. Forward mode calls the function itself with the tangent in the argument's place.
     """
     rule = Explicit(call or fun, name or _name(fun), transposes, None, reads=sum(t is not None for t in transposes) > 1)
+    rule.is_linear = True
     rule.jvps = [transpose and _in_place_of(rule, i) for i, transpose in enumerate(transposes)]
-    return _register(fun, rule)
+    return register(fun, rule)
 
 
 def explicit(
@@ -201,7 +230,7 @@ def explicit(
     """
     if vjps is None and jvps is None:
         raise ValueError(f"explicit({_name(fun)}) got neither vjps nor jvps. Give at least one of the two.")
-    return _register(fun, Explicit(call or fun, name or _name(fun), vjps, jvps))
+    return register(fun, Explicit(call or fun, name or _name(fun), vjps, jvps))
 
 
 def composite(fun: Function, definition: Function) -> Function:
@@ -217,11 +246,13 @@ def constant(*funs: Function) -> None:
     """Register functions with zero derivative: they are called on the plain arrays and their result is plain."""
     for fun in funs:
         TABLE[fun] = _without_trace(fun)
+        CONSTANT.add(fun)
 
 
 def zeros_like(x: Array) -> np.ndarray:
     """Zeros for the tangent or gradient of a value: of its dtype, or float64 for what is no float."""
-    x = np.asarray(plain(x))
+    x = plain(x)
+    x = x if hasattr(x, "dtype") else np.asarray(x)
     return np.zeros(x.shape, gradient_dtype(x))
 
 
@@ -232,8 +263,10 @@ def _without_trace(fun: Function) -> Function:
     return call
 
 
-def _register(fun: Function, rule: Rule) -> Rule:
+def register(fun: Function, rule: Rule) -> Rule:
+    """Enter a rule in the table."""
     TABLE[fun] = rule
+    rule.key = fun
     return rule
 
 
@@ -256,4 +289,4 @@ def _name(fun: Function) -> str:
     return f"linalg.{name}" if getattr(fun, "__module__", "") == "numpy.linalg" else name
 
 
-__all__ = ["Rule", "composite", "constant", "elementwise", "explicit", "linear", "zeros_like"]
+__all__ = ["Rule", "composite", "constant", "elementwise", "explicit", "linear", "register", "zeros_like"]

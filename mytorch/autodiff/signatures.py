@@ -21,8 +21,10 @@ def refusing(fun: Function, definition: Function) -> Function:
     that fun does not take either.
     """
     theirs, ours = None if isinstance(fun, np.ufunc) else _signature(fun), _signature(definition)
-    if theirs is None or ours is None or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in ours.parameters.values()):
+    if ours is None or any(p.kind is inspect.Parameter.VAR_KEYWORD for p in ours.parameters.values()):
         return definition
+    if theirs is None:
+        return definition if isinstance(fun, np.ufunc) else _refusing_out(fun, definition)
     optional = {name: p for name, p in theirs.parameters.items() if p.default is not p.empty and p.kind not in SEVERAL}
     missing = {name: p for name, p in optional.items() if name not in ours.parameters}
     if any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in ours.parameters.values()):
@@ -42,6 +44,15 @@ def refusing(fun: Function, definition: Function) -> Function:
             for name, value in bound.arguments.pop(extra or "", {}).items():
                 _refuse_unless_default(fun, name, value, inspect.Parameter.empty)
             args, kwargs = bound.args, bound.kwargs
+        return definition(*args, **kwargs)
+
+    return checked
+
+
+def _refusing_out(fun: Function, definition: Function) -> Function:
+    @wraps(definition)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        _refuse_unless_default(fun, "out", kwargs.pop("out", None), None)
         return definition(*args, **kwargs)
 
     return checked

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff.aliases import Array, Function, Settings
-from mytorch.autodiff.errors import INSTEAD, WRITES, cut, in_place, no_rule
+from mytorch.autodiff.errors import INSTEAD, WRITES, cut, full_name, in_place, no_rule
+from mytorch.autodiff.extras import load_rules
 
 TABLE: dict[Any, Function] = {}
 """The table of rules: for each NumPy function, the one that is called in its place when an argument is Traced."""
@@ -44,6 +45,7 @@ class Traced:
 
     __slots__ = ("owner", "value")
     __array_priority__ = 1000
+    mapped = False  # True for a stack of examples, which stays one without its derivatives
 
     value: Array
     owner: Any
@@ -155,10 +157,18 @@ class Traced:
 def plain(value: Any) -> Any:
     """The array under all traces, also inside tuples, lists and dicts."""
     while isinstance(value, Traced):
+        if value.mapped:
+            return value.plain()
         value = value.value
     if type(value) in (tuple, list):
         return type(value)(plain(part) for part in value)
     return {key: plain(part) for key, part in value.items()} if type(value) is dict else value
+
+
+def dtype_of(value: Any) -> np.dtype:
+    """The dtype of an array, a number or a traced value, or that of the array that a list makes."""
+    value = plain(value)
+    return value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
 
 
 def is_float(value: Any) -> bool:
@@ -167,13 +177,20 @@ def is_float(value: Any) -> bool:
     return dtype is not None and dtype.kind in "fc"
 
 
+def is_float_or_number(value: Any) -> bool:
+    """True for what is_float is true for, and for Python's own floating and complex numbers."""
+    return is_float(value) or type(value) in (float, complex)
+
+
 def _call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, kwargs: Settings) -> Any:
     """A ufunc called in another way than ``ufunc(*inputs)``: with keywords, or through one of its methods."""
     out = kwargs.pop("out", None)
     if any(part is not None for part in (out if isinstance(out, tuple) else (out,))):
-        raise in_place(f"{ufunc.__name__}(..., out=y), or an operator such as y += x,", WRITES["out="])
+        raise in_place(f"{full_name(ufunc)}(..., out=y), or an operator such as y += x,", WRITES["out="])
     if method == "at":
-        raise in_place(f"np.{ufunc.__name__}.at", WRITES["x[i] = v"])
+        raise in_place(f"{full_name(ufunc)}.at", WRITES["x[i] = v"])
+    if ufunc not in TABLE:
+        load_rules()
     rule = TABLE.get(ufunc)
     if rule is None:
         raise no_rule(ufunc)
@@ -194,14 +211,9 @@ def _call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, kwargs: Settings) -
         a, b = inputs
         method, inputs = "__call__", (np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
     if method != "__call__" or kwargs:
-        given = (
-            f"np.{ufunc.__name__}.{method}"
-            if method != "__call__"
-            else f"np.{ufunc.__name__}(..., {next(iter(kwargs))}=)"
-        )
-        raise NotImplementedError(
-            f"{given} has no rule of differentiation. Call np.{ufunc.__name__}(...) and np.where instead."
-        )
+        name = full_name(ufunc)
+        given = f"{name}.{method}" if method != "__call__" else f"{name}(..., {next(iter(kwargs))}=)"
+        raise NotImplementedError(f"{given} has no rule of differentiation. Call {name}(...) and np.where instead.")
     return rule(*(inputs if dtype is None else [_cast(x, dtype) for x in inputs]))
 
 

@@ -25,7 +25,16 @@ _began = itertools.count(1)
 
 UNSUSPICIOUS = {np.ndarray, float, int, type(None), tuple, np.float64, np.float32}  # types that need no further look
 
+ARRAYS = {np.ndarray, tuple, list}  # types that hold what may be written into
+
+WHOLE = 1 << 20  # bytes up to which an array is compared with a copy, which is quicker than summing it twice
+
 LARGE = 1 << 16  # bytes from which an outline is worth its time
+
+
+def next_level() -> int:
+    """The number of a trace that begins now."""
+    return next(_began)
 
 
 class Variable(Traced):
@@ -88,21 +97,21 @@ class ReverseTrace:
     watching: check constants for changes. whole: steps keep what no rule will read, to be looked at.
     """
 
-    __slots__ = ("constants", "count", "level", "open", "operation_list", "watching", "whole")
+    __slots__ = ("arguments", "constants", "count", "level", "open", "operation_list", "watching", "whole")
 
     def __init__(self, watching: bool = True, whole: bool = False) -> None:
         self.whole = whole
-        self.level = next(_began)
+        self.level = next_level()
         self.operation_list: list[Step] = []
         self.count = 0  # nodes are numbered from 1, so that a number is true and None is not
+        self.arguments: dict[int, Array] = {}
         self.constants: dict[int, tuple[np.ndarray, Any, str]] = {}
         self.watching = watching
         self.open = True
 
     def variable(self, value: Array) -> Variable:
         """A new variable, with respect to which gradients are wanted."""
-        if self.watching:
-            self.watch(value, "an argument")
+        self.arguments[id(value)] = value
         self.count += 1
         return Variable(value, self, self.count)
 
@@ -113,17 +122,17 @@ class ReverseTrace:
         values: list[Any] = []
         parents: list[int | None] = []
         for x in args:
-            if isinstance(x, Variable) and x.owner is self:
+            if type(x) is Variable and x.owner is self:
                 values.append(x.value)
                 parents.append(x.node)
             else:
                 values.append(x if type(x) in UNSUSPICIOUS else _checked(x, rule))
                 parents.append(None)
         output = rule.fun(*values, **kwargs)
-        if self.watching and rule.reads and None in parents:
-            for value, node in zip(values, parents):
-                if node is None and not isinstance(value, (float, int)):
-                    self.watch(value, rule.name)
+        if self.watching and rule.reads:
+            for i, value in enumerate(values):
+                if type(value) in ARRAYS and self.may_change(value, parents[i]) and rule.reads_argument(i, parents):
+                    self.watch(value, "an argument" if parents[i] else rule.name)
         if rule.multiple_results and isinstance(output, tuple):
             nodes = list(range(self.count + 1, self.count + 1 + len(output)))
             self.count += len(output)
@@ -137,6 +146,10 @@ class ReverseTrace:
             self.operation_list.append(Step(rule, values, kwargs, output, parents, node))
         return Variable(output, self, node)
 
+    def may_change(self, value: Any, node: int | None) -> bool:
+        """True if somebody else may write into a value: what was computed here is out of reach, unless it is a view."""
+        return node is None or value.base is not None or id(value) in self.arguments
+
     def watch(self, value: Any, where: str) -> None:
         """Remember how a constant array looks, because a backward rule will read it again."""
         if type(value) is tuple or type(value) is list:
@@ -148,7 +161,7 @@ class ReverseTrace:
 
     def check_unchanged(self) -> None:
         for array, fingerprint, where in self.constants.values():
-            if _fingerprint(array) != fingerprint:
+            if not _is_same(array, fingerprint):
                 raise RuntimeError(
                     f"An array of shape {array.shape}, used as {where if ' ' in where else 'a constant of ' + where}, was "
                     "changed between the forward pass and the backward pass, so its gradients would be wrong. Leave arrays "
@@ -166,7 +179,7 @@ class ForwardTrace:
     __slots__ = ("level", "open")
 
     def __init__(self) -> None:
-        self.level = next(_began)
+        self.level = next_level()
         self.open = True
 
     def record(self, rule: Any, args: Sequence[Any], kwargs: Settings) -> Any:
@@ -176,7 +189,7 @@ class ForwardTrace:
         values: list[Any] = []
         tangents: list[Array | None] = []
         for x in args:
-            if isinstance(x, Dual) and x.owner is self:
+            if type(x) is Dual and x.owner is self:
                 values.append(x.value)
                 tangents.append(x.tangent)
             else:
@@ -297,16 +310,31 @@ def _describe(value: Any) -> str:
 
 
 def _fingerprint(array: np.ndarray) -> Any:
-    """A value that changes if the array does. Small arrays are compared whole, large ones by sums of rows and columns.
+    """A value by which a change of the array is found: a copy, or of a large array the sums of its rows and columns.
 
     The sums run over the bits as integers in rows of 256: two entries that change places change a row's sum or a column's.
     mytorch.debug compares every byte instead: it runs on request, and this runs for each constant of each gradient.
     """
     if array.nbytes < 4096 or array.dtype.hasobject:
         return array.tobytes()
-    raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    raw = _bits(array)
+    if array.nbytes <= WHOLE:
+        return raw.copy()
+    raw = raw.view(np.uint8)
     body = raw[: raw.size // 2048 * 2048].view(np.uint64).reshape(-1, 256)
     return hash((body.sum(axis=0).tobytes(), body.sum(axis=1).tobytes(), raw[body.nbytes :].tobytes()))
+
+
+def _is_same(array: np.ndarray, fingerprint: Any) -> bool:
+    if type(fingerprint) is not np.ndarray:
+        return _fingerprint(array) == fingerprint
+    raw = _bits(array)
+    return raw.shape == fingerprint.shape and bool((raw == fingerprint).all())
+
+
+def _bits(array: np.ndarray) -> np.ndarray:
+    """The array's memory as integers, eight bytes each where they come out even."""
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8 if array.nbytes % 8 else np.uint64)
 
 
 def refuse_escaped() -> None:

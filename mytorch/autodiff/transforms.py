@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
-from functools import wraps
+from contextlib import suppress
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
 
 from mytorch.autodiff.aliases import Function, Settings
+from mytorch.autodiff.batching import along_basis
 from mytorch.autodiff.core import as_leaf, call_and_close, floats, jvp, push, record
 from mytorch.autodiff.errors import no_rule
 from mytorch.autodiff.kinds import Rule, zeros_like
-from mytorch.autodiff.traced import TABLE, Traced, plain
+from mytorch.autodiff.traced import TABLE, Traced, dtype_of, is_float_or_number, plain
 from mytorch.autodiff.tracing import ReverseTrace, Step, bind, innermost
-from mytorch.autodiff.tree import flatten
+from mytorch.autodiff.tree import flatten, split
 from mytorch.autograd_engine import Autograd
 
-Argnums = int | Sequence[int]
+Argnums = int | str | Sequence[int | str]
 
 
+def _takes_argnum(transform: Function) -> Function:
+    """Let a transformation be told argnum= for argnums=, as in autograd."""
+
+    @wraps(transform)
+    def either(fun: Function, *args: Any, **kwargs: Any) -> Any:
+        if "argnum" in kwargs:
+            kwargs["argnums"] = kwargs.pop("argnum")
+        return transform(fun, *args, **kwargs)
+
+    return either
+
+
+@_takes_argnum
 def grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
     """A function that computes the gradient of a scalar function, in reverse mode.
 
-    fun: its arguments at argnums are floating or complex arrays, or nested tuples, lists and dicts of them; it returns a
-    scalar, with has_aux a pair (scalar, aux). All other arguments pass through as they are. argnums: an int, or a tuple
-    of ints for a tuple of gradients. Returns gradients in the arguments' structure, shapes and dtypes; with has_aux a
-    pair (gradients, aux).
+    fun: its arguments at argnums are floating or complex arrays, or trees of them (see ``tree``); it returns a scalar, with
+    has_aux a pair (scalar, aux). All other arguments pass through as they are. argnums: the number or name of an argument, or
+    a tuple of them for a tuple of gradients; argnum is the same. Returns gradients in the arguments' structure, shapes and
+    dtypes; with has_aux a pair (gradients, aux).
 
     Complex: for real-valued fun of z = x + iy the gradient is df/dx - i df/dy, as in JAX (step against its conjugate to
     descend). A complex value is refused unless holomorphic=True says that fun has a complex derivative, which is then
@@ -42,6 +58,7 @@ def grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic
     return gradient
 
 
+@_takes_argnum
 def value_and_grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
     """Like grad, but returns ``(value, gradients)``, with has_aux ``((value, aux), gradients)``."""
 
@@ -49,8 +66,9 @@ def value_and_grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, h
     def gradient(*args: Any, **kwargs: Any) -> Any:
         call, leaves, build = _split_arguments(fun, argnums, args, kwargs)
         value, pull, aux = record(call, leaves, has_aux)
-        dtype = np.asarray(plain(floats(value)[0])).dtype
-        shape = np.shape(value) if not isinstance(value, (tuple, list, dict)) else None
+        outputs = floats(value)
+        dtype = dtype_of(outputs[0])
+        shape = np.shape(value) if outputs[0] is value else None
         if shape != ():
             what = f"a {type(value).__name__}" if shape is None else f"an array of shape {shape}"
             raise TypeError(
@@ -58,7 +76,7 @@ def value_and_grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, h
                 "(result.sum() or result.mean()), or use jacobian(fun), or elementwise_grad(fun) for a function that works "
                 "entry by entry."
             )
-        if holomorphic and not all(plain(as_leaf(leaf)).dtype.kind == "c" for leaf in leaves):
+        if holomorphic and not all(dtype_of(as_leaf(leaf)).kind == "c" for leaf in leaves):
             raise TypeError(
                 "holomorphic=True takes complex arguments. Pass x.astype(complex), or leave holomorphic out."
             )
@@ -73,6 +91,7 @@ def value_and_grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, h
     return gradient
 
 
+@_takes_argnum
 def elementwise_grad(fun: Function, argnums: Argnums = 0) -> Function:
     """The derivative at every entry of a function that works entry by entry, in the argument's shape.
 
@@ -88,71 +107,90 @@ def elementwise_grad(fun: Function, argnums: Argnums = 0) -> Function:
     return gradient
 
 
+@_takes_argnum
 def jacobian(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> Function:
-    """The Jacobian in reverse mode: one backward pass per entry of the output, so best where the output is the smaller side.
+    """The Jacobian, in the mode that the shapes suggest: forward if inputs are fewer than outputs, otherwise reverse.
 
     Returns, for each array that fun returns and each that it is differentiated by, an array of shape
-    ``output.shape + input.shape`` in the input's dtype (trees of outputs hold trees of inputs). Raises TypeError for
-    complex outputs unless holomorphic=True, and as grad does for arguments.
+    ``output.shape + input.shape`` in the input's dtype (trees of outputs hold trees of inputs). fun is recorded once, in
+    forward mode called once more (inputs and outputs of one real dtype), and many directions go through it at a time. Raises
+    TypeError for complex outputs unless holomorphic=True, and as grad does for arguments.
     """
+    return _jacobian(fun, argnums, holomorphic, by_shape=True)
 
+
+@_takes_argnum
+def jacobian_reverse(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> Function:
+    """The Jacobian in reverse mode: one gradient per entry of the output, many at a time. Returns what jacobian returns."""
+    return _jacobian(fun, argnums, holomorphic, by_shape=False)
+
+
+def _jacobian(fun: Function, argnums: Argnums, holomorphic: bool, by_shape: bool) -> Function:
     @_named(fun, "jacobian")
     def rows(*args: Any, **kwargs: Any) -> Any:
         call, leaves, build = _split_arguments(fun, argnums, args, kwargs)
         value, pull, _ = record(call, leaves)
         outputs, (_, rebuild) = floats(value), flatten(value)
         _check_complex(outputs, holomorphic, "output")
+        if by_shape and sum(map(np.size, leaves)) < sum(map(np.size, outputs)) and _one_real_dtype([*leaves, *outputs]):
+            with suppress(NotImplementedError):  # a rule for reverse mode alone
+                return _columns(call, leaves, build)
         blocks = []
         for k, output in enumerate(outputs):
-            one_hot = [zeros_like(output) if j == k else None for j in range(len(outputs))]
-            found = []
-            for i in range(np.size(plain(output))):
-                basis = one_hot[k] = zeros_like(output)
-                basis.flat[i] = 1
-                found.append(pull(one_hot))
-            shape = np.shape(output)
-            blocks.append(build([_stacked([row[j] for row in found], shape, x) for j, x in enumerate(leaves)]))
+            found = along_basis(output, partial(_pull_one, pull, k, len(outputs)))
+            blocks.append(build([np.reshape(x, np.shape(output) + np.shape(x)[1:]) for x in found]))
         return rebuild(iter(blocks))
 
     return rows
 
 
-def jacobian_forward(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> Function:
-    """The Jacobian in forward mode: one call of the function per entry of the input. Returns what jacobian returns.
+def _pull_one(pull: Function, k: int, n: int, g: Any) -> list[Any]:
+    return pull([g if j == k else None for j in range(n)])
 
-    Raises TypeError for complex inputs unless holomorphic=True.
+
+@_takes_argnum
+def jacobian_forward(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> Function:
+    """The Jacobian in forward mode: one direction per entry of the input, many at a time. Returns what jacobian returns.
+
+    Best where the input is the smaller side; nothing is stored. Raises TypeError for complex inputs unless holomorphic=True.
     """
 
     @_named(fun, "jacobian_forward")
     def columns(*args: Any, **kwargs: Any) -> Any:
         call, leaves, build = _split_arguments(fun, argnums, args, kwargs)
         _check_complex(leaves, holomorphic, "input")
-        found: list[list[Any]] = []  # per input array, per entry of it: the outputs' tangents
-        value = None
-        for k, leaf in enumerate(leaves):
-            found.append([])
-            for i in range(np.size(plain(leaf))):
-                basis = zeros_like(leaf)
-                basis.flat[i] = 1
-                value, tangent, _ = push(call, leaves, [basis if j == k else None for j in range(len(leaves))])
-                found[k].append(flatten(tangent)[0])
-        value = call(*leaves) if value is None else value
-        outputs, (_, rebuild) = floats(value), flatten(value)
-        blocks = []
-        for j, output in enumerate(outputs):
-            parts = [_stacked([t[j] for t in tangents], np.shape(x), output) for x, tangents in zip(leaves, found)]
-            shapes = zip(parts, leaves)
-            blocks.append(build([np.moveaxis(p, range(np.ndim(x)), range(-np.ndim(x), 0)) for p, x in shapes]))
-        return rebuild(iter(blocks))
+        return _columns(call, leaves, build)
 
     return columns
 
 
+def _columns(call: Function, leaves: list[Any], build: Function) -> Any:
+    """The Jacobian of a function of leaves in forward mode."""
+    value, found = None, []
+    for k, leaf in enumerate(leaves):
+
+        def along(direction: Any, k: int = k) -> list[Any]:
+            nonlocal value
+            value, tangent, _ = push(call, leaves, [direction if j == k else None for j in range(len(leaves))])
+            return flatten(tangent)[0]
+
+        found.append(along_basis(as_leaf(leaf), along))
+    value = call(*leaves) if value is None else value
+    outputs, (_, rebuild) = floats(value), flatten(value)
+    blocks = []
+    for j in range(len(outputs)):
+        parts = [np.moveaxis(tangents[j], 0, -1) for tangents in found]
+        blocks.append(build([np.reshape(p, np.shape(p)[:-1] + np.shape(x)) for p, x in zip(parts, leaves)]))
+    return rebuild(iter(blocks))
+
+
+@_takes_argnum
 def hessian(fun: Function, argnums: Argnums = 0, holomorphic: bool = False) -> Function:
     """The second derivatives, forward over reverse: shape ``output.shape + input.shape + input.shape``."""
     return jacobian_forward(jacobian(fun, argnums, holomorphic), argnums, holomorphic)
 
 
+@_takes_argnum
 def hvp(fun: Function, argnums: int = 0) -> Function:
     """``hvp(fun)(*args, vector)``: the Hessian of a scalar function times a vector, without the Hessian.
 
@@ -251,7 +289,7 @@ def trace(fun: Function) -> Function:
         known: dict[int, Any] = {}
         arguments = []
         for leaf in leaves:
-            kind = np.asarray(plain(leaf)).dtype.kind
+            kind = dtype_of(leaf).kind
             value = np.asarray(plain(leaf)) if kind in "fc" else leaf
             arguments.append(trace.variable(value) if kind in "fc" else leaf)
             if kind in "fc":
@@ -312,40 +350,46 @@ def _named(fun: Function, what: str) -> Callable[[Function], Function]:
 
 def _split_arguments(fun: Function, argnums: Argnums, args: tuple, kwargs: Settings) -> tuple[Function, list, Function]:
     """fun as a function of the leaves at argnums, those leaves, and a function that builds the result from its leaves."""
-    single = isinstance(argnums, (int, np.integer))
-    numbers: Any = [argnums] if single else list(argnums)  # type: ignore[arg-type]
-    for number in numbers:
-        if not -len(args) <= number < len(args):
-            raise TypeError(
-                f"argnums={argnums} asks for argument {number}, but {len(args)} positional argument(s) were given. Count "
-                "from 0, and pass what is differentiated by position."
-            )
-    numbers = [number % len(args) for number in numbers]
-    leaves, build = flatten(tuple(args[number] for number in numbers))
+    single = isinstance(argnums, (int, np.integer, str))
+    wanted: Any = [argnums] if single else list(argnums)  # type: ignore[arg-type]
+    given: dict[Any, Any] = {**dict(enumerate(args)), **kwargs}
+    places = [_place(fun, which, args, kwargs) for which in wanted]
+    leaves, fill, build = split(tuple(given[place] for place in places), is_float_or_number)
 
     def call(*values: Any) -> Any:
-        filled = list(args)
-        for number, value in zip(numbers, build(iter(values))):
-            filled[number] = value
-        return fun(*filled, **kwargs)
+        filled = {**given, **dict(zip(places, fill(iter(values))))}
+        return fun(*[filled[i] for i in range(len(args))], **{name: filled[name] for name in kwargs})
 
     return call, leaves, lambda found: build(iter(found))[0] if single else build(iter(found))
+
+
+def _place(fun: Function, which: int | str, args: tuple, kwargs: Settings) -> int | str:
+    """An argument that was asked for by number or name: its number, or its name if it was given by name."""
+    number: Any = which
+    if isinstance(which, str):
+        if which in kwargs:
+            return which
+        names = list(inspect.signature(fun).parameters)
+        number = names.index(which) if which in names else len(args)
+    if not -len(args) <= number < len(args):
+        raise TypeError(
+            f"argnums={which!r} asks for argument {which}, but {len(args)} positional argument(s) were given, and "
+            f"{', '.join(kwargs) or 'none'} by name. Count from 0, and pass what is differentiated."
+        )
+    return number % len(args)
 
 
 def _ones_like(value: Any) -> Any:
     return zeros_like(value) + 1
 
 
-def _stacked(rows: Sequence[Any], shape: tuple[int, ...], x: Any) -> Any:
-    """Rows of x's shape as one array of shape ``shape + x.shape``."""
-    inner = np.shape(x)
-    if not rows:
-        return np.zeros(shape + inner, zeros_like(x).dtype)
-    return np.reshape(np.stack(rows), shape + inner)
+def _one_real_dtype(values: Sequence[Any]) -> bool:
+    dtypes = {dtype_of(value) for value in values}
+    return len(dtypes) == 1 and dtypes.pop().kind == "f"
 
 
 def _check_complex(leaves: Sequence[Any], holomorphic: bool, what: str) -> None:
-    if not holomorphic and any(np.asarray(plain(leaf)).dtype.kind == "c" for leaf in leaves):
+    if not holomorphic and any(dtype_of(leaf).kind == "c" for leaf in leaves):
         raise TypeError(
             f"A complex {what} has no Jacobian of one complex number per entry, unless the function is holomorphic: pass "
             "holomorphic=True, or differentiate its real and imaginary parts by those of its argument."

@@ -14,7 +14,7 @@ from mytorch.nn import functional as F
 from mytorch.nn.modules.dropout import Dropout
 from mytorch.nn.modules.normalization import BatchNorm1d, LayerNorm
 
-# The eager error for a class that there is not.
+# The eager error for indices that name no class.
 OUT_OF_CLASSES = "The ground truth names class {wrong}, but the scores are for {below} classes, 0 to {last}."
 
 

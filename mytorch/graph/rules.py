@@ -19,6 +19,9 @@ from mytorch.graph.plan import Value
 from mytorch.graph.registry import Recorded, binary, entry, unary
 from mytorch.nn import functional as F
 
+# The eager error for indices that name no row.
+OUT_OF_TABLE = "The indices run from {least} to {most}; the table has rows 0 to {last}."
+
 # Arithmetic
 
 
@@ -342,10 +345,6 @@ def _concatenate(p, r, g):
         grads.append(p.reshape(p.slice(g, tuple(index)), a.shape))
         at += length
     return tuple(grads)
-
-
-# The eager error for an index that names nothing.
-OUT_OF_TABLE = "The indices run from {least} to {most}; the table has rows 0 to {last}."
 
 
 def _embedding_forward(p: Builder, r: Recorded) -> Value:

@@ -20,6 +20,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional vectors"
 NOT_IN_JAX = {"nextafter", "real_if_close", "eig", "complex eig", "eig vectors", "eigvals", "complex eig vectors"}
 # JAX pads the result of unique and differentiates it otherwise; here each value is differentiated by its first occurrence.
 DIFFERENT_IN_JAX = {"unique"}
+# JAX cannot compile these, because the shape of a result depends on values, or has other gradients once it has compiled them.
+NOT_COMPILED = {"choose", "repeat each", "compress", "extract", "extract by place", "bincount", "bincount of all"} | {
+    "methods",
+    "ufunc methods",
+}
 
 
 @pytest.mark.slow
@@ -34,12 +39,13 @@ def test_gradient_as_in_jax(name: str, jax: Any) -> None:
         pytest.skip(f"this NumPy has no such function: {name}")
     cotangents = tuple(random_like(np.random.default_rng(0), value) for value in mine)
 
-    @jax.jit  # one compilation for a case, instead of one for each of its operations
     def value_and_gradients(args: tuple, cotangents: tuple) -> tuple[tuple, tuple]:
         value, their_pull = jax.vjp(lambda *x: jax_floats(f(jnp, *x)), *args)
         return value, their_pull(cotangents)
 
-    theirs, their_gradients = value_and_gradients(args, cotangents)
+    # Compiled at once it takes half the time of its operations compiled one by one.
+    call = value_and_gradients if name in NOT_COMPILED else jax.jit(value_and_gradients)
+    theirs, their_gradients = call(*jax.tree.map(jnp.asarray, (args, cotangents)))
     for a, b in zip(mine, theirs):
         np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-10)
     for a, b in zip(pull(cotangents), their_gradients):
@@ -137,6 +143,7 @@ def assemble(steps: list[tuple[int, int, int]]) -> Any:
 entries = st.lists(st.floats(-2, 2), min_size=3, max_size=3).map(np.array)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(
     st.lists(
@@ -175,7 +182,7 @@ def test_every_function_of_the_table_has_a_case(capsys: pytest.CaptureFixture) -
     """Every rule is called by at least one case (functions of zero derivative aside), and their number is printed."""
     with watched_calls() as called:
         for f, args in CASES.values():
-            with suppress(AttributeError, TypeError):
+            with suppress(AttributeError, TypeError, ValueError):
                 vjp(lambda *x, f=f: floats(f(np, *x)), *args)
     missing = sorted(fun.__name__ for fun in differentiable() - called)
     with capsys.disabled():

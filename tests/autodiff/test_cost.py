@@ -34,6 +34,7 @@ def peak(call: Callable[[], Any]) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_forward_mode_keeps_nothing() -> None:
     x = np.linspace(0.1, 0.2, 1000)
     few, many = (peak(lambda n=n: jvp(chain(n), (x,), (x,))) for n in (100, 20_000))  # type: ignore[misc]
@@ -47,6 +48,7 @@ def test_a_long_chain_needs_no_recursion() -> None:
     assert slope == pytest.approx(1.0000001**200_000, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_an_operation_costs_the_same_in_a_longer_chain() -> None:
     calls = []
     for n in (1000, 10_000):
@@ -60,6 +62,7 @@ def test_an_operation_costs_the_same_in_a_longer_chain() -> None:
     assert calls[1] <= calls[0]
 
 
+@pytest.mark.slow
 def test_checkpoints_hold_two_square_roots() -> None:
     x = np.linspace(0.1, 0.2, 10_000)
 

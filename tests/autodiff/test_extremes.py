@@ -121,6 +121,19 @@ def test_slope(fun: Any, dtype: Any) -> None:
     assert worst[0] <= BOUND, worst
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_slope_of_sinc(dtype: Any) -> None:
+    """cos(pi x) and sin(pi x) of a rounded pi x: off by pi |x| more."""
+    for point in (0.0, 1e-20, 1e-7, 0.01, 0.09, 0.11, 0.3, 0.49, 0.51, 0.7, 1.0, 2.0, 12.3, 40.0):
+        x = dtype(point)
+        u = mp.pi * mp.mpf(float(x))
+        exact = (mp.cos(u) - mp.sin(u) / u) * mp.pi / u if u else mp.mpf(0)
+        for sign in (1, -1):
+            for found in (grad(np.sinc)(dtype(sign * x)), jvp(np.sinc, (dtype(sign * x),), (dtype(1),))[1]):
+                assert ulps(found, sign * exact, dtype) <= BOUND + 4 * point
+
+
 @pytest.mark.parametrize("n", [-1000, -3, 0, 5, 900])
 def test_slope_of_ldexp(n: int) -> None:
     assert grad(lambda x: np.ldexp(x, n))(1.5) == jvp(lambda x: np.ldexp(x, n), (1.5,), (1.0,))[1] == 2.0**n

@@ -133,6 +133,16 @@ def test_a_pseudoinverse_that_leaves_something_out_is_refused() -> None:
     np.testing.assert_allclose(vjp(lambda a: np.linalg.pinv(a, 1e-10), low)[0], np.linalg.pinv(low, 1e-10))
 
 
+@pytest.mark.parametrize("b", [3, -2, 0.5, 2.5, 0.3, -0.7, -1.5, 1e-9, 0, 1, 0.0])
+def test_powers_of_every_exponent(b: float) -> None:
+    a = np.array([0.4, 1.7, 3.0])
+    both_ways(lambda a: a**b, a)
+    both_ways(lambda a, b: a**b, a, np.array([b + 0.0]))
+    both_ways(lambda a: a ** np.array([b, 2, 0.5]), a)
+    if b == int(b):
+        both_ways(lambda a: (-a) ** b, a)
+
+
 MEANS = [
     np.mean, np.average, lambda x: np.mean(x, where=np.ones(x.shape, bool)), lambda x: np.mean(x, keepdims=True),
     lambda x: x.mean(), lambda x: np.mean(x, axis=0), lambda x: np.var(x / 8), lambda x: np.std(x / 8),

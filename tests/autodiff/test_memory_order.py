@@ -59,6 +59,10 @@ OTHERWISE = {
 }  # fmt: skip
 
 
+if np.lib.NumpyVersion(np.__version__) < "2.0.0":  # whose transforms lie otherwise than those of NumPy 2
+    OTHERWISE |= {name for name in CASES if "fft" in name}
+
+
 @pytest.mark.parametrize("name", [name for name in CASES if name not in OTHERWISE])
 @pytest.mark.filterwarnings("ignore")
 def test_results_lie_as_numpys_do(name: str) -> None:

@@ -31,9 +31,9 @@ NEEDED: dict[str, tuple] = {
     **dict.fromkeys(
         names(
             "sum mean prod max min amax amin var std median ptp cumsum cumprod sort unwrap nan_to_num copy ravel transpose "
-            "flip triu tril unique diff trapezoid average flipud fliplr real imag angle sinc real_if_close diag atleast_1d "
-            "atleast_2d atleast_3d matrix_transpose rot90 fft ifft rfft irfft fftn ifftn rfftn irfftn fft2 ifft2 rfft2 irfft2 "
-            "fftshift ifftshift norm matrix_norm vector_norm svdvals qr"
+            "flip triu tril unique diff trapezoid trapz average flipud fliplr real imag angle sinc real_if_close diag "
+            "atleast_1d atleast_2d atleast_3d matrix_transpose rot90 fft ifft rfft irfft fftn ifftn rfftn irfftn fft2 ifft2 "
+            "rfft2 irfft2 fftshift ifftshift norm matrix_norm vector_norm svdvals qr"
         ),
         (X,),
     ),
@@ -52,7 +52,7 @@ NEEDED: dict[str, tuple] = {
     "full_like": (X, V[0]), "append": (X, X), "delete": (X, 1), "repeat": (X, 2), "tile": (X, 2), "resize": (X, (2, 5)),
     "roll": (X, 1), "rollaxis": (X, 1), "moveaxis": (X, 0, 1), "swapaxes": (X, 0, 1), "expand_dims": (X, 0),
     "reshape": (X, (4, 3)), "broadcast_to": (X, (2, 3, 4)), "broadcast_arrays": (X, V), "meshgrid": (V, V[:3]),
-    "diagflat": (V,), "take_along_axis": (X, np.array([[0, 1, 2, 0]])), "pad": (X, 1), "ediff1d": (V,),
+    "diagflat": (V,), "take_along_axis": (X, np.array([[0, 1, 2, 0]]), 0), "pad": (X, 1), "ediff1d": (V,),
     "cumulative_sum": (V,), "cumulative_prod": (V,), "tensordot": (X.reshape(2, 6), X.reshape(6, 2), 1),
     "cross": (X[:, :3], X[:, 1:]), "einsum": ("ij,jk", X, X.T), "interp": (V, np.array([-2.0, 0.1, 3.0]), V[:3]),
     "bincount": ([0, 2, 2, 1], V), "vander": (V,), "polyval": (V, V), "solve": (SQUARE, V[:3]), "lstsq": (X, V[:3]),
@@ -67,6 +67,7 @@ TRIED: dict[str, list] = {
     "correction": [1], "mean": [np.full((1, 1), 0.3)],
     "order": ["F", "A", "K"], "copy": [False, True], "subok": [False, True], "casting": ["unsafe"], "n": [2, 3, 5],
     "k": [1, -1], "norm": ["ortho", "forward"], "s": [(2, 3), (4, 5)], "kind": ["stable"], "stable": [True],
+    "descending": [True],
     "period": [3.3],
     "offset": [1], "axis1": [2], "axis2": [2], "axisa": [0], "axisb": [0], "axisc": [0], "nan": [7.0], "posinf": [8.0],
     "neginf": [-8.0], "discont": [4.0], "deg": [True], "tol": [1.0],
@@ -90,11 +91,11 @@ TRIED: dict[str, list] = {
 BESIDE: dict[tuple[str, str], dict] = {
     **{(name, "where"): {"initial": -9.0} for name in ("max", "amax", "nanmax")},
     **{(name, "where"): {"initial": 9.0} for name in ("min", "amin", "nanmin")},
-    ("clip", "a_min"): {"a_max": None}, ("clip", "a_max"): {"a_min": None},
+    ("clip", "out"): {"a_min": 0.0, "a_max": 1.0}, ("clip", "a_min"): {"a_max": None}, ("clip", "a_max"): {"a_min": None},
     **{(f"{nan}{name}", "weights"): {"method": "inverted_cdf"} for nan in ("", "nan") for name in ("quantile", "percentile")},
 }  # fmt: skip
 # Parameters of which NumPy takes the default alone, if the array is one of floats.
-DEFAULT_ALONE = {("sort", "order"), ("partition", "order"), ("partition", "kind")}
+DEFAULT_ALONE = {("sort", "order"), ("partition", "order"), ("partition", "kind"), ("reshape", "newshape")}
 
 
 def name_of(fun: Any) -> str:
@@ -172,17 +173,41 @@ def compare(fun: Any, parameter: str, args: tuple, keywords: dict) -> str:
 def test_parameter(name: str, parameter: str) -> None:
     fun, args = FUNCTIONS[name], needed(name)
     default = inspect.signature(fun).parameters[parameter].default
-    others = [np.zeros_like(fun(*args))] if parameter == "out" else TRIED[parameter]
+    beside = BESIDE.get((name, parameter), {})
+    others = [np.zeros_like(fun(*args, **beside))] if parameter == "out" else TRIED[parameter]
     outcomes = set()
     for value in others:
         if isinstance(value, np.ndarray) or type(value) is not type(default) or value != default:
-            outcomes.add(compare(fun, parameter, args, {parameter: value, **BESIDE.get((name, parameter), {})}))
+            outcomes.add(compare(fun, parameter, args, {parameter: value, **beside}))
     if parameter == "out":
         assert outcomes == {"refused"}
     elif (name, parameter) in DEFAULT_ALONE:
         assert outcomes == {"no"}
     else:
         assert outcomes & {"honoured", "refused"}, "no value was tried that NumPy takes"
+
+
+WRONG: dict[str, list] = {
+    "axis": [7, -3, "x", 1.5, (0, 0)], "mode": ["nonsense"], "norm": ["nonsense"], "kind": ["nonsense"], "order": ["X"],
+    "method": ["nonsense"], "indexing": ["zz"], "casting": ["no", "nonsense"], "dtype": ["nonsense"], "ddof": ["x"],
+    "num": [-1], "ord": ["zz"], "UPLO": ["Z"], "axis1": [9], "axes": [(0, 0), 9], "n": [-1, 0], "s": [(1,)], "k": ["x"],
+    "shape": [(7,)], "where": [np.ones((2, 2), bool)], "initial": ["x"], "weights": [np.ones(7)], "offset": ["x"],
+    "N": [-1], "minlength": [-1], "prepend": [np.ones((7, 7))], "discont": ["x"], "stat_length": [0], "q": [2.0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "parameter"), [pair for pair in parameters() if pair[1] in WRONG])
+@pytest.mark.filterwarnings("ignore")
+def test_wrong_settings_are_refused_as_numpy_refuses_them(name: str, parameter: str) -> None:
+    fun, args = FUNCTIONS[name], needed(name)
+    i = first_float(args)
+    for value in WRONG[parameter]:
+        f = lambda x, v=value: floats(flat(fun(*args[:i], x, *args[i + 1 :], **{parameter: v})))  # noqa: E731
+        try:
+            f(args[i])
+        except Exception:
+            with pytest.raises(Exception):  # noqa: B017
+                vjp(f, args[i])
 
 
 def test_every_function_has_its_arguments() -> None:

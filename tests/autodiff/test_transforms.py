@@ -262,6 +262,20 @@ def test_trace_of_several_outputs() -> None:
     np.testing.assert_allclose(engine.gradient_buffer.get_param(x), grad(f)(x), rtol=1e-12)
 
 
+def test_an_argument_without_a_partial_derivative_is_refused() -> None:
+    @primitive
+    def scaled(x: Any, c: Any) -> Any:
+        return np.asarray(x) * np.asarray(c)
+
+    elementwise(scaled, lambda y, x, c: c)
+    assert grad(lambda x: scaled(x, 3.0))(2.0) == 3
+    for transform in (grad, lambda f: lambda x: jvp(f, (x,), (1.0,))):
+        with pytest.raises(
+            TypeError, match=r"scaled: argument 1 is traced, but the rule has a partial derivative for 1"
+        ):
+            transform(lambda x: scaled(x, x))(2.0)
+
+
 def test_users_own_primitives() -> None:
     @primitive
     def softplus(x: Any) -> Any:
@@ -418,6 +432,7 @@ def test_every_method_of_quantile(method: str) -> None:
         check_grads(lambda q: np.nanpercentile(x, q, axis=0, method=method), (np.float64(44.0),))
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_nan_in_medians_and_quantiles_is_numpys() -> None:
     x = np.array([[0.3, np.nan, -1.0, 0.7], [1.0, -0.2, 4.0, 2.2], [np.nan] * 4])
     for f in (np.median, np.nanmedian, lambda x, axis: np.quantile(x, 0.3, axis), np.nanmean, np.nanstd, np.nanvar):

@@ -39,6 +39,7 @@ def engine(name: str, old: str, new: str, costs: set[str], hints: set[str], part
     return Mistake(name, [(ENGINE, old, new)], costs, hints, partial=partial)
 
 
+PAUSE = "if not self.recording:\n            return\n        "
 APPEND = "self.operation_list.append(Operation(inputs, output, gradients_to_update, backward_operation))"
 SPOTS = "for array in inputs:\n            self.gradient_buffer.add_spot(array)"
 LOOP = "for number, operation in enumerate(reversed(self.operation_list)):"
@@ -78,6 +79,7 @@ ENGINE_MISTAKES = [
     engine("new operations go to the front", "self.operation_list.append(", "self.operation_list.insert(0, ", {ADD}, {"record_identity"}),
     engine("every operation is appended twice", APPEND, f"{APPEND}\n        {APPEND}", {ADD}, {"not_recorded"}),
     engine("nothing is appended", APPEND, "Operation(inputs, output, gradients_to_update, backward_operation)", {ADD}, {"not_recorded"}),
+    engine("the pause is not looked at", PAUSE, "", set(), {"recorded_in_pause"}),
     engine("only the first input gets a spot", SPOTS, "self.gradient_buffer.add_spot(inputs[0])", {ADD}, {"spot_missing"}, partial=True),
     engine("no input gets a spot", SPOTS, "pass", {ADD}, {"spot_missing"}),
     engine("the output gets the spot", SPOTS, "self.gradient_buffer.add_spot(output)", {ADD}, {"spot_missing"}),

@@ -16,6 +16,7 @@ def again(submissions: Path, out: Path, student: str, *more: str) -> int:
     return code
 
 
+@pytest.mark.slow
 def test_again(
     submissions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

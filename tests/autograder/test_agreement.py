@@ -31,6 +31,7 @@ from autograder.staff.differences import (
 from autograder.staff.leaks import leaked_lines, solution_lines
 from tests.autograder.workshop import Files
 
+PACKAGE = "mytorch/__init__.py"
 LAYERS = "mytorch/nn/modules/activation.py"
 REFERENCE, SKELETON = "reference", "skeleton"
 
@@ -52,6 +53,7 @@ def told(side: str, file: str, old: str, new: str) -> list[str]:
     return disagreements(reference, {**skeleton, file: changed}, {**given, file: changed})
 
 
+@pytest.mark.slow
 def test_the_skeleton_agrees_with_the_reference() -> None:
     assert handout.disagreements_with_reference() == []
 
@@ -73,6 +75,8 @@ def test_the_skeleton_agrees_with_the_reference() -> None:
         (LINEAR, '    parameter_names = ("W", "b")', '    parameter_names = ("W", "b")\n    fused = True', "Linear.fused"),
         (LINEAR, 'parameter_names = ("W", "b")', 'parameter_names = ("W",)', "Linear.parameter_names is"),
         (FUNCTIONAL, "Array = np.ndarray", "Array = object", "Array is"),
+        (PACKAGE, "__version__ = ", "__version__ = 2 * ", "__version__ is"),
+        (PACKAGE, "__all__ = [", '__all__ = ["trace", ', "trace is in the"),
         (LINEAR, "bound = 1 / np.sqrt(in_features)", "bound = 1 / in_features", "Linear.__init__ is given"),
         (ENGINE, "    @contextmanager\n    def paused", "    def paused", "Autograd.paused is decorated"),
     ],
@@ -97,6 +101,7 @@ def test_what_students_write_is_a_docstring_and_one_raise() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "name", "line"),
     [
@@ -154,6 +159,7 @@ def test_a_stub_has_the_decorators_of_the_reference() -> None:
     assert f"{FUNCTIONAL}: exp_backward is decorated by ['staticmethod'] in the skeleton and by [] in the " in found[0]
 
 
+@pytest.mark.slow
 def test_what_only_one_side_has_is_told_as_that() -> None:
     reference, skeleton, given = sources()
     (first, *_) = told(SKELETON, FUNCTIONAL, "def exp_backward(", "def expo_backward(")
@@ -181,6 +187,7 @@ def test_parameters_are_shown_as_they_are_written() -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_stub_names_itself_and_has_a_docstring() -> None:
     for old, new in (('"exp_backward is not', '"log_backward is not'), ('    """y = exp(a)."""\n', "")):
         assert f"{FUNCTIONAL}: exp_backward is to be written" in "".join(told(SKELETON, FUNCTIONAL, old, new))
@@ -204,6 +211,7 @@ def test_every_solution_line_is_found_wherever_it_is_pasted() -> None:
                 assert f" is a line of {name} in the reference" in found
 
 
+@pytest.mark.slow
 def test_a_whole_function_of_the_reference_is_told() -> None:
     """Helpers that the reference keeps to itself, and what the list says is left out."""
     reference, _, _ = sources()
@@ -255,6 +263,7 @@ def test_an_import_that_only_a_solution_needs_is_named_in_a_stub() -> None:
         assert not unexplained, (file, unexplained)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [

@@ -28,6 +28,7 @@ def shared(names: list[str], raw: bytes, behind: int = 0) -> bytes:
     return local + table + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, len(names), len(names), len(table), len(local), 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "raw", "behind"),
     [

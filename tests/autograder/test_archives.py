@@ -163,6 +163,7 @@ def test_a_folder(tmp_path: Path) -> None:
     assert "FIFO: wrapper/mytorch/pipe.py" in str(contents.notes)
 
 
+@pytest.mark.slow
 def test_a_deep_or_full_folder(tmp_path: Path) -> None:
     deep = tmp_path / "deep"
     write(GOOD, deep)

@@ -43,6 +43,7 @@ def test_what_is_in_the_package(autolab_package: dict[str, bytes]) -> None:
     assert f"{job.TOP}/{job.MARKER}" in names
 
 
+@pytest.mark.slow
 def test_a_right_solution(job_folder: Path) -> None:
     code, output = tools.run([MAKE], job_folder)
     assert code == 0
@@ -58,6 +59,7 @@ def test_a_right_solution(job_folder: Path) -> None:
     assert sorted(path.name for path in job_folder.iterdir()) == ["Makefile", "handin.tar"]
 
 
+@pytest.mark.slow
 def test_a_wrong_one_is_told_what_is_wrong(autolab_package: dict[str, bytes], tmp_path: Path) -> None:
     files = tools.acting({"ReLU": "x = x.copy(); raise ValueError('shape: \\x1b[31m é: <b>')"})
     files |= {"Makefile": "all:\n\techo mine\n", "autograde.tar": "x", "autograder/exercises.py": "raise SystemExit(3)"}
@@ -79,6 +81,7 @@ def test_a_wrong_one_is_told_what_is_wrong(autolab_package: dict[str, bytes], tm
         assert list(feedback[name]) == ["hidden"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "part"),
     [
@@ -117,6 +120,7 @@ def test_as_a_user_without_rights(autolab_package: dict[str, bytes]) -> None:
     assert graded(done.stdout) == tools.problems_and_points(), done.stdout.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [b"no archive", tools.handin({"notes.txt": "nothing"})], ids=["text", "other files"])
 def test_a_hand_in_that_is_none_gets_zeros_and_a_reason(job_folder: Path, data: bytes) -> None:
     (job_folder / "handin.tar").write_bytes(data)
@@ -148,6 +152,7 @@ def test_options_that_make_no_sense(
     assert part in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_command_says_what_to_set_up(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "autograder.staff", "autolab", "--out", str(tmp_path / "dist"), "--scoreboard"]
     code, output = tools.run(command, tools.workshop.ROOT)

@@ -62,6 +62,7 @@ if not found: raise ValueError("nothing to see")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("keep", "found"), [("", 0), ("KEEP=1", 1)])
 def test_secrets_are_gone_where_the_file_system_is_open(
     autolab_package: dict[str, bytes], tmp_path: Path, keep: str, found: int
@@ -107,6 +108,7 @@ FAILURES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAILURES)
 def test_whatever_fails_the_last_line_is_one_of_scores(
     autolab_package: dict[str, bytes], tmp_path: Path, name: str
@@ -142,6 +144,7 @@ def test_everything_is_killed(autolab_package: dict[str, bytes], tmp_path: Path)
     assert autolab_problems(output, list(tools.problems_and_points()), columns=1, feedback=False) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "part"),
     [
@@ -166,6 +169,7 @@ def test_without_a_python(tmp_path: Path) -> None:
     assert "python3.99 is missing here or older than 3.10" in output.decode()
 
 
+@pytest.mark.slow
 def test_deletion_is_for_job_directories_alone(job_folder: Path, autolab_package: dict[str, bytes]) -> None:
     """No file is deleted where the package was built, or with KEEP=1; foreign files never are."""
     (job_folder / "handin.tar").write_bytes(b"")

@@ -87,6 +87,7 @@ def test_every_mistake_is_caught_and_named(tmp_path: Path, capsys: pytest.Captur
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.slow
 def test_correct_solutions_in_other_styles_lose_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     submissions = {name: workshop.fill(bodies) for name, bodies in STYLES.items()} | {"reference": workshop.reference()}
     alarms = []
@@ -98,11 +99,13 @@ def test_correct_solutions_in_other_styles_lose_nothing(tmp_path: Path, capsys: 
         print(f"\n{len(submissions)} correct solutions, false alarms {len(alarms)}")
 
 
+@pytest.mark.slow
 def test_the_reference_passes_all_practice_too(tmp_path: Path) -> None:
     grades = grade(workshop.write(workshop.reference(), tmp_path))
     assert [(r.check.exercise, r.check.name, r.problem) for r in grades.results if r.status != "passed"] == []
 
 
+@pytest.mark.slow
 def test_other_seeds_judge_the_same(tmp_path: Path) -> None:
     good = workshop.write(workshop.reference(), tmp_path / "good")
     changes = LAYER_MISTAKES[0].changes
@@ -112,6 +115,7 @@ def test_other_seeds_judge_the_same(tmp_path: Path) -> None:
         assert workshop.total(workshop.grade_together(bad, seed)) < 50
 
 
+@pytest.mark.slow
 def test_no_seed_leaves_rounding_alone_to_be_judged() -> None:
     """If every true score were the largest, loss and gradient would be differences of nearly equal numbers."""
     checks = [check for check in CHECKS if check.exercise.startswith("SoftmaxCrossEntropy") and check.points]
@@ -123,6 +127,7 @@ def test_no_seed_leaves_rounding_alone_to_be_judged() -> None:
                 assert np.max(np.abs(expected[name].array)) > 1e-2, (check.name, seed)
 
 
+@pytest.mark.slow
 def test_an_empty_handout_gets_nothing_and_no_tracebacks(tmp_path: Path) -> None:
     grades = grade(workshop.write(workshop.handout(), tmp_path))
     assert workshop.total(grades) == 0

@@ -16,6 +16,7 @@ from tests.autograder.class_tools import grade, hand_in, process, records, rows
 from tests.clocks import patience
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [1, 7, 15])
 def test_killed_at_any_moment(submissions: Path, tmp_path: Path, log: Path, after: int) -> None:
     """SIGKILL to the whole group; a second run goes on, and ends where one that was never stopped ends."""
@@ -46,6 +47,7 @@ def test_killed_at_any_moment(submissions: Path, tmp_path: Path, log: Path, afte
     assert not (out / ".work").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_cleanly(submissions: Path, tmp_path: Path) -> None:
     for number, sign in ((1, signal.SIGINT), (2, signal.SIGTERM)):
         out = tmp_path / f"reports{number}"
@@ -65,6 +67,7 @@ def test_ctrl_c_ends_it_cleanly(submissions: Path, tmp_path: Path) -> None:
         assert len(records(out)) == 21
 
 
+@pytest.mark.slow
 def test_damaged_records_are_graded_again(
     submissions: Path, tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -88,6 +91,7 @@ def test_damaged_records_are_graded_again(
     assert records(out) == before
 
 
+@pytest.mark.slow
 def test_records_of_another_version_are_refused_in_a_sentence(
     submissions: Path, tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,6 +127,7 @@ def test_records_of_another_version_are_refused_in_a_sentence(
     assert "no record of this version, so this one is graded again" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_error_of_ours_is_no_mark(
     submissions: Path, tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -189,6 +194,7 @@ def test_records_that_cannot_be_kept_stop_it(
     assert "Traceback" not in printed
 
 
+@pytest.mark.slow
 def test_two_graders_at_once(submissions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "reports"
     running = process(submissions, out, FAKE_TIME="0.3")
@@ -201,6 +207,7 @@ def test_two_graders_at_once(submissions: Path, tmp_path: Path, capsys: pytest.C
     assert grade(submissions, out) == 0
 
 
+@pytest.mark.slow
 def test_the_class_seed_is_never_lost(submissions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "reports"
     assert grade(submissions, out) == 0
@@ -218,6 +225,7 @@ def test_the_class_seed_is_never_lost(submissions: Path, tmp_path: Path, capsys:
     assert len(set(seeds)) >= 11
 
 
+@pytest.mark.slow
 def test_a_mistake_in_our_pages_takes_no_mark_away(
     submissions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -60,6 +60,7 @@ def test_the_fingerprint_covers_all_that_decides_marks() -> None:
     assert covered >= set(deciding)
 
 
+@pytest.mark.slow
 def test_a_second_run_grades_only_what_changed(submissions: Path, tmp_path: Path, log: Path) -> None:
     out = tmp_path / "reports"
     assert grade(submissions, out) == 0
@@ -86,6 +87,7 @@ def test_a_second_run_grades_only_what_changed(submissions: Path, tmp_path: Path
     assert json.loads((out / "seed.json").read_text())["class_seed"] == 6
 
 
+@pytest.mark.slow
 def test_another_grader_grades_anew(
     submissions: Path, tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +218,7 @@ def test_names_cannot_leave_the_reports(tmp_path: Path) -> None:
     assert {row["total"] for row in rows(tmp_path / "reports").values()} == {"3"}
 
 
+@pytest.mark.slow
 def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three times the submissions need no more memory, although each record is large."""
 
@@ -238,6 +241,7 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert peaks[1] < peaks[0] + 2e6
 
 
+@pytest.mark.slow
 def test_a_bar_on_a_terminal(submissions: Path, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     running = subprocess.Popen(
@@ -309,7 +313,7 @@ def test_with_the_real_sandbox(tmp_path: Path, capsys: pytest.CaptureFixture[str
         "--seed",
         "5",
         "--time-limit",
-        f"{patience(0.4):g}",
+        f"{patience(0.4):.1f}",
     ]
     assert staff.main(["grade", *arguments]) == 0
     marks = {row["student"]: row for row in rows(tmp_path / "out").values()}

@@ -98,6 +98,7 @@ def test_a_scoreboard_that_is_announced_has_to_be_there() -> None:
     assert autolab_problems(printed(), PROBLEMS, columns=1) == ["scoreboard is missing"]
 
 
+@pytest.mark.slow
 @given(st.recursive(st.text() | st.integers() | st.booleans(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)))
 def test_any_string_survives_the_services_substitution(value: Any) -> None:
     line = one_line(value)
@@ -118,6 +119,7 @@ def test_what_colon_safe_writes(given_text: str, safe: str) -> None:
     assert colon_safe(given_text) == safe
 
 
+@pytest.mark.slow
 def test_a_students_text_is_bounded_and_harmless() -> None:
     failing = [
         {

@@ -73,6 +73,7 @@ METADATA: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @needs_bash
 def test_a_right_solution(gradescope_package: dict[str, bytes], tmp_path: Path) -> None:
     root = place(gradescope_package, {"handin.tar": tools.handin(tools.solved())}, tmp_path, METADATA)
@@ -103,6 +104,7 @@ CHECKOUT = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @needs_bash
 @pytest.mark.parametrize("inside", ["", "homework/"])
 def test_a_checkout_with_other_files(gradescope_package: dict[str, bytes], tmp_path: Path, inside: str) -> None:
@@ -120,6 +122,7 @@ def test_a_checkout_with_other_files(gradescope_package: dict[str, bytes], tmp_p
     assert "ValueError: mine" in failed["output"]
 
 
+@pytest.mark.slow
 @needs_bash
 @pytest.mark.parametrize(
     "submission", [{}, {"notes.txt": "x"}, {"handin.tar": "no tar"}, {"a.tar": "x", "b.zip": "y"}], ids=str
@@ -136,6 +139,7 @@ def test_what_is_no_submission_gets_zeros_and_a_reason(
     assert {test["output"] for test in results["tests"]} == {"not graded"}
 
 
+@pytest.mark.slow
 @needs_bash
 @pytest.mark.parametrize("metadata", [None, b"[" * 100_000, {"created_at": 3}], ids=["none", "deep", "no time"])
 def test_garbled_metadata_stops_nothing(gradescope_package: dict[str, bytes], tmp_path: Path, metadata: Any) -> None:
@@ -151,6 +155,7 @@ def test_metadata_that_cannot_be_read(tmp_path: Path, data: bytes) -> None:
     assert judge_limit(job.read_metadata(tmp_path), 2, 24).note.startswith("The limit of submissions was not applied")
 
 
+@pytest.mark.slow
 @needs_bash
 def test_a_submission_too_many_keeps_the_last_score(gradescope_package: dict[str, bytes], tmp_path: Path) -> None:
     earlier = [
@@ -199,6 +204,7 @@ def test_what_hostile_code_cannot_do(gradescope_package: dict[str, bytes], tmp_p
     assert (root / "run_autograder").read_bytes() == before
 
 
+@pytest.mark.slow
 @needs_bash
 @pytest.mark.parametrize(
     ("pieces", "part"),
@@ -224,6 +230,7 @@ def test_an_error_of_ours_is_no_mark(
     assert part in output
 
 
+@pytest.mark.slow
 @needs_bash
 def test_no_link_is_followed(gradescope_package: dict[str, bytes], tmp_path: Path) -> None:
     root = place(gradescope_package, {"x.tar": "x"}, tmp_path / "root", METADATA)

@@ -19,6 +19,7 @@ def set_up(root: Path, files: dict[str, bytes], path: str) -> tuple[int, str]:
     return code, output.decode()
 
 
+@pytest.mark.slow
 @needs_bash
 def test_set_up_with_numpy_there(gradescope_package: dict[str, bytes], tmp_path: Path) -> None:
     code, output = set_up(tmp_path, gradescope_package, os.defpath)

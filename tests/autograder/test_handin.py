@@ -114,6 +114,7 @@ def test_it_warns_of_foreign_imports(student: Path) -> None:
     assert done.stderr.strip() == "warning: mytorch/utils.py imports torch, which the grader may not have"
 
 
+@pytest.mark.slow
 def test_the_reference_can_be_packed_too(tmp_path: Path) -> None:
     workshop.write(workshop.reference(), tmp_path)
     shutil.copy(workshop.ROOT / "create_tarball.py", tmp_path)

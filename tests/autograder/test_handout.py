@@ -78,6 +78,7 @@ def test_nothing_but_what_is_meant(archives: list[Path]) -> None:
         "tests",
         "benchmarks",
         "autodiff",
+        "graph",
         ".git",
         "__pycache__",
         ".pyc",
@@ -97,6 +98,7 @@ def test_nothing_but_what_is_meant(archives: list[Path]) -> None:
         assert wanted in names
 
 
+@pytest.mark.slow
 def test_the_command_builds_into_a_folder(tmp_path: Path) -> None:
     done = run(workshop.ROOT, sys.executable, "-m", "autograder.staff", "handout", "--out", str(tmp_path / "dist"))
     assert done.returncode == 0, done.stderr

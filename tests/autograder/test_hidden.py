@@ -64,6 +64,7 @@ def test_hints_give_no_inputs_away() -> None:
         assert not any(word in hint for word in words)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SUBMISSIONS)
 def test_right_solutions_get_all_marks(name: str, tmp_path: Path) -> None:
     assert lost(workshop.write(SUBMISSIONS[name], tmp_path), range(3)) == []
@@ -129,6 +130,7 @@ def test_every_hidden_check_has_a_wrong_solution() -> None:
     assert [name for name, *_ in WRONG] == [check.name for check in hidden.CHECKS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "style", "changes", "whole"), WRONG, ids=[name for name, *_ in WRONG])
 def test_every_hidden_check_notices_a_wrong_solution(
     name: str, style: str, changes: list[Change], whole: bool, tmp_path: Path
@@ -202,6 +204,7 @@ def test_a_step_that_does_not_exist_is_an_error_of_ours() -> None:
         expected({"arrays": {}, "steps": [["walk"]]})
 
 
+@pytest.mark.slow
 def test_replacing_the_scenarios_helpers_wins_nothing(tmp_path: Path) -> None:
     """A submission without a solution, which makes every function of the scenarios' files say yes."""
     files = workshop.handout()
@@ -234,6 +237,7 @@ def test_a_row_for_an_activation_has_both_signs() -> None:
         assert (given["x"] < 0).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "wrong"), [("Sigmoid", "y * (1 + y)"), ("Tanh", "1 - x * x")])
 def test_what_a_wrong_activation_costs_is_no_luck(name: str, wrong: str, tmp_path: Path) -> None:
     """Every network has each activation, so that the same mistake loses the same checks at every seed."""
@@ -249,6 +253,7 @@ def test_what_a_wrong_activation_costs_is_no_luck(name: str, wrong: str, tmp_pat
     assert all(cost == costs[0] for cost in costs), costs
 
 
+@pytest.mark.slow
 def test_the_open_values_don_t_pass_for_the_hidden_seed() -> None:
     """Right values for one seed are wrong for another, in every check with random numbers."""
     fixed = {"values as large as 10000"}

@@ -54,6 +54,7 @@ def graded(sandbox: Sandbox, files: Files, folder: Path, seed: int = 7) -> Grade
     return grade_submission(write(files, folder), seeds, run_with=sandbox.run_scenarios, limit=patience(0.3))
 
 
+@pytest.mark.slow
 def test_the_right_solution_gets_everything(sandbox: Sandbox, tmp_path: Path) -> None:
     found = graded(sandbox, fill(SIMPLE), tmp_path)
     assert found["total"] == found["possible"] == 60, [c for c in found["checks"] if c["status"] != "passed"]
@@ -74,6 +75,7 @@ def test_the_attacks_aim_at_what_is_there() -> None:
     assert SCENARIOS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FOR_MARKS)
 def test_no_marks_without_the_work(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
     found = graded(sandbox, with_code(handout(), FOR_MARKS[name]), tmp_path)
@@ -83,6 +85,7 @@ def test_no_marks_without_the_work(sandbox: Sandbox, tmp_path: Path, name: str) 
     assert not Path("/tmp/mytorch-owned").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SELF_HARM)
 def test_harm_stays_with_who_does_it(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
     # In every file, because a broken __init__ is passed over: its neighbours are graded without it.
@@ -101,6 +104,7 @@ def test_harm_stays_with_who_does_it(sandbox: Sandbox, tmp_path: Path, name: str
     assert time.monotonic() - began < patience(30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HARMLESS)
 def test_what_is_no_harm_costs_nothing(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
     assert graded(sandbox, with_code(fill(SIMPLE), HARMLESS[name]), tmp_path)["total"] == 60
@@ -126,6 +130,7 @@ for name in list(scenarios.SCENARIOS): scenarios.SCENARIOS[name] = replay(name)
 """
 
 
+@pytest.mark.slow
 def test_known_cases_by_heart_earn_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
     """The answers to the public cases, recorded from a right solution, are of use with the public seed alone."""
     import base64
@@ -149,6 +154,7 @@ def test_known_cases_by_heart_earn_nothing(sandbox: Sandbox, tmp_path: Path) -> 
     assert found["total"] == 0, [(c["exercise"], c["check"]) for c in found["checks"] if c["earned"]]
 
 
+@pytest.mark.slow
 def test_a_hidden_input_does_not_leak(sandbox: Sandbox, tmp_path: Path) -> None:
     """Output and exceptions of a hidden exercise are for staff; students get the general hint."""
     from autograder.staff.record import student_view
@@ -171,6 +177,7 @@ for name in list(scenarios.SCENARIOS): scenarios.SCENARIOS[name] = leak
     assert "LEAK" not in repr([row for row in seen["exercises"] if row["hidden"]])
 
 
+@pytest.mark.slow
 def test_the_same_submission_gets_the_same_again(sandbox: Sandbox, tmp_path: Path) -> None:
     files = with_code(fill(SIMPLE), "import numpy as np\nnp.random.rand(3)\n")
     files["mytorch/nn/functional.py"] = files["mytorch/nn/functional.py"].replace("np.exp", "1.01 * np.exp")

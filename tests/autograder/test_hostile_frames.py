@@ -120,6 +120,7 @@ def render(results: list[Result]) -> None:
         result.printed.encode()
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_no_frame_harms_the_judge(data: Any) -> None:
@@ -131,6 +132,7 @@ def test_no_frame_harms_the_judge(data: Any) -> None:
     render(results)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(frame=frames_for(CHECKS[0]))
 def test_no_frame_of_an_import_harms_the_judge(frame: dict[str, Any]) -> None:
@@ -144,6 +146,7 @@ def test_no_frame_of_an_import_harms_the_judge(frame: dict[str, Any]) -> None:
     render(results)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(value=ANYTHING)
 def test_anything_can_be_shown_in_a_few_lines(value: Any) -> None:
@@ -184,6 +187,7 @@ NEARLY: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", NEARLY)
 def test_what_is_nearly_right_is_wrong(how: str) -> None:
     for check in KINDS:

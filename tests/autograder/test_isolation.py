@@ -107,6 +107,7 @@ def test_what_a_submission_looks_for_is_not_there(
     assert found(sandboxes[level], tmp_path, expression).endswith("Error")
 
 
+@pytest.mark.slow
 def test_the_environment_is_ours(
     sandboxes: dict[str, Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +195,7 @@ def test_nothing_outlives_its_exercise(sandboxes: dict[str, Sandbox], tmp_path: 
     assert not alive(sandbox)
 
 
+@pytest.mark.slow
 def test_a_thousand_daemons_are_found(sandboxes: dict[str, Sandbox], tmp_path: Path) -> None:
     code = (
         "import os, time\nfor n in range(200):\n    if os.fork() == 0:\n        os.setsid()\n"

@@ -166,6 +166,7 @@ def test_extended_headers_with_tricks() -> None:
 # Too much
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
 @pytest.mark.parametrize("where", ["mytorch/big.py", "README", "after the end"])
 def test_compression_bombs(pack: Callable[[bytes], bytes], where: str) -> None:
@@ -177,6 +178,7 @@ def test_compression_bombs(pack: Callable[[bytes], bytes], where: str) -> None:
         assert "too large" in refused(bomb)
 
 
+@pytest.mark.slow
 def test_a_bomb_in_a_zip_takes_no_memory() -> None:
     bomb = zipped({**GOOD, "mytorch/big.py": bytes(MOST_BYTES * 4)})
     tracemalloc.start()
@@ -196,6 +198,7 @@ def test_an_xz_that_wants_memory() -> None:
     assert "compression is broken" in refused(bytes(data))
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_members() -> None:
     with at_most(5):
         one = header("mytorch/x.py", 0)
@@ -238,6 +241,7 @@ def test_cut_off_anywhere() -> None:
             assert length % 512 == 0 or length > len(whole) - 10240
 
 
+@pytest.mark.slow
 def test_random_damage_never_breaks_the_reader() -> None:
     chance = random.Random(20)
     wholes = [tar(GOOD), gzip.compress(tar(GOOD)), zipped(GOOD), pax(path="mytorch/p.py", size="3") + tar(GOOD)]

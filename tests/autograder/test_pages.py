@@ -59,6 +59,7 @@ def test_no_text_of_a_record_acts_in_a_page(kind: str, status: str, tmp_path: Pa
         assert len(page) < 400_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["attribute", "closing", "bidi"])
 def test_nor_does_one_field_alone(kind: str) -> None:
     """A page shows most where the rest of the record is as usual."""
@@ -144,6 +145,7 @@ def without_jinja2(*arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_grading_without_jinja2_says_what_to_install_before_it_begins(tmp_path: Path) -> None:
     (tmp_path / "class").mkdir()
     done = without_jinja2("grade", tmp_path / "class", "--out", tmp_path / "reports")
@@ -153,6 +155,7 @@ def test_grading_without_jinja2_says_what_to_install_before_it_begins(tmp_path: 
     assert not (tmp_path / "reports").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["handout", "autolab", "gradescope"])
 def test_what_others_get_is_built_with_numpy_alone(command: str, tmp_path: Path) -> None:
     done = without_jinja2(command, "--out", tmp_path)

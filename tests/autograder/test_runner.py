@@ -39,6 +39,7 @@ def change(folder: Path, name: str, old: str, new: str) -> None:
     workshop.write({name: workshop.patch(workshop.fill(SIMPLE), [(name, old, new)])[name]}, folder)
 
 
+@pytest.mark.slow
 def test_a_right_solution(solved: Path) -> None:
     with at_most(15):
         done = runner(solved)
@@ -51,6 +52,7 @@ def test_a_right_solution(solved: Path) -> None:
     assert last.count(":") == 1 + len(scores(done.stdout))
 
 
+@pytest.mark.slow
 def test_the_scores_are_named_and_weighted_as_announced(solved: Path) -> None:
     both = {
         f"{n} {way}": p
@@ -68,6 +70,7 @@ def test_the_scores_are_named_and_weighted_as_announced(solved: Path) -> None:
     assert scores(runner(solved).stdout) == expected
 
 
+@pytest.mark.slow
 def test_feedback_says_what_was_given_expected_and_came(solved: Path) -> None:
     change(solved, FUNCTIONAL, "return grad_output * np.exp(a)", "return -grad_output * np.exp(a)")
     done = runner(solved, "--only", "exp_backward")
@@ -77,6 +80,7 @@ def test_feedback_says_what_was_given_expected_and_came(solved: Path) -> None:
     assert scores(done.stdout) == {"Functional": 0}
 
 
+@pytest.mark.slow
 def test_options(solved: Path, tmp_path: Path) -> None:
     listed = runner(solved, "--list")
     assert listed.returncode == 0
@@ -91,6 +95,7 @@ def test_options(solved: Path, tmp_path: Path) -> None:
     assert runner(solved, "--only", "nothing-like-this").returncode == 2
 
 
+@pytest.mark.slow
 def test_a_seed_repeats_the_numbers_of_a_graded_hand_in(solved: Path) -> None:
     change(solved, FUNCTIONAL, "return grad_output * np.exp(a)", "return -grad_output * np.exp(a)")
 
@@ -111,6 +116,7 @@ def test_a_seed_repeats_the_numbers_of_a_graded_hand_in(solved: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_part_alone_still_names_what_it_needs(solved: Path) -> None:
     change(solved, ENGINE, "for number, operation in enumerate(reversed", "for number, operation in enumerate(list")
     done = runner(solved, "--only", "sigmoid backward")
@@ -118,6 +124,7 @@ def test_a_part_alone_still_names_what_it_needs(solved: Path) -> None:
     assert set(scores(done.stdout)) == {"Sigmoid Backward"}
 
 
+@pytest.mark.slow
 def test_what_cannot_be_graded(tmp_path: Path) -> None:
     (tmp_path / "notes.tar").write_text("no archive")
     for given, part in (("nowhere", "does not exist"), ("", "holds no mytorch"), ("notes.tar", "cannot be read")):
@@ -127,6 +134,7 @@ def test_what_cannot_be_graded(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_debug_stops_at_the_failing_line(solved: Path) -> None:
     change(
         solved, FUNCTIONAL, "return grad_output * np.exp(a)", "scale = 7\n    return grad_output * np.exp(a) * missing"
@@ -140,6 +148,7 @@ def test_debug_stops_at_the_failing_line(solved: Path) -> None:
     assert done.returncode == 1
 
 
+@pytest.mark.slow
 def test_debug_stops_where_a_value_is_wrong(solved: Path) -> None:
     change(solved, FUNCTIONAL, "return grad_output * np.exp(a)", "return grad_output * a")
     done = subprocess.run(
@@ -151,6 +160,7 @@ def test_debug_stops_where_a_value_is_wrong(solved: Path) -> None:
     assert done.returncode == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "codes",
     [
@@ -167,7 +177,7 @@ def test_debug_stops_where_a_value_is_wrong(solved: Path) -> None:
         {
             "np.random.seed(1); np.seterr(all='raise'); np.sum = None; raise ValueError('mine')": "ValueError",
             "print('{\"scores\": {\"Linear\": 99}}'); raise ValueError('mine')": "printed",
-            "while True: pass": "longer than 1 seconds",
+            "while True: pass": "nothing within the time limit",
         },
     ],
     ids=["ends", "breaks", "disturbs"],
@@ -177,7 +187,7 @@ def test_what_one_exercise_does_stays_there(solved: Path, codes: dict[str, str])
     harmed = dict(zip(("Sigmoid", "Tanh", "ReLU"), codes))
     bodies = {f"{name}.forward": f"{code}\n{SIMPLE[f'{name}.forward']}" for name, code in harmed.items()}
     workshop.write(workshop.fill({**SIMPLE, **bodies}), solved)
-    done = runner(solved, "--time-limit", f"{patience(0.3):g}")
+    done = runner(solved, "--time-limit", f"{patience(0.3):.1f}")
     marks = scores(done.stdout)
     for name, hint in zip(harmed, codes.values()):
         assert marks[f"{name} Forward"] == marks[f"{name} Backward"] == 0
@@ -187,6 +197,7 @@ def test_what_one_exercise_does_stays_there(solved: Path, codes: dict[str, str])
     assert done.returncode == 1
 
 
+@pytest.mark.slow
 def test_a_print_does_no_harm(solved: Path) -> None:
     change(solved, ACTIVATION, RELU, f"print('hello', flush=True); import os; os.write(1, b'raw')\n        {RELU}")
     done = runner(solved)
@@ -194,6 +205,7 @@ def test_a_print_does_no_harm(solved: Path) -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [ACTIVATION, LOSS, ENGINE])
 @pytest.mark.parametrize("how", ["broken", "missing"])
 def test_a_file_costs_only_what_needs_it(solved: Path, name: str, how: str) -> None:
@@ -210,6 +222,7 @@ def test_a_file_costs_only_what_needs_it(solved: Path, name: str, how: str) -> N
         assert name in done.stdout
 
 
+@pytest.mark.slow
 def test_the_mytorch_that_is_graded_is_the_one_named(solved: Path, tmp_path: Path) -> None:
     """Without its files, a submission is not helped out by another mytorch on the path."""
     (solved / FUNCTIONAL).unlink()
@@ -226,6 +239,7 @@ def test_the_mytorch_that_is_graded_is_the_one_named(solved: Path, tmp_path: Pat
     assert scores(done.stdout)["Functional"] == 0
 
 
+@pytest.mark.slow
 def test_an_array_changed_by_a_check_is_not_seen_by_the_next(solved: Path) -> None:
     change(solved, FUNCTIONAL, "return grad_output / a\n", "a **= -1\n    return grad_output * a\n")
     marks = scores(runner(solved).stdout)

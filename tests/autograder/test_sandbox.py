@@ -78,6 +78,7 @@ def test_how_a_process_ended_is_told(sandboxes: dict[str, Sandbox], tmp_path: Pa
         assert words in run(sandboxes[level], tmp_path, code + "\n")[-1]["text"]
 
 
+@pytest.mark.slow
 def test_whoever_waits_for_a_processor_in_vain_gets_another_chance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +93,7 @@ def test_whoever_waits_for_a_processor_in_vain_gets_another_chance(
             assert len(runs) == expected
 
 
+@pytest.mark.slow
 def test_a_dead_warm_process_is_replaced(tmp_path: Path) -> None:
     with Sandbox() as sandbox:
         assert sandbox._warm is not None
@@ -107,6 +109,7 @@ def test_a_sandbox_that_cannot_be_set_up_says_so(monkeypatch: pytest.MonkeyPatch
         Sandbox()
 
 
+@pytest.mark.slow
 def test_everything_is_removed(tmp_path: Path) -> None:
     with Sandbox() as sandbox:
         run(sandbox, tmp_path, "")
@@ -133,6 +136,7 @@ def test_a_killed_grader_leaves_nothing(tmp_path: Path) -> None:
     assert not Path(f"/proc/{warm}/environ").exists()
 
 
+@pytest.mark.slow
 def test_the_submission_itself_is_never_touched(sandboxes: dict[str, Sandbox], tmp_path: Path) -> None:
     (tmp_path / "numpy.py").write_text("raise SystemExit")
     run(sandboxes["limits alone"], tmp_path, "import os\nos.rename(__file__, __file__ + 'x')\n")

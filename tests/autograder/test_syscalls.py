@@ -146,6 +146,7 @@ except OSError: pass
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only another user keeps files from being removed")
 @pytest.mark.parametrize(
     "without", [[], ["seccomp"], ["landlock"], ["landlock", "namespaces", "uid"], ["landlock", "uid"]], ids=str

@@ -139,6 +139,7 @@ def test_anything_else_is_malformed(data: bytes) -> None:
         unpack(data)
 
 
+@pytest.mark.slow
 def test_limits_of_size_alone_are_refused() -> None:
     """Right in every other way: too large a header, too many nodes, too deep."""
     assert unpack(pack([[1]])) == [[1]]
@@ -188,6 +189,7 @@ NODES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(header=NODES, rest=st.binary(max_size=64))
 def test_a_hostile_header_gives_plain_data_or_is_malformed(header: Any, rest: bytes) -> None:
@@ -198,6 +200,7 @@ def test_a_hostile_header_gives_plain_data_or_is_malformed(header: Any, rest: by
     assert is_plain(value)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=200) | st.binary(max_size=60).map(raw))
 def test_random_bytes_give_plain_data_or_are_malformed(data: bytes) -> None:
@@ -208,6 +211,7 @@ def test_random_bytes_give_plain_data_or_are_malformed(data: bytes) -> None:
     assert is_plain(value)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_right_bytes_with_some_changed_give_plain_data_or_are_malformed(data: Any) -> None:
@@ -229,6 +233,7 @@ def _full(text: bytes, many: bytes, end: bytes) -> bytes:
     return raw(text + (many * count).removesuffix(b",") + end)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data",
     [

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from pathlib import Path
 from types import FrameType
@@ -85,6 +86,7 @@ def test_no_hint_and_no_story_of_a_check_stands_in_it() -> None:
         assert not [one for one in theirs if one in text], path
 
 
+@pytest.mark.slow
 def test_no_function_of_the_grader_stands_in_it() -> None:
     theirs = {code: (path.name, name) for path in GRADER for code, name in functions(path).items()}
     assert len(theirs) > 200
@@ -93,6 +95,7 @@ def test_no_function_of_the_grader_stands_in_it() -> None:
             assert code not in theirs, (path.name, name, theirs.get(code))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a sandbox needs fork")
 def test_the_sandbox_takes_the_folder_and_nothing_else_of_the_autograder() -> None:
     with Sandbox() as sandbox:
@@ -121,6 +124,9 @@ class Nothing:
         return self
 
     silent_engine = engine
+
+    def paused(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     @property
     def gradient_buffer(self) -> Any:
@@ -224,6 +230,7 @@ def test_no_expected_value_is_computed_without_the_submission(check: Check) -> N
         assert leaks(check, given)[1] == []
 
 
+@pytest.mark.slow
 def test_nearly_all_values_are_to_be_found_out_and_one_that_is_computed_is_seen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -243,6 +250,7 @@ def test_nearly_all_values_are_to_be_found_out_and_one_that_is_computed_is_seen(
 # The process of a submission
 
 
+@pytest.mark.slow
 def test_the_folder_is_enough(tmp_path: Path) -> None:
     """It runs alone, copied elsewhere, where no other file of the autograder is."""
     home, folder = tmp_path / "run" / "autograder", workshop.write(workshop.reference(), tmp_path / "submission")
@@ -262,6 +270,7 @@ def test_the_folder_is_enough(tmp_path: Path) -> None:
         assert judge_frame(check, cases, frame) is None
 
 
+@pytest.mark.slow
 def test_no_verdict_crosses(tmp_path: Path) -> None:
     """Scenarios return numbers: no yes or no, and none that is expected to be empty."""
     checks = [*CHECKS, *hidden.CHECKS]

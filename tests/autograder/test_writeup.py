@@ -24,6 +24,7 @@ def test_no_block_is_of_a_kind_that_no_test_runs() -> None:
     assert TEXT.count("```") == 2 * len(re.findall(r"^```\w+", TEXT, re.M))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["simple", "fused"])
 def test_python_blocks_run_on_a_students_solution(style: str, tmp_path: Path) -> None:
     folder = workshop.write(workshop.fill(STYLES[style]), tmp_path)
@@ -32,6 +33,7 @@ def test_python_blocks_run_on_a_students_solution(style: str, tmp_path: Path) ->
         assert done.returncode == 0, block + done.stderr
 
 
+@pytest.mark.slow
 def test_commands_run_in_a_solved_handout(student: Path) -> None:
     workshop.write(workshop.fill(STYLES["simple"]), student)
     assert len(SHELL) >= 7

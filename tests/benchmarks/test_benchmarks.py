@@ -138,6 +138,7 @@ def own_cores():
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_stand_in")
 def test_a_race_with_real_processes_times_equal_work_and_refuses_unequal():
     names = ["numpy", "no_such_framework"]
@@ -222,6 +223,7 @@ def test_automatic_differentiation_without_autograd_is_measured_and_says_so(monk
     assert not autodiff.missed(whole)
 
 
+@pytest.mark.slow
 def test_gradients_memory_and_long_chains_are_measured():
     assert set(autodiff.gradients(rounds=1)) == set(autodiff.GRADIENTS)
     modes = [one["mode"] for one in autodiff.memory(longest=200, numbers=1000)]

@@ -34,6 +34,7 @@ def test_the_split_depends_on_its_seed_alone() -> None:
     assert datasets.load_digits(3).fingerprint() != datasets.load_digits(4).fingerprint()
 
 
+@pytest.mark.slow
 def test_the_digits_are_sklearns() -> None:
     sklearn_datasets = pytest.importorskip("sklearn.datasets")
     original = sklearn_datasets.load_digits()

@@ -24,6 +24,7 @@ def contents(path: Path) -> dict[str, bytes]:
         return {name: archive[name].tobytes() for name in archive.files}
 
 
+@pytest.mark.slow
 def test_without_options_it_reaches_what_the_readme_promises(tmp_path: Path) -> None:
     with at_most(30):  # 4 seconds as a rule
         out, err = run("--no-plots", cwd=tmp_path)
@@ -42,6 +43,7 @@ def test_every_seed_reaches_it(tmp_path: Path, seed: int) -> None:
     assert json.loads((tmp_path / "results" / "metrics.json").read_text())["test_accuracy"] >= 0.975
 
 
+@pytest.mark.slow
 def test_the_pictures_are_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     out, _ = run("--hidden", "12", "--epochs", 2, "--out", "mes résultats/neu", cwd=tmp_path)
@@ -52,6 +54,7 @@ def test_the_pictures_are_drawn(tmp_path: Path) -> None:
         assert name in out
 
 
+@pytest.mark.slow
 def test_without_matplotlib_one_line_says_how_to_get_pictures(tmp_path: Path) -> None:
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / "matplotlib.py").write_text("raise ImportError('hidden for a test')")
@@ -62,6 +65,7 @@ def test_without_matplotlib_one_line_says_how_to_get_pictures(tmp_path: Path) ->
     assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["checkpoint.npz", "metrics.json"]
 
 
+@pytest.mark.slow
 def test_it_runs_from_anywhere_with_the_mytorch_beside_it(tmp_path: Path) -> None:
     for name in ("mytorch", "hw_bonus"):
         (tmp_path / name).mkdir()
@@ -69,6 +73,7 @@ def test_it_runs_from_anywhere_with_the_mytorch_beside_it(tmp_path: Path) -> Non
     run(*FAST, "--epochs", 1, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "more",
     [
@@ -91,6 +96,7 @@ def test_interrupted_and_resumed_ends_where_an_uninterrupted_run_ends(tmp_path: 
     assert a == b
 
 
+@pytest.mark.slow
 @posix_only
 def test_ctrl_c_keeps_the_best_model_and_resuming_it_changes_nothing(tmp_path: Path) -> None:
     common = (*FAST, "--epochs", 16)
@@ -111,6 +117,7 @@ def test_ctrl_c_keeps_the_best_model_and_resuming_it_changes_nothing(tmp_path: P
     assert contents(tmp_path / where) == contents(tmp_path / "whole" / "checkpoint.npz")
 
 
+@pytest.mark.slow
 @posix_only
 def test_kill_9_while_saving_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
     """A process saves a large file again and again, and is killed at a random moment."""
@@ -153,6 +160,7 @@ def test_a_save_that_fails_leaves_the_previous_one_and_no_rubbish(tmp_path: Path
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.slow
 @posix_only
 def test_a_reader_that_leaves_ends_the_program_quietly(tmp_path: Path) -> None:
     process = start(*FAST, "--epochs", 20, cwd=tmp_path)
@@ -167,6 +175,7 @@ def test_a_reader_that_leaves_ends_the_program_quietly(tmp_path: Path) -> None:
     assert err == ""
 
 
+@pytest.mark.slow
 def test_a_loss_that_becomes_nan_stops_with_advice(tmp_path: Path) -> None:
     _, err = run(*FAST, "--optimizer", "sgd", "--lr", 1e30, "--dropout", 0, cwd=tmp_path, code=1)
     assert "--lr 1e+30" in err
@@ -214,18 +223,21 @@ def _leave_the_folder_and_environment(monkeypatch: pytest.MonkeyPatch, tmp_path:
         monkeypatch.setenv(name, "1")
 
 
+@pytest.mark.slow
 def test_bad_data_gets_one_line_and_exit_code_2_from_the_program(tmp_path: Path) -> None:
     images, labels = make_images(50)
     write_idx(tmp_path / "été 1", "train", images, labels[:-1])
     assert "50 images" in refused("--data", "été 1", cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_data_in_a_folder_with_spaces_and_accents(tmp_path: Path) -> None:
     write_course(tmp_path / "mes données", "train", *make_images(200))
     out, _ = run("--data", "mes données", *FAST, "--epochs", 3, cwd=tmp_path)
     assert "only train is there" in out
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="a file in the way is another error there")
 def test_unwritable_places_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")

@@ -117,3 +117,26 @@ def test_a_loss_walks_back_only_from_what_is_recorded(loss, engine, rng):
         instance.backward()
     assert not layer.dW.any()
     assert repr(instance) == f"{loss.__name__}()"
+
+
+@pytest.mark.parametrize("kind", ["one-hot", "indices"])
+def test_a_score_of_minus_infinity_rules_its_class_out(kind, engine):
+    scores = np.array([[1.0, -np.inf, 0.5], [-np.inf, 2.0, -1.0]])
+    classes = np.array([2, 1])
+    y = np.eye(3)[classes] if kind == "one-hot" else classes
+    loss = SoftmaxCrossEntropy(engine)
+    value = loss(y, scores)
+    assert_close(value, [(np.log1p(np.exp(0.5)) + np.log1p(np.exp(-3.0))) / 2], 1e-14)
+    loss.backward()
+    gradient = engine.gradient_buffer.get_param(scores)
+    assert_close(gradient[0], np.array([1 / (1 + np.exp(-0.5)), 0, 1 / (1 + np.exp(0.5)) - 1]) / 2, 1e-14)
+    assert np.isinf(loss(np.eye(3)[[1, 1]] if kind == "one-hot" else np.array([1, 1]), scores))  # the true class is
+
+
+@pytest.mark.parametrize("loss", [MSELoss, SoftmaxCrossEntropy])
+def test_lists_are_refused_in_a_sentence(loss, engine):
+    array = np.array([[1.0, 0.0]])
+    with pytest.raises(TypeError, match=r"compares arrays; y is a list\. Pass np\.array\(y\)"):
+        loss(engine)([[1.0, 0.0]], array)
+    with pytest.raises(TypeError, match=r"y_hat is a list"):
+        loss(engine)(array, [[1.0, 0.0]])

@@ -121,6 +121,7 @@ def test_linear_begins_the_same_from_the_same_seed(engine):
         (lambda e: nn.Embedding(3, 2, e), np.array([0, 3]), IndexError, "0 to 2"),
         (lambda e: nn.Embedding(3, 2, e), np.array([-1]), IndexError, "-1"),
         (lambda e: nn.Embedding(3, 2, e), np.array([1.0]), TypeError, "float64"),
+        (lambda e: nn.Embedding(3, 2, e), [0, 1], TypeError, r"the indices are a list\. Pass np\.array\(indices\)"),
     ],
 )
 def test_modules_refuse_what_does_not_fit(module, x, error, text, engine):

@@ -286,7 +286,8 @@ def _winnow(hashes: list[int]) -> list[int]:
 def _handout() -> tuple[frozenset[int], Names, tuple[str, ...]]:
     """The handout: all of its hashes, the names that everybody has to use, and its files."""
     sources = {name: data.decode() for name, data in contents().items() if name.endswith(".py")}
-    texts = "\n".join(sources.values())
+    # Not the autograder's names: a variable that happens to be called like one of its functions is a variable as any other.
+    texts = "\n".join(text for name, text in sources.items() if not name.startswith("autograder/"))
     own = {*keyword.kwlist, *dir(builtins), *re.findall(r"(?m)^(?:def|class) +(\w+)", texts)}
     attributes = {*keyword.kwlist, *dir(np), *dir(np.ndarray), *re.findall(r"(?:\bdef|\bclass|\.) *(\w+)", texts)}
     names = frozenset(own), frozenset(attributes)

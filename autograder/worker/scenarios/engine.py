@@ -68,6 +68,22 @@ def _returned(rule: Any, g: np.ndarray, inputs: list[Any]) -> list[Any]:
 
 
 @scenario
+def engine_paused(student: Any, given: Given) -> dict[str, Any]:
+    """Record some operations inside of paused() and some after it, and count."""
+    engine = student.engine()
+    with engine.paused():
+        for _ in range(given["inside"]):
+            cube(engine, given["x"])
+    counted = len(engine.operation_list)
+    for _ in range(given["after"]):
+        cube(engine, given["x"])
+    return {
+        "operations from inside of paused()": np.array(counted),
+        "operations in the list": np.array(len(engine.operation_list)),
+    }
+
+
+@scenario
 def engine_spots(student: Any, given: Given) -> dict[str, Any]:
     """Record, read a spot before backward, then put numbers into each input's spot and read them again."""
     engine = student.engine()

@@ -1,6 +1,7 @@
 """The rules of NumPy's functions: importing this fills the table."""
 
 from mytorch.autodiff.rules import (
+    batches,
     choices,
     decompositions,
     elementary,
@@ -15,6 +16,7 @@ from mytorch.autodiff.rules import (
 )
 
 __all__ = [
+    "batches",
     "choices",
     "decompositions",
     "elementary",

@@ -8,6 +8,7 @@ from mytorch.autodiff.kinds import composite, elementwise, explicit
 from mytorch.autodiff.rules.reductions import in_dtype
 from mytorch.autodiff.rules.shapes import scatter
 from mytorch.autodiff.traced import plain
+from mytorch.autodiff.tracing import innermost
 
 
 def _share(a, b, y):
@@ -47,8 +48,23 @@ def _clip(a, a_min=np._NoValue, a_max=np._NoValue, *, min=np._NoValue, max=np._N
     elif min is not np._NoValue or max is not np._NoValue:
         raise ValueError("np.clip takes either a_min and a_max or min and max, and it was given some of both.")
     low, high = (None if bound is np._NoValue else bound for bound in (a_min, a_max))
+    if innermost([low, high]) is None and not (low is None and high is None):
+        return _clip_between(a, low, high)
     a = a if low is None else np.maximum(a, low)
     return a if high is None else np.minimum(a, high)
+
+
+def _inside(y, a, low, high):
+    """1 between the bounds, 1/2 on one of them, 1/4 on two that are equal."""
+    a, inside = plain(a), 1
+    if low is not None and high is not None and not np.any((a == low) | (a == high)):
+        return (a > low) & (a < high)
+    if low is not None:
+        inside = np.add(a > low, a >= low, dtype=a.dtype) / 2
+    return inside if high is None else inside * (np.add(a < high, a <= high, dtype=a.dtype) / 2)
+
+
+_clip_between = elementwise(np.clip, _inside, None, None, call=np.clip, of=("a", "", ""))
 
 
 composite(np.clip, _clip)

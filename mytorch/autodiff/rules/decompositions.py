@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mytorch.autodiff.kinds import Explicit, composite, explicit
+from mytorch.autodiff.kinds import Explicit, composite, explicit, register
 from mytorch.autodiff.traced import plain
 
 la = np.linalg
@@ -74,7 +74,18 @@ def _cholesky_jvp(t, y, a, upper: bool = False):
     return y @ (np.tril(inner) - inner * (eye(y) / 2))
 
 
-explicit(la.cholesky, jvps=[_cholesky_jvp])
+class _Cholesky(Explicit):
+    """Of a real matrix, with G the gradient of L: L^-T Phi(L^T G) L^-1, made symmetric; the transposed tangent by hand."""
+
+    def pull(self, g, y, args, kwargs, wanted):
+        if plain(y).dtype.kind == "c" or kwargs.get("upper"):
+            return super().pull(g, y, args, kwargs, wanted)
+        inner = turned(y) @ g
+        inner = np.tril(inner) - inner * (eye(y) / 2)
+        return [_symmetric(turned(la.solve(turned(y), turned(la.solve(turned(y), inner)))))]
+
+
+register(la.cholesky, _Cholesky(la.cholesky, "linalg.cholesky", None, [_cholesky_jvp]))
 
 
 def _qr_jvp(t, y, a, mode: str = "reduced"):

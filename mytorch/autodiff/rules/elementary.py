@@ -85,17 +85,21 @@ for to_degrees in (np.rad2deg, np.degrees):
 
 
 def _unwrap(p, discont=None, axis=-1, *, period=2 * math.pi):
-    return p + (np.unwrap(plain(p), discont, axis, period=period) - plain(p))
+    known = plain(p)
+    whole = np.unwrap(known, discont, axis, period=period)
+    return np.where(np.isfinite(known), p + (whole - np.where(np.isfinite(known), known, 0)), whole)
 
 
 composite(np.unwrap, _unwrap)
 
 
 def _sinc(x):
-    """sin(pi x) / (pi x); near 0 by its series, so that no order of derivative divides by 0 (terms up to x**12)."""
-    near = abs(plain(x)) < 0.1
+    """sin(pi x) / (pi x); near 0 by its series up to x**22, so that no order of derivative divides by 0 or cancels."""
+    near = abs(plain(x)) < 0.5
     u = np.square(math.pi * np.where(near, x, 0))
-    series = 1 - u / 6 * (1 - u / 20 * (1 - u / 42 * (1 - u / 72 * (1 - u / 110 * (1 - u / 156)))))
+    series = 1 - u / (22 * 23)
+    for n in range(20, 0, -2):
+        series = 1 - u / (n * (n + 1)) * series
     away = math.pi * np.where(near, 1, x)
     return np.where(near, series, np.sin(away) / away)
 
@@ -141,7 +145,7 @@ composite(np.nan_to_num, _nan_to_num)
 elementwise(np.fmod, 1, lambda y, a, b: -np.rint((plain(a) - plain(y)) / plain(b)))
 elementwise(np.remainder, 1, lambda y, a, b: -np.floor_divide(a, b))
 composite(np.divmod, lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)))
-composite(np.modf, lambda x: (np.where(np.isinf(plain(x)), 0, x - np.trunc(x)), np.trunc(x)))
+composite(np.modf, lambda x: (np.where(np.isinf(plain(x)), np.zeros((), plain(x).dtype), x - np.trunc(x)), np.trunc(x)))
 composite(np.frexp, lambda x: (np.ldexp(x, -np.frexp(plain(x))[1]), np.frexp(plain(x))[1]))
 elementwise(np.ldexp, lambda y, x, n: np.ldexp(np.ones((), y.dtype), plain(n)), None)
 elementwise(np.nextafter, 1, None)
@@ -149,7 +153,7 @@ elementwise(np.nextafter, 1, None)
 
 def _at_least_double(x):
     x = x if isinstance(x, Traced) else np.asarray(x)
-    return x if x.dtype.kind == "c" else x.astype(np.float64)
+    return x.astype(np.result_type(x.dtype, np.float64))
 
 
 def _angle(z):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mytorch.autodiff.kinds import composite, linear
+from mytorch.autodiff.rules.axes import place
 from mytorch.autodiff.rules.shapes import laid_out_as, scatter
 from mytorch.autodiff.traced import plain
 
@@ -19,10 +20,11 @@ def _transform_vjp(transform):
 
 
 def _fit_length(x, n: int, axis: int):
-    have, before = x.shape[axis], (slice(None),) * (axis % x.ndim)
+    axis = place(axis, x.ndim)
+    have, before = x.shape[axis], (slice(None),) * axis
     if have > n:
         return x[before + (slice(0, n),)]
-    shape = (*x.shape[: axis % x.ndim], n, *x.shape[axis % x.ndim + 1 :])
+    shape = (*x.shape[:axis], n, *x.shape[axis + 1 :])
     return x if have == n else scatter(x, before + (slice(0, have),), shape)
 
 
@@ -31,14 +33,19 @@ _ifft = linear(np.fft.ifft, _transform_vjp(np.fft.ifft), name="ifft")
 
 
 def _rfft(a, n=None, axis: int = -1, norm=None):
+    if plain(a).dtype.kind == "c":
+        np.fft.rfft(np.ones(1, plain(a).dtype))  # raises what NumPy raises: NumPy 1 drops the imaginary part
+        a = np.real(a)
     n = np.shape(a)[axis] if n is None else n
-    return np.fft.fft(a, n, axis, norm)[(slice(None),) * (axis % np.ndim(a)) + (slice(0, n // 2 + 1),)]
+    return np.fft.fft(a, n, axis, norm)[(slice(None),) * place(axis, np.ndim(a)) + (slice(0, n // 2 + 1),)]
 
 
 def _irfft(a, n=None, axis: int = -1, norm=None):
     """The other half of the spectrum is the conjugate of the first; of entries 0 and n/2 only the real part counts."""
-    axis %= np.ndim(a)
+    axis = place(axis, np.ndim(a))
     n = 2 * (np.shape(a)[axis] - 1) if n is None else n
+    if n < 1:
+        raise ValueError(f"Invalid number of FFT data points ({n}) specified.")
     half = np.moveaxis(_fit_length(a, n // 2 + 1, axis), axis, -1)
     mirrored = np.conj(np.flip(half[..., 1 : (n + 1) // 2], -1))
     first = np.real(half[..., :1]).astype(plain(half).dtype)
@@ -57,6 +64,8 @@ def _over_axes(one, last=None):
     def transform(a, s=None, axes=None, norm=None):
         axes = list(range(np.ndim(a)) if s is None else range(-len(s), 0)) if axes is None else list(axes)
         lengths = [None] * len(axes) if s is None else list(s)
+        if len(lengths) != len(axes):
+            raise ValueError("Shape and axes have different lengths.")
         steps = list(zip(axes, lengths))
         if last is _irfft:
             for axis, n in steps[:-1]:

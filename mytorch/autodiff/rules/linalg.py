@@ -13,11 +13,12 @@ from functools import reduce
 import numpy as np
 
 from mytorch.autodiff.aliases import Function, Settings
-from mytorch.autodiff.kinds import Explicit, composite, constant, explicit
+from mytorch.autodiff.kinds import Explicit, composite, constant, explicit, register
+from mytorch.autodiff.rules.axes import places
 from mytorch.autodiff.rules.decompositions import adjoint, diagonals, eye, svdvals, turned
 from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, no_value, others, squares
 from mytorch.autodiff.traced import TABLE, Traced, plain
-from mytorch.nn.rules import fit
+from mytorch.utils import fit
 
 la = np.linalg
 
@@ -105,7 +106,16 @@ def _slogdet_jvp(t, y, a):
     return (y[0] * np.imag(change) * 1j, np.real(change)) if plain(a).dtype.kind == "c" else (None, change)
 
 
-explicit(la.slogdet, jvps=[_slogdet_jvp])
+class _Slogdet(Explicit):
+    """Of a real matrix d log det = A^-T: one inverse, where transposing the tangent would solve twice."""
+
+    def pull(self, g, y, args, kwargs, wanted):
+        if plain(args[0]).dtype.kind == "c" or g[1] is None:
+            return super().pull(g, y, args, kwargs, wanted)
+        return [fit(g[1][..., np.newaxis, np.newaxis] * turned(la.inv(args[0])), args[0])]
+
+
+register(la.slogdet, _Slogdet(la.slogdet, "linalg.slogdet", None, [_slogdet_jvp]))
 
 
 # Least squares. With P = pinv(A): dP = -P dA P + P P^H dA^H (1 - A P) + (1 - P A) dA^H P^H P, for constant rank.
@@ -162,6 +172,8 @@ def lstsq(a, b, rcond=None):
     rcond = np.finfo(plain(a).dtype).eps * max(np.shape(a)) if rcond is None or rcond == "warn" else rcond
     _refuse_cut("lstsq", "rcond", a, rcond)
     _, residuals, rank, _ = la.lstsq(plain(a), plain(b), rcond=rcond)
+    dtype = np.result_type(plain(a), plain(b))
+    a, b = (part.astype(dtype) if hasattr(part, "astype") else np.asarray(part, dtype) for part in (a, b))
     x = _lstsq(a, b, rcond)
     rest = np.abs(b - a @ x)
     squares = np.atleast_1d(np.sum(rest * rest, axis=0)) if residuals.size else residuals
@@ -172,14 +184,21 @@ composite(la.lstsq, lstsq)
 
 
 # Norms, powers, chains
+_length = Explicit(
+    la.norm, "linalg.norm", [lambda g, y, x: (g / y) * x], [lambda t, y, x: np.sum((x / y) * t)]
+)  # fmt: skip
+
+
 def _norm(x, ord=None, axis=None, keepdims: bool = False):
     if not np.size(plain(x)):  # a constant, or nothing at all
         return la.norm(plain(x), ord, axis, keepdims)
+    if axis is None and ord is None and not keepdims and plain(x).dtype.kind == "f":
+        return _length(x)
     if axis is None:
         x = np.ravel(x) if ord is None and not keepdims else x
         axes = tuple(range(np.ndim(x)))
     else:
-        axes = (axis,) if np.ndim(axis) == 0 else tuple(axis)
+        axes = places(axis, np.ndim(x))
     settings: Settings = {"axis": axes, "keepdims": keepdims}
     if ord is None or (ord in ("fro", "f") and len(axes) == 2) or (ord == 2 and len(axes) == 1):
         return np.sqrt(np.sum(squares(x), **settings))
@@ -188,7 +207,7 @@ def _norm(x, ord=None, axis=None, keepdims: bool = False):
     if ord in (2, -2, "nuc"):
         s = svdvals(np.moveaxis(x, axes, (-2, -1)))
         value = s[..., 0] if ord == 2 else s[..., -1] if ord == -2 else np.sum(s, axis=-1)
-        return np.expand_dims(value, tuple(i % np.ndim(x) for i in axes)) if keepdims else value
+        return np.expand_dims(value, axes) if keepdims else value
     if ord not in (1, -1, np.inf, -np.inf):
         raise ValueError(f"Invalid norm order {ord!r} for matrices.")
     summed, over = axes if abs(ord) == 1 else axes[::-1]
@@ -201,7 +220,6 @@ def _norm(x, ord=None, axis=None, keepdims: bool = False):
 
 
 def _squeeze_extreme(x, summed: int, over: int, extreme):
-    summed, over = summed % np.ndim(x), over % np.ndim(x)
     return extreme(np.sum(np.abs(x), axis=summed), axis=over - (over > summed))
 
 
@@ -218,7 +236,7 @@ def _vector_norm(x, ord, settings):
 
 def _norm_over_axes(x, /, *, axis=None, keepdims=False, ord=2):
     """np.linalg.vector_norm: the entries along all the axes as one vector."""
-    return keep(_norm(axes_last(x, axis), ord, -1), x, axis if np.ndim(axis) == 0 else tuple(axis), keepdims)
+    return keep(_norm(axes_last(x, axis), ord, -1), x, axis, keepdims)
 
 
 composite(la.norm, _norm)
@@ -242,6 +260,8 @@ def _multi_dot(arrays):
     """Multiplied in the order that costs least, found as in Cormen et al., "Introduction to Algorithms", section 15.2."""
     arrays = list(arrays)
     n = len(arrays)
+    if any(np.ndim(a) != 2 for a in arrays[1:-1]) or any(np.ndim(a) not in (1, 2) for a in (arrays[0], arrays[-1])):
+        raise la.LinAlgError("multi_dot takes matrices; the first and the last array may be vectors.")
     sizes = [1 if np.ndim(arrays[0]) == 1 else np.shape(arrays[0])[0]] + [
         np.shape(a)[0] if np.ndim(a) == 1 else np.shape(a)[-1] for a in arrays
     ]
@@ -266,14 +286,19 @@ def _multi_dot(arrays):
 
 composite(la.matrix_power, _matrix_power)
 composite(la.multi_dot, _multi_dot)
-composite(
-    la.cond,
-    lambda x, p=None: (
-        la.norm(x, 2, (-2, -1)) / la.norm(x, -2, (-2, -1))
-        if p in (None, 2)
-        else la.norm(x, p, (-2, -1)) * la.norm(la.inv(x), p, (-2, -1))
-    ),
-)
+
+
+def _cond(x, p=None):
+    """np.linalg.cond: infinite where 0 / 0 would say so of a matrix of numbers."""
+    if p in (None, 2):
+        ratio = la.norm(x, 2, (-2, -1)) / la.norm(x, -2, (-2, -1))
+    else:
+        ratio = la.norm(x, p, (-2, -1)) * la.norm(la.inv(x), p, (-2, -1))
+    infinite = np.isnan(plain(ratio)) & ~np.isnan(plain(x)).any(axis=(-2, -1))
+    return np.where(infinite, np.asarray(np.inf, ratio.dtype), ratio) if np.any(infinite) else ratio
+
+
+composite(la.cond, _cond)
 
 
 # NumPy 2 has some functions a second time under linalg, over the last two axes.
@@ -283,7 +308,8 @@ def _outer(x1, x2):
     return np.outer(x1, x2)
 
 
-def _cross(x1, x2, axis: int):
+def _cross(x1, x2, axis: int | None):
+    axis = -1 if axis is None else axis
     if np.shape(x1)[axis] != 3 or np.shape(x2)[axis] != 3:
         raise ValueError("Both input arrays must be (arrays of) 3-dimensional vectors.")
     return np.cross(x1, x2, axis=axis)

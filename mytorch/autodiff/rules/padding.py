@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mytorch.autodiff.aliases import Function
-from mytorch.autodiff.kinds import composite
+from mytorch.autodiff.kinds import Explicit, composite
+from mytorch.autodiff.rules.axes import place
 from mytorch.autodiff.rules.reductions import in_dtype
 from mytorch.autodiff.rules.shapes import laid_out_as
 from mytorch.autodiff.traced import Traced, plain
+from mytorch.autodiff.tracing import innermost
+from mytorch.autodiff.tree import flatten
 
 STATISTICS: dict[str, Function] = {"mean": np.mean, "median": np.median, "maximum": np.max, "minimum": np.min}
 COPIES = ("reflect", "symmetric", "wrap")
@@ -23,7 +28,7 @@ def _pad(array, pad_width, mode, **kwargs):
     shape = np.shape(array)
     if isinstance(pad_width, dict):  # by axis, which may be counted from the end
         np.pad(np.ones((1,) * len(shape)), pad_width)  # raises what NumPy raises: older ones take no dict
-        by_axis = {axis % len(shape): width for axis, width in pad_width.items()}
+        by_axis = {place(axis, len(shape)): width for axis, width in pad_width.items()}
         pad_width = [np.broadcast_to(by_axis.get(i, 0), 2) for i in range(len(shape))]
     if callable(mode) or mode == "empty":
         raise NotImplementedError(
@@ -33,13 +38,25 @@ def _pad(array, pad_width, mode, **kwargs):
         numbers = np.pad(np.arange(np.size(plain(array))).reshape(shape), pad_width, mode=mode, **kwargs)
         return np.ravel(array)[numbers]
     np.pad(np.ones([min(n, 1) for n in shape]), pad_width, mode, **plain(kwargs))  # raises what NumPy raises
-    for axis, (before, after) in enumerate(np.broadcast_to(pad_width, (len(shape), 2)).tolist()):
+    widths = np.broadcast_to(pad_width, (len(shape), 2)).tolist()
+    if mode == "constant" and innermost(flatten(list(kwargs.values()))[0]) is None:
+        return _constant(array, widths, **kwargs)
+    for axis, (before, after) in enumerate(widths):
         if mode in COPIES:
             array = _matrix(array, axis, np.pad(np.eye(shape[axis]), ((before, after), (0, 0)), mode, **kwargs))
         elif before or after:
             left, right = _flanks(array, axis, (before, after), mode, **kwargs)
             array = np.concatenate([left, array, right], axis=axis)
     return array
+
+
+_constant: Any = Explicit(
+    np.pad,
+    "pad",
+    [lambda g, y, x, widths, **_: g[tuple(slice(before, before + n) for (before, _), n in zip(widths, x.shape))]],
+    [lambda t, y, x, widths, **_: _constant(t, widths)],
+    reads=False,
+)
 
 
 def _flanks(x, axis: int, widths, mode: str, constant_values=0, end_values=0, stat_length=None):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff.kinds import Explicit, composite, linear
+from mytorch.autodiff.rules.axes import places
 from mytorch.autodiff.rules.shapes import scatter
 from mytorch.autodiff.traced import Traced, plain
 
@@ -40,10 +41,7 @@ def _tensordot(a, b, axes=2):
     na, nb = np.ndim(a), np.ndim(b)
     if isinstance(axes, (int, np.integer)):
         axes = list(range(na - axes, na)), list(range(axes))
-    over_a: Any
-    over_b: Any
-    over_a, over_b = [[part] if isinstance(part, (int, np.integer)) else list(part) for part in axes]
-    over_a, over_b = [i % na for i in over_a], [i % nb for i in over_b]
+    over_a, over_b = list(places(axes[0], na)), list(places(axes[1], nb))
     keep_a, keep_b = [i for i in range(na) if i not in over_a], [i for i in range(nb) if i not in over_b]
     summed, summed_b = [np.shape(a)[i] for i in over_a], [np.shape(b)[i] for i in over_b]
     if summed != summed_b:
@@ -76,10 +74,17 @@ def _kron(a, b):
     return np.reshape(a * b, [n * m for n, m in zip(shape_a, shape_b)])
 
 
+# In space, along the last axis: g . (a x b) = a . (b x g) = b . (g x a).
+_cross_last: Any = linear(np.cross, lambda g, y, a, b: _cross_last(b, g), lambda g, y, a, b: _cross_last(g, a))
+
+
 def _cross(a, b, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis=None):
     axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis,) * 3
     a, b = np.moveaxis(a, axisa, 0), np.moveaxis(b, axisb, 0)
-    np.cross(np.ones(len(a)), np.ones(len(b)))  # raises what NumPy raises
+    if {len(a), len(b)} != {3}:
+        np.cross(np.ones(len(a)), np.ones(len(b)))  # raises what NumPy raises
+    if len(a) == len(b) == 3:
+        return np.moveaxis(_cross_last(np.moveaxis(a, 0, -1), np.moveaxis(b, 0, -1)), -1, axisc)
     plane = a[0] * b[1] - a[1] * b[0]
     if len(a) == 2 and len(b) == 2:
         return plane
@@ -131,6 +136,9 @@ def _einsum_vjp(i: int, g, y, *arrays, axes: tuple[tuple[int, ...], ...], optimi
             result.append(n)
             if n not in seen:
                 others.append((np.ones(length, dtype), (n,)))
+    optimize = optimize or any(
+        np.size(a) > 1000 for a, _ in others
+    )  # then the search for a good order is worth its time
     return einsum(*[a for a, _ in others], axes=(*[letters for _, letters in others], tuple(result)), optimize=optimize)
 
 
@@ -139,6 +147,7 @@ def _einsum_jvp(i: int, t, y, *arrays, **kwargs):
 
 
 einsum = Explicit(_einsum, "einsum", _einsum_vjp, _einsum_jvp)
+einsum.is_linear = True
 
 
 def _einsum_of(*operands, optimize=False):
@@ -189,7 +198,8 @@ def _full_convolution_vjp(i: int, g, y, a, v):
 _convolve_full = linear(np.convolve, *[partial(_full_convolution_vjp, i) for i in (0, 1)])
 
 
-def _convolve(a, v, mode: str = "full"):
+def _convolve(a, v, mode="full"):
+    np.convolve(np.ones(1), np.ones(1), mode)  # raises what NumPy raises
     n, m = np.size(plain(a)), np.size(plain(v))
     full = _convolve_full(a, v)
     if mode == "full":
@@ -203,7 +213,8 @@ composite(np.convolve, _convolve)
 composite(np.correlate, lambda a, v, mode="valid": _correlate(a, v, mode))
 
 
-def _correlate(a, v, mode: str):
+def _correlate(a, v, mode):
+    np.correlate(np.ones((1,) * np.ndim(a)), np.ones((1,) * np.ndim(v)), mode)  # raises what NumPy raises
     """a convolved with v reversed; NumPy swaps the two if v is longer, which matters for mode="same"."""
     if np.size(plain(v)) > np.size(plain(a)) and mode != "full":
         return np.flip(np.conj(_correlate(v, a, mode)))
@@ -213,6 +224,8 @@ def _correlate(a, v, mode: str):
 # Interpolation, grids, counting
 def _interp(x, xp, fp, left=None, right=None, period=None):
     xp, fp = (part if isinstance(part, Traced) else np.asarray(part) for part in (xp, fp))
+    if not all(np.can_cast(np.asarray(plain(part)).dtype, float) for part in (x, xp)):
+        raise TypeError("np.interp takes real numbers in double precision as x and xp.")
     if period is not None:
         x, xp = np.remainder(x, period), np.remainder(xp, period)
         order = np.argsort(plain(xp))
@@ -253,6 +266,7 @@ def _geomspace(start, stop, num: int = 50, endpoint: bool = True, dtype=None, ax
 
 def _bincount(x, /, weights=None, minlength: int = 0):
     x = np.asarray(plain(x))
+    np.bincount(x[:1], plain(weights)[:1] if weights is not None else None, minlength)  # raises what NumPy raises
     if weights is None or not x.size:  # of nothing NumPy counts in integers, whatever the weights
         return np.bincount(x, None, minlength)
     return scatter(weights.astype(float), x, (max(minlength, x.max() + 1),))
@@ -268,7 +282,7 @@ composite(np.polyval, lambda p, x: _polyval(p, x))
 
 
 def _vander(x, N, increasing: bool):
-    powers = np.arange(np.size(plain(x)) if N is None else N)
+    powers = np.arange(len(np.empty(np.size(plain(x)) if N is None else N)))
     return x[:, np.newaxis] ** (powers if increasing else powers[::-1])
 
 

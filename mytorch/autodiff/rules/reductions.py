@@ -8,8 +8,9 @@ import numpy as np
 
 from mytorch.autodiff.aliases import Settings
 from mytorch.autodiff.kinds import composite, explicit, linear
+from mytorch.autodiff.rules.axes import place, places
 from mytorch.autodiff.signatures import like_signature
-from mytorch.autodiff.traced import TABLE, plain
+from mytorch.autodiff.traced import TABLE, Traced, plain
 
 
 # Sums and means
@@ -84,9 +85,11 @@ _reduction(np.sum, _sum, 0, np.add)
 composite(np.mean, mean)
 
 
-# Products. A product along an axis is computed from its factors alone, nowhere by a division, so zeros are no exception.
+# Products. Where a division would lose digits, or meet a zero, the others' product is computed from its factors alone.
 def _scan(x, axis: int):
     """All products of the first entries, by doubling: after step k each entry holds a product of 2**k (Hillis, Steele 1986)."""
+    if not issubclass(type(x), Traced):
+        return np.cumprod(x, axis)
     y, shift = np.moveaxis(x, axis, 0), 1
     while shift < y.shape[0]:
         y = np.concatenate([y[:shift], y[shift:] * y[:-shift]], axis=0)
@@ -104,10 +107,18 @@ def others(x):
     return _scan(before, -1) * np.flip(_scan(after, -1), -1)
 
 
+def _others(y, x):
+    """The products of all other entries, given that of all. Products of 0, inf or NaN, or near them, are not divided."""
+    size = np.abs(plain(y))
+    if np.all((size > np.finfo(size.dtype).tiny) & (size < np.inf)):
+        return np.expand_dims(y, -1) / x
+    return others(x)
+
+
 _prod = explicit(
     np.prod,
-    [lambda g, y, x: np.expand_dims(g, -1) * others(x)],
-    [lambda t, y, x: np.sum(t * others(x), axis=-1)],
+    [lambda g, y, x: np.expand_dims(g, -1) * _others(y, x)],
+    [lambda t, y, x: np.sum(t * _others(y, x), axis=-1)],
     call=lambda x: np.prod(x, axis=-1),
 )
 
@@ -121,7 +132,7 @@ def axes_last(a, axis):
     """The axes of a reduction as one axis, the last."""
     if axis is None:
         return np.ravel(a)
-    axes = [i % np.ndim(a) for i in (axis if isinstance(axis, (tuple, list)) else (axis,))]
+    axes = list(places(axis, np.ndim(a)))
     rest = [i for i in range(np.ndim(a)) if i not in axes]
     moved = np.transpose(a, rest + axes) if rest + axes != list(range(np.ndim(a))) else a
     return (
@@ -134,9 +145,7 @@ def axes_last(a, axis):
 def keep(result, a, axis=None, keepdims: bool = False, **_):
     if not keepdims:
         return result
-    axes = (
-        range(np.ndim(a)) if axis is None else [i % np.ndim(a) for i in (axis if isinstance(axis, tuple) else (axis,))]
-    )
+    axes = places(axis, np.ndim(a))
     return np.reshape(result, [1 if i in axes else n for i, n in enumerate(np.shape(a))])
 
 
@@ -195,12 +204,12 @@ def _cumulative_along(scan, neutral: float):
     """np.cumulative_sum and np.cumulative_prod: as np.cumsum and np.cumprod along an axis that only a 1-d array may omit."""
 
     def cumulative(x, /, *, axis=None, dtype=None, include_initial=False):
-        if axis is None and np.ndim(x) != 1:
+        if axis is None and np.ndim(x) > 1:
             raise ValueError("For arrays which have more than one dimension ``axis`` argument is required.")
-        y = scan(x, 0 if axis is None else axis, dtype)
+        y = scan(x, axis, dtype)
         if not include_initial:
             return y
-        first = [1 if i == (axis or 0) % y.ndim else n for i, n in enumerate(y.shape)]
+        first = [1 if i == place(axis or 0, y.ndim) else n for i, n in enumerate(y.shape)]
         return np.concatenate([np.full(first, neutral, y.dtype), y], axis=axis or 0)
 
     return cumulative
@@ -242,13 +251,16 @@ composite(np.nancumprod, _nan_as(np.cumprod, 1))
 
 # Differences
 def _diff(a, n: int = 1, axis: int = -1, prepend=None, append=None):
+    if n < 0:
+        raise ValueError(f"order must be non-negative but got {n}")
+    axis = place(axis, np.ndim(a))
     ends = []
     for end in (prepend, append):
-        shape = [1 if i == axis % np.ndim(a) else k for i, k in enumerate(np.shape(a))]
+        shape = [1 if i == axis else k for i, k in enumerate(np.shape(a))]
         ends.append([] if no_value(end) else [np.broadcast_to(end, shape) if np.ndim(end) == 0 else end])
     if ends[0] or ends[1]:
         a = np.concatenate([*ends[0], a, *ends[1]], axis=axis)
-    before = (slice(None),) * (axis % np.ndim(a))
+    before = (slice(None),) * axis
     for _ in range(n):
         a = a[before + (slice(1, None),)] - a[before + (slice(None, -1),)]
     return a

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff.kinds import Rule, composite, constant, explicit, linear
+from mytorch.autodiff.rules.axes import place
 from mytorch.autodiff.traced import Traced, is_float, plain
 from mytorch.autodiff.tracing import Outline
 from mytorch.nn.functional import getitem_backward
@@ -64,11 +65,34 @@ def _put_back(fun: Callable, g, y, x, *args, **kwargs):
 
 def rearrangement(fun: Callable) -> Rule:
     """Register a function that only moves, repeats or drops entries of its first argument."""
-    return linear(fun, partial(_put_back, fun))
+    rule = linear(fun, partial(_put_back, fun))
+    rule.reads = True  # not x, but index arrays
+    return rule
 
 
-for moving in (np.rollaxis, np.rot90, np.repeat, np.tile, np.resize, np.diagonal, np.delete, np.take_along_axis):
+for moving in (np.rollaxis, np.rot90, np.resize, np.delete, np.take_along_axis):
     rearrangement(moving)
+
+
+# Repetitions: their gradients are summed
+def _tile_vjp(g, y, x, reps):
+    reps = tuple(reps) if isinstance(reps, (tuple, list)) else (reps,)
+    ndim = max(x.ndim, len(reps))
+    shape, reps = (1,) * (ndim - x.ndim) + x.shape, (1,) * (ndim - len(reps)) + reps
+    g = np.reshape(g, [n for pair in zip(reps, shape) for n in pair])
+    return np.reshape(np.sum(g, tuple(range(0, 2 * ndim, 2))), x.shape)
+
+
+def _repeat_vjp(g, y, x, repeats, axis=None):
+    if np.ndim(repeats):
+        return _put_back(np.repeat, g, y, x, repeats, axis)
+    i = 0 if axis is None else axis % x.ndim
+    shape = (x.size,) if axis is None else x.shape
+    return np.sum(np.reshape(g, (*shape[: i + 1], repeats, *shape[i + 1 :])), i + 1).reshape(x.shape)
+
+
+linear(np.tile, _tile_vjp)
+linear(np.repeat, _repeat_vjp).reads = True
 
 # Cases with an explicit inverse, where no numbers are needed
 for reshaping in (np.squeeze, np.expand_dims):
@@ -148,8 +172,19 @@ composite(np.meshgrid, _meshgrid)
 # Triangles and diagonals
 linear(np.triu, lambda g, y, x, k=0: np.triu(g, k))
 linear(np.tril, lambda g, y, x, k=0: np.tril(g, k))
+
+
+def _diagonal_vjp(g, y, x, offset=0, axis1=0, axis2=1):
+    rest = [n for i, n in enumerate(x.shape) if i not in (axis1 % x.ndim, axis2 % x.ndim)]
+    rows = np.arange(y.shape[-1]) + max(-offset, 0)
+    whole = scatter(g, (..., rows, rows + offset), (*rest, x.shape[axis1], x.shape[axis2]))
+    in_place = (axis1 % x.ndim, axis2 % x.ndim) == (x.ndim - 2, x.ndim - 1)
+    return whole if in_place else np.moveaxis(whole, (-2, -1), (axis1, axis2))
+
+
+linear(np.diagonal, _diagonal_vjp)
 linear(np.diagflat, lambda g, y, x, k=0: np.reshape(np.diagonal(g, k), x.shape))
-composite(np.diag, lambda v, k=0: np.diagflat(v, k) if np.ndim(v) == 1 else np.diagonal(v, k))
+composite(np.diag, lambda v, k=0: _diag(v, k))
 composite(
     np.trace,
     lambda a, offset=0, axis1=0, axis2=1, dtype=None: np.sum(
@@ -158,11 +193,17 @@ composite(
 )
 
 
+def _diag(v, k: int):
+    if np.ndim(v) not in (1, 2):
+        raise ValueError("Input must be 1- or 2-d.")
+    return np.diagflat(v, k) if np.ndim(v) == 1 else np.diagonal(v, k)
+
+
 # Joining: the arrays of the list become arguments of one operation
 def _concatenate_vjp(i: int, g, y, *arrays, axis: int | None = 0, **_):
     lengths = [np.size(plain(a)) if axis is None else np.shape(plain(a))[axis] for a in arrays[: i + 1]]
     piece = slice(sum(lengths[:-1]), sum(lengths))
-    return g[piece].reshape(arrays[i].shape) if axis is None else g[(slice(None),) * (axis % g.ndim) + (piece,)]
+    return g[piece].reshape(arrays[i].shape) if axis is None else g[(slice(None),) * place(axis, g.ndim) + (piece,)]
 
 
 def _concatenate_jvp(i: int, t, y, *arrays, axis: int | None = 0, **_):
@@ -240,14 +281,14 @@ composite(
 
 # Cutting
 def _array_split(ary, indices_or_sections, axis: int = 0):
-    size = np.shape(ary)[axis]
-    places = np.array_split(np.arange(size), indices_or_sections)
-    before = (slice(None),) * (axis % np.ndim(ary))
+    axis = place(axis, np.ndim(ary))
+    numbers = np.array_split(np.arange(np.shape(ary)[axis]), indices_or_sections)
+    before = (slice(None),) * axis
     begin = 0
     pieces = []
-    for place in places:
-        begin = int(place[0]) if len(place) else begin
-        pieces.append(ary[before + (slice(begin, begin + len(place)),)])
+    for piece in numbers:
+        begin = int(piece[0]) if len(piece) else begin
+        pieces.append(ary[before + (slice(begin, begin + len(piece)),)])
     return pieces
 
 
@@ -268,7 +309,7 @@ if hasattr(np, "unstack"):
 # Taking, sorting
 def _take(a, indices, axis=None, mode="raise"):
     a = np.ravel(a) if axis is None else a
-    return _taken(a, np.asarray(plain(indices)), 0 if axis is None else axis % np.ndim(a), mode)
+    return _taken(a, np.asarray(plain(indices)), 0 if axis is None else place(axis, np.ndim(a)), mode)
 
 
 def _take_vjp(g, y, x, indices, axis: int, mode: str):
@@ -283,12 +324,20 @@ _taken = linear(np.take, _take_vjp, call=lambda a, indices, axis, mode: np.take(
 
 
 def _sort(a, axis=-1, kind=None, *, stable=None):
+    np.sort(np.ones(1), kind=kind)  # raises what NumPy raises
     a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
     return _sorted(a, axis)
 
 
 def _ranks(x, axis: int):
-    return np.argsort(plain(x), axis=axis, kind="stable")
+    """The stable order of the entries; the quick way to it where no two are equal."""
+    x = plain(x)
+    if not isinstance(x, Traced):
+        ranks = np.argsort(x, axis=axis)
+        ranked = np.moveaxis(np.take_along_axis(x, ranks, axis), axis, 0)
+        if np.all(ranked[1:] > ranked[:-1]):
+            return ranks
+    return np.argsort(x, axis=axis, kind="stable")
 
 
 # Entries that are equal keep their order in the derivative, whatever algorithm has sorted them.
@@ -300,6 +349,7 @@ _sorted = explicit(
 
 
 def _partition(a, kth, axis=-1, kind="introselect"):
+    np.partition(np.ones(1), 0, kind=kind)  # raises what NumPy raises
     a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
     return laid_out_as(np.take_along_axis(a, np.argpartition(plain(a), kth, axis=axis), axis), a)
 

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from mytorch.autodiff.kinds import composite
+from mytorch.autodiff.rules.axes import places
 from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, masked, no_value, settings_of, squares
 from mytorch.autodiff.signatures import like_signature
 from mytorch.autodiff.traced import plain
@@ -55,7 +56,7 @@ def _average(a, axis=None, weights=None, returned: bool = False, *, keepdims=Fal
         total = np.full(average.shape, np.size(plain(a)) / max(average.size, 1), average.dtype)
         return (average, total) if returned else average
     if np.shape(weights) != np.shape(a):
-        axes = [i % np.ndim(a) for i in (axis if isinstance(axis, tuple) else (axis,))]
+        axes = places(axis, np.ndim(a))
         weights = np.transpose(weights, np.argsort(axes))
         weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(np.shape(a))])
         weights = np.broadcast_to(weights, np.shape(a))

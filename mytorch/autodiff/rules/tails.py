@@ -25,7 +25,11 @@ def _sech2(x):
     if x.dtype.kind == "c":
         return 1 - np.square(np.tanh(x))
     e = np.exp(-2 * np.abs(x))
-    return 4 * e / np.square(1 + e)
+    total = 1 + e
+    total *= total
+    e *= 4
+    e /= total
+    return e
 
 
 def _logistic(x):
@@ -62,5 +66,12 @@ def length(x):
 
 def over_square(x, a, b):
     """x / (a**2 + b**2), where the squares may overflow or vanish."""
+    with np.errstate(over="ignore"):
+        squares = a * a + b * b
+    known = plain(squares)
+    if not isinstance(known, Traced):
+        limits = np.finfo(known.dtype)
+        if np.all((known > limits.tiny / limits.eps**2) & (known < np.inf)):
+            return x / squares
     size = np.hypot(a, b)
     return x / size / size

@@ -27,6 +27,11 @@ class Embedding(Module):
 
     def forward(self, indices: np.ndarray) -> np.ndarray:
         """Raises TypeError for indices that are no integers, IndexError for one that is out of range."""
+        if not isinstance(indices, np.ndarray):
+            raise TypeError(
+                f"An Embedding is looked up by an array of integers; the indices are a {type(indices).__name__}. Pass "
+                "np.array(indices)."
+            )
         if indices.dtype.kind not in "iu":
             raise TypeError(f"An Embedding is looked up by integers; the indices have dtype {indices.dtype}.")
         if indices.size and (indices.min() < 0 or indices.max() >= len(self.W)):

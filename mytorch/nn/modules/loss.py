@@ -21,6 +21,14 @@ class Loss(Module):
         super().__init__(autograd_engine)
         self.loss_val: np.ndarray | None = None
 
+    def _require_arrays(self, y: Any, y_hat: Any) -> None:
+        for name, given in (("y", y), ("y_hat", y_hat)):
+            if not isinstance(given, np.ndarray):
+                raise TypeError(
+                    f"{type(self).__name__} compares arrays; {name} is a {type(given).__name__}. Pass np.array({name}), "
+                    "and as y_hat the very array that the network returned."
+                )
+
     def backward(self) -> None:
         """Walk the list back from the last loss value."""
         if self.loss_val is None:
@@ -45,6 +53,7 @@ class MSELoss(Loss):
 
     def forward(self, y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
         """Returns shape (1,). Raises ValueError where the shapes differ, which NumPy would broadcast without a word."""
+        self._require_arrays(y, y_hat)
         if y.shape != y_hat.shape:
             raise ValueError(f"MSELoss compares arrays of one shape; y has {y.shape} and y_hat {y_hat.shape}.")
         difference = as_float(y) - y_hat
@@ -65,7 +74,11 @@ class SoftmaxCrossEntropy(Loss):
     """
 
     def forward(self, y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
-        """Returns shape (1,). Raises ValueError for shapes that don't belong together and classes out of range."""
+        """Returns shape (1,). Raises ValueError for shapes that don't belong together and classes out of range.
+
+        A score of minus infinity rules its class out: it adds nothing to the loss, unless the class is the true one.
+        """
+        self._require_arrays(y, y_hat)
         dtype, entries = gradient_dtype(y_hat), None if y.shape == y_hat.shape else true_entries(y, y_hat)
         samples, classes = math.prod(y_hat.shape[:-1]), y_hat.shape[-1]
         # One row per class, whole in memory where the rows are long: NumPy reduces and broadcasts along those much faster.
@@ -76,7 +89,12 @@ class SoftmaxCrossEntropy(Loss):
         total = np.add.reduce(probabilities, axis=0)
         probabilities /= total
         if entries is None:
-            losses = (y.reshape(samples, classes).T * (np.log(total) - scores)).ravel()
+            weights, losses = y.reshape(samples, classes).T, np.log(total) - scores
+            with np.errstate(invalid="ignore"):
+                weighted = weights * losses
+            if np.isnan(np.add.reduce(weighted, axis=None)):  # 0 times the infinite loss of a class that is ruled out
+                weighted = weights * np.where(weights == 0, 0, losses)
+            losses = weighted.ravel()
         else:
             losses = np.log(total)
             losses -= y_hat.take(entries) - largest

@@ -16,14 +16,16 @@ def main() -> None:
     a, b = np.array([[1.0, 2.0, 3.0]]), np.array([[10.0], [20.0]])
     y = a + b  # NumPy stretches both to (2, 3)
 
-    print("add_backward alone:", add_backward(np.ones_like(y), a, b))
+    da, db = add_backward(np.ones_like(y), a, b)
+    print("add_backward alone: da =", da.tolist(), " db =", db.tolist())
 
     engine = Autograd()
     try:
         engine.add_operation(inputs=[a, b], output=y, gradients_to_update=[None, None], backward_operation=add_backward)
         print(engine)
         engine.backward(np.ones_like(y))
-        print("da =", engine.gradient_buffer.get_param(a), " db =", engine.gradient_buffer.get_param(b).tolist())
+        da, db = engine.gradient_buffer.get_param(a), engine.gradient_buffer.get_param(b)
+        print("da =", da.tolist(), " db =", db.tolist())
     except NotImplementedError as error:
         print(f"{error}. Write it in mytorch/autograd_engine.py and run this again.")
 

@@ -85,8 +85,7 @@ def _call(
         row["i"][: len(numbers)] = numbers
         row["p"][: len(places)] = places
         row["i"][9] = len(places)
-    # The table holds addresses: what they belong to has to live as long as the function.
-    encoder.kept += [table, source.binding]
+    encoder.kept.append(table)
     source.names["kept"] = encoder.kept
     given = [f"a{value.index}" for value in arguments] + ["None"] * (ARGUMENTS - len(arguments))
     address, count = table.__array_interface__["data"][0], len(table)

@@ -1,0 +1,61 @@
+"""What a function that is handed to SciPy gets and gives: its traced arguments in one vector, its result as a plain array."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mytorch.autodiff.aliases import Array, Function
+from mytorch.autodiff.scipy.registering import is_traced
+from mytorch.autodiff.traced import Traced, plain
+
+
+class Parameters:
+    """The arguments ``args=`` of a call. ``vector``: the traced ones among them, end to end; the others are constants."""
+
+    def __init__(self, args: Any) -> None:
+        self.args = args if isinstance(args, tuple) else (args,)
+        for arg in self.args:
+            if not isinstance(arg, Traced) and is_traced(arg):
+                raise TypeError(
+                    "args= holds a traced value inside a tuple, list or dict. Give each array as an entry of args."
+                )
+        parts = [np.ravel(arg) for arg in self.args if isinstance(arg, Traced)]
+        self.vector = np.concatenate(parts) if parts else np.zeros(0)
+
+    def arguments(self, vector: Array) -> list:
+        """The arguments with the entries of a vector in place of the traced ones."""
+        given, start = [], 0
+        for arg in self.args:
+            if isinstance(arg, Traced):
+                given.append(np.reshape(vector[start : start + arg.size], arg.shape))
+                start += arg.size
+            else:
+                given.append(arg)
+        return given
+
+
+def as_array(x: Any) -> Array:
+    """A number, an array, or a list of numbers of which some may be traced, as one array of floats."""
+    if isinstance(x, (list, tuple)) and is_traced(x):
+        return np.stack([as_array(part) for part in x])
+    if isinstance(x, Traced):
+        return x
+    x = np.asarray(x)
+    return x if x.dtype.kind in "fc" else x.astype(float)
+
+
+def plain_result(f: Function, name: str) -> Function:
+    """f, whose result is checked not to be traced: SciPy would copy it into a plain array, without its gradient."""
+
+    def call(*args: Any) -> Any:
+        value = f(*args)
+        if is_traced(value):
+            raise TypeError(
+                f"The function given to scipy.integrate.{name} uses a traced value that is none of its arguments, so its "
+                "gradient would be lost. Pass it to the function through args=."
+            )
+        return plain(value)
+
+    return call
