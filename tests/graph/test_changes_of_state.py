@@ -383,3 +383,8 @@ def test_lists_are_compared_by_their_objects():
     assert eval(test, names)
     held["m"][0] = np.zeros(1)
     assert not eval(test, names)
+
+
+def test_the_reason_where_gradients_are_not_zeroed():
+    step = compare(SCENES["an optimizer that never zeroes"])
+    assert "zero_grad of its own" in str(step)
