@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mytorch import Autograd, nn, optim
+from mytorch.graph import guards
 from mytorch.nn import functional as F
 from tests.graph.scenes import (
     IN,
@@ -185,8 +186,20 @@ def the_optimizers_own_zero_grad_replaced():
 
 
 @scene
+def an_optimizer_that_never_zeroes():
+    def make(parameters):
+        optimizer = optim.SGD(parameters, 0.01)
+        optimizer.zero_grad = lambda: None
+        return optimizer
+
+    return scene_with_optimizer(make, lambda o: None)
+
+
+@scene
 def the_optimizers_class():
-    return scene_with_optimizer(partial(optim.Adam, lr=0.01), lambda o: setattr(o, "__class__", optim.AdamW))
+    return scene_with_optimizer(
+        partial(optim.Adam, lr=0.01, weight_decay=0.1), lambda o: setattr(o, "__class__", optim.AdamW)
+    )
 
 
 @scene
@@ -360,3 +373,18 @@ def the_data_changed_in_place_by_the_function():
 @pytest.mark.parametrize("name", SCENES)
 def test_scene(name, backend):
     compare(SCENES[name], backend=backend)
+
+
+def test_lists_are_compared_by_their_objects():
+    """Two arrays of one entry compare equal; only one of them is the one that a plan writes."""
+    held = {"m": [np.zeros(1)]}
+    names = {}
+    test = guards.expression([guards.guard(held, "m", held["m"], "m")], names)
+    assert eval(test, names)
+    held["m"][0] = np.zeros(1)
+    assert not eval(test, names)
+
+
+def test_the_reason_where_gradients_are_not_zeroed():
+    step = compare(SCENES["an optimizer that never zeroes"])
+    assert "zero_grad of its own" in str(step)

@@ -58,7 +58,7 @@ def test_inference_is_evaluation_from_the_first_call_on(how, backend):
         assert net.training
         assert net[2].training
         np.testing.assert_allclose(found, (x @ net[0].W.T + net[0].b.T) / np.sqrt(1 + 1e-5), rtol=1e-12)
-    assert predict.plan is not None
+        assert predict.plan is not None
 
 
 def test_inference_follows_training(backend):
