@@ -174,7 +174,7 @@ def compile(
 
 
 def _key(arguments: tuple[Any, ...]) -> Any:
-    """What decides which plan serves a call: shapes and dtypes of arrays, the values of all else. None if nothing can."""
+    """The key of the plans that can serve a call: shapes and dtypes of arrays, the values of all else. None if none can."""
     key = []
     for argument in arguments:
         if type(argument) is ndarray:

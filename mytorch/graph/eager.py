@@ -97,7 +97,7 @@ class Work:
             optim.clip_grad_norm(self.optimizer.parameters, self.max_norm)
 
     def result(self, returned: Any) -> Any:
-        """What a compiled training step returns: the loss as a float, with the other outputs if there are any."""
+        """The result of a compiled training step: the loss as a float, with the other outputs if there are any."""
         if isinstance(returned, tuple):
             return (returned[0].item(), *(np.array(array) for array in returned[1:]))
         return returned.item()
@@ -123,7 +123,7 @@ def evaluating(modules: Iterable[Module]) -> Iterator[None]:
 
 @contextmanager
 def paused(engines: Sequence[Autograd]) -> Iterator[None]:
-    """Nothing is recorded inside."""
+    """Pause the recording of all engines inside."""
     before = [(engine, engine.recording) for engine in engines]
     try:
         for engine, _ in before:

@@ -46,7 +46,7 @@ Place = list[tuple[Any, Any]]
 
 
 def _places(parameter: Any, state: dict[str, list[np.ndarray]], index: int) -> list[Place]:
-    """Where the arrays of a parameter are held: value, gradient and each state array, as (container, key) pairs."""
+    """The holders of a parameter's arrays (value, gradient and each state array), as (container, key) pairs."""
     owner = vars(parameter.owner)
     places = [[(owner, parameter.name)], [(owner, parameter.gradient_name)]]
     own = parameter.momentum_name

@@ -91,7 +91,7 @@ def _compares_by_identity(item: Any) -> bool:
 
 
 def of_module(module: Module) -> Iterator[Guard]:
-    """What the forward of a module may read from it."""
+    """The attributes of a module that its forward may read."""
     attributes, name = vars(module), type(module).__name__
     yield Guard(module, "__class__", type(module), f"the class of {name}", attribute=True)
     yield Guard(attributes, "autograd_engine", module.autograd_engine, f"{name}.autograd_engine")
@@ -107,7 +107,7 @@ def of_module(module: Module) -> Iterator[Guard]:
 
 
 def of_function(function: Any) -> Iterator[Guard]:
-    """What a function reads from outside: closures, globals and defaults, and in turn what lies in the lists, dicts, objects,
+    """The values that a function reads from outside: closures, globals and defaults, and in turn what lies in the lists, dicts, objects,
     classes and Python modules among them, as far as their names stand in the code.
 
     Functions among them are followed, except those of NumPy, mytorch, the standard library and installed packages.

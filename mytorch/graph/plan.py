@@ -193,7 +193,7 @@ PIECE = 1 << 16
 
 
 def piece_rows(instruction: Instruction, transposed: frozenset[Value]) -> tuple[int, int]:
-    """How a fused instruction goes through memory: (rows in all, rows of a piece)."""
+    """The way of a fused instruction through memory: (rows in all, rows of a piece)."""
     space = instruction.parts[0].output
     shape = space.shape[::-1] if space in transposed else space.shape
     rows = shape[0]

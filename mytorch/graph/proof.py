@@ -39,7 +39,7 @@ class State:
             self.optimizer.steps = self.steps
 
     def positions(self) -> list[bytes]:
-        """Where each random generator stands now."""
+        """The present state of each random generator."""
         return [pickle.dumps(generator.bit_generator.state) for generator, _ in self.generators]
 
     def changed(self, but: set[int]) -> list[np.ndarray]:

@@ -102,5 +102,5 @@ def _modules_that_call(frame: FrameType | None) -> list[Module]:
 
 
 def locate(array: np.ndarray) -> Any:
-    """Where an array lies, as the engine's buffer knows it."""
+    """The location of an array, as the engine's buffer knows it."""
     return GradientBuffer.get_memory_loc(array)

@@ -52,7 +52,7 @@ class Trial(NamedTuple):
 
 
 class Options(NamedTuple):
-    """How plans are made: the names of the passes and of the backend."""
+    """Options for making plans: the names of the passes and of the backend."""
 
     passes: tuple[str, ...]
     backend: str
@@ -117,7 +117,7 @@ def _apart(arguments: Sequence[Any], held: Iterable[guards.Guard]) -> tuple[Any,
 
 
 def _global_generators() -> tuple[bytes, Any]:
-    """Where the random generators stand that NumPy and Python share among all programs."""
+    """The present state of the random generators that NumPy and Python share among all programs."""
     return pickle.dumps(np.random.get_state()), random.getstate()  # noqa: NPY002
 
 

@@ -90,7 +90,7 @@ def emit(p: Builder, held: Any, update: Update, slots: dict[int, tuple[Value, np
 
 
 def guards_of(optimizer: Any) -> list[guards.Guard]:
-    """What an update has taken for granted: the parameters, their arrays, the state's arrays."""
+    """The assumptions of an update: the parameters, their arrays, the state's arrays."""
     attributes = vars(optimizer)
     found = [
         guards.Guard(attributes, "parameters", list(optimizer.parameters), "the optimiser's parameters", entries=True)

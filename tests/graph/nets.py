@@ -252,7 +252,7 @@ class Training:
         return mytorch.compile(lambda x, y: loss(y, net(x)), self.optimizer, clip_grad_norm=self.max_norm, **options)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything that a step leaves behind: parameters, buffers, gradients, the optimiser's state."""
+        """All that a step leaves behind: parameters, buffers, gradients, the optimiser's state."""
         found = {f"net {name}": value for name, value in self.net.state_dict().items()}
         for index, parameter in enumerate(self.optimizer.parameters):
             found[f"gradient {index}"] = parameter.gradient

@@ -141,7 +141,7 @@ def test_tiny_numbers_stay_numbers(backend):
 
 
 def test_results_are_the_callers_own(backend):
-    """What a step returns is not overwritten by the next one."""
+    """A step's result is not overwritten by the next step."""
     engine = Autograd()
     net, loss = net_of(engine, nn.Tanh(engine)), nn.SoftmaxCrossEntropy(engine)
 
@@ -206,7 +206,7 @@ def test_a_copy_of_the_net_is_a_net_of_its_own(backend):
 
 
 def test_a_number_computed_from_an_array_is_found_by_checking(backend):
-    """What Python computes from data stands in the plan as it was; check_every notices, and the step stays eager."""
+    """A number that Python computes from data stands in the plan as it was; check_every notices, and the step stays eager."""
     factor = np.array(1.0)
     compare(lambda: scene_with_factor(lambda: 1.0, lambda: None), check_every=2, backend=backend)
     built = scene_with_factor(lambda: float(factor), lambda: None)

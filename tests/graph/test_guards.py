@@ -1,4 +1,4 @@
-"""What invalidates a plan is noticed: the compiled step goes on as the eager one does, or stays eager and says why."""
+"""Changes that invalidate a plan are noticed: the compiled step goes on as the eager one does, or says why it stays eager."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""How rules work on a stack of examples: which axes, shapes and indices one example's become when another axis leads them.
+"""Rules on a stack of examples: the axes, shapes and indices of one example, behind another axis that leads them.
 
 Each form gets the rule (or the function of zero derivative), the number of examples, which of the values are stacks, the values
 and the settings. A form that does not go with its arguments raises, and the examples are done one by one.
@@ -102,7 +102,7 @@ def _argument(fun, x, axis=None, **kwargs):
 
 @_first
 def _reshaping(rule, x, *args, **kwargs):
-    """What only changes the shape, by what it makes of one example's."""
+    """Functions that change the shape alone, by what they make of one example's shape."""
     if any(isinstance(setting, str) and setting != "C" for setting in (*args, *kwargs.values())):
         raise NotImplementedError
     return np.reshape(x, (x.shape[0], *rule.fun(np.empty(x.shape[1:]), *args, **kwargs).shape))

@@ -1,4 +1,4 @@
-"""What a function that is handed to SciPy gets and gives: its traced arguments in one vector, its result as a plain array."""
+"""The plain form of a function that is handed to SciPy: traced arguments in one vector, the result as a plain array."""
 
 from __future__ import annotations
 

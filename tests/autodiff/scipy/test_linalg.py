@@ -22,7 +22,7 @@ MATRICES = [pytest.param(A, id="real"), pytest.param(C, id="complex")]
 
 
 def hermitian(a: Any) -> Any:
-    """What the functions of one triangle are differentiated along: changes that keep the matrix Hermitian."""
+    """Directions for the functions of one triangle: changes that keep the matrix Hermitian."""
     return (a + np.conj(np.swapaxes(a, -1, -2))) / 2
 
 

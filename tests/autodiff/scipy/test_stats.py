@@ -52,7 +52,7 @@ def test_discrete(method: str) -> None:
 
 
 def test_edges_of_the_support() -> None:
-    """Where the density is 0, its logarithm does not move; where a parameter is impossible, all is NaN as in SciPy."""
+    """The logarithm of a density of 0 does not move; an impossible parameter gives NaN everywhere, as in SciPy."""
     for f in (stats.expon.logpdf, stats.expon.pdf, stats.expon.cdf, stats.expon.logcdf, stats.uniform.logpdf):
         assert grad(f)(-1.0) == 0
     assert grad(lambda a: stats.gamma.logpdf(-1.0, a))(2.0) == 0

@@ -36,7 +36,7 @@ def enums() -> str:
 
 
 class Place(NamedTuple):
-    """Where a value lies: its address, or the number of an argument plus one, and an array of its strides."""
+    """The place of a value: its address, or the number of an argument plus one, and an array of its strides."""
 
     address: int
     array: np.ndarray
@@ -81,7 +81,7 @@ class Encoder:
         self._argument[view.output] = self._argument[base]
 
     def place(self, value: Value) -> Place:
-        """Where a value lies."""
+        """The place of a value."""
         if value in self._shown:
             return Place(self._argument[value] + 1, self._shown[value])
         array = self.binding.arrays.get(value)
@@ -151,7 +151,7 @@ class Encoder:
         return self.place(value).address
 
     def _kind(self, value: Value, shape: tuple[int, ...], transposed: bool, dtype: np.dtype) -> int:
-        """How an operand is reached while a run goes over a space of this shape, as it lies in memory."""
+        """The strides of an operand while a run goes over a space of this shape, as it lies in memory."""
         if value.number is not None or (value.size == 1 and value.dtype == dtype):
             return ONE
         array = self.place(value).array

@@ -62,7 +62,7 @@ def load() -> Library:
 
 
 def _fields() -> tuple[int, int]:
-    """Where an array object keeps the address of its data and its flags, checked on two arrays that differ in both."""
+    """The offsets in an array object of its data's address and its flags, checked on two arrays that differ in both."""
     rows = np.zeros((2, 3))
     columns = rows.T
     header = object.__basicsize__
@@ -133,7 +133,7 @@ def _folder() -> Path:
 
 
 def _processor() -> str:
-    """What -march=native depends on."""
+    """The processor, on which -march=native depends."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith(("flags", "Features")):
