@@ -82,7 +82,7 @@ def without_derivative(*names: str) -> None:
 
 
 def _refuse(name: str, *args: Any, **kwargs: Any) -> Any:
-    raise no_derivative(name, "its arguments").with_traceback(None)
+    raise no_derivative(name, "its arguments")
 
 
 def is_traced(value: Any) -> bool:
@@ -117,13 +117,12 @@ def opaque_elementwise(original: Function, *partials: Any) -> Function:
 WITHOUT_EFFECT = ("overwrite_a", "overwrite_b", "overwrite_ab", "lwork")
 
 
-def differentiable(original: Function, name: str | None = None) -> Function:
+def differentiable(original: Function) -> Function:
     """Decorate a definition for traced arguments: all other calls go to SciPy's own function, whose name and text it takes.
 
     What SciPy's function takes and the definition has no parameter for raises NotImplementedError, unless it is the default
     or without effect. check_finite=True raises ValueError for NaN and infinity, as it does there.
     """
-    title = name or full_name(original)
     theirs = inspect.signature(original)
 
     def decorate(definition: Function) -> Function:
@@ -139,7 +138,9 @@ def differentiable(original: Function, name: str | None = None) -> Function:
             options = given.pop(rest, {}) if rest else {}  # named in SciPy's description of **options alone
             for key, value in [*given.items(), *options.items()]:
                 if key not in ours:
-                    _refuse_setting(title, key, value, theirs.parameters[key].default if key in given else None)
+                    _refuse_setting(
+                        full_name(original), key, value, theirs.parameters[key].default if key in given else None
+                    )
             if "check_finite" in theirs.parameters and given.get("check_finite", True):
                 for value in given.values():
                     _check_finite(plain(value))
