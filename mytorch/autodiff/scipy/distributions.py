@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff.aliases import Array, Function
+from mytorch.autodiff.kinds import primitive
 from mytorch.autodiff.scipy.registering import SpecialFunction, Unknown, at, is_traced
 from mytorch.autodiff.traced import TABLE, plain
-from mytorch.autodiff.transforms import primitive
 
 
 class Distribution:

@@ -13,12 +13,12 @@ from functools import partial
 import numpy as np
 import scipy.linalg as sl
 
+from mytorch.autodiff.kinds import primitive
 from mytorch.autodiff.rules import decompositions as numpys
 from mytorch.autodiff.rules.decompositions import adjoint, diagonals, eye, turned
 from mytorch.autodiff.scipy.registering import differentiable, opaque
 from mytorch.autodiff.scipy.triangular import exchanged, solve_triangular
 from mytorch.autodiff.traced import TABLE, plain
-from mytorch.autodiff.transforms import primitive
 
 solve_lower = partial(solve_triangular, lower=True, check_finite=False)
 

@@ -15,9 +15,8 @@ import numpy as np
 
 from mytorch.autodiff.aliases import Array, Function, Settings
 from mytorch.autodiff.core import jvp, vjp
-from mytorch.autodiff.kinds import Explicit
+from mytorch.autodiff.kinds import Explicit, primitive
 from mytorch.autodiff.traced import TABLE, Traced, plain
-from mytorch.autodiff.transforms import primitive
 from mytorch.utils import fit
 
 

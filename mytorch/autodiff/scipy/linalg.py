@@ -14,7 +14,7 @@ import numpy as np
 import scipy.linalg as sl
 
 from mytorch.autodiff.aliases import Function
-from mytorch.autodiff.kinds import Explicit
+from mytorch.autodiff.kinds import Explicit, primitive
 from mytorch.autodiff.rules.decompositions import adjoint, turned
 from mytorch.autodiff.scipy.factors import (
     cho_factor,
@@ -30,7 +30,6 @@ from mytorch.autodiff.scipy.factors import (
 from mytorch.autodiff.scipy.registering import differentiable, opaque
 from mytorch.autodiff.scipy.triangular import cho_solve, lu_solve, solve_triangular
 from mytorch.autodiff.traced import TABLE, plain
-from mytorch.autodiff.transforms import primitive
 from mytorch.utils import fit
 
 __all__ = [

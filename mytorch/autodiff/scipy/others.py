@@ -10,10 +10,9 @@ import math
 import numpy as np
 import scipy.special as sc
 
-from mytorch.autodiff.kinds import elementwise, explicit
+from mytorch.autodiff.kinds import elementwise, explicit, primitive
 from mytorch.autodiff.scipy.registering import Unknown, at, several, ufunc, without_derivative
 from mytorch.autodiff.traced import plain
-from mytorch.autodiff.transforms import primitive
 
 A, B, C, N = (Unknown(letter) for letter in "abcn")
 

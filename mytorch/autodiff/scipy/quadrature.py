@@ -10,11 +10,10 @@ import scipy.integrate as si
 
 from mytorch.autodiff.aliases import Array, Function, Settings
 from mytorch.autodiff.core import jvp, vjp
-from mytorch.autodiff.kinds import Explicit
+from mytorch.autodiff.kinds import Explicit, primitive
 from mytorch.autodiff.scipy.parameters import Parameters, as_array, plain_result
 from mytorch.autodiff.scipy.registering import differentiable
 from mytorch.autodiff.traced import TABLE, plain
-from mytorch.autodiff.transforms import primitive
 from mytorch.utils import fit
 
 

@@ -11,9 +11,8 @@ import scipy.special as sc
 
 from mytorch.autodiff.aliases import Function
 from mytorch.autodiff.errors import full_name
-from mytorch.autodiff.kinds import Elementwise, Explicit, explicit
+from mytorch.autodiff.kinds import Elementwise, Explicit, explicit, primitive
 from mytorch.autodiff.traced import TABLE, Traced, plain
-from mytorch.autodiff.transforms import primitive
 
 
 class Unknown(str):

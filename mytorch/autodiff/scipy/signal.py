@@ -11,10 +11,9 @@ import numpy as np
 import scipy.signal as ss
 
 from mytorch.autodiff.aliases import Array
-from mytorch.autodiff.kinds import linear
+from mytorch.autodiff.kinds import linear, primitive
 from mytorch.autodiff.scipy.registering import differentiable
 from mytorch.autodiff.traced import Traced, plain
-from mytorch.autodiff.transforms import primitive
 
 __all__ = ["convolve", "correlate", "fftconvolve"]
 

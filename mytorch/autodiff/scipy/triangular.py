@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg as sl
 
-from mytorch.autodiff.kinds import Explicit
+from mytorch.autodiff.kinds import Explicit, primitive
 from mytorch.autodiff.rules.decompositions import eye, turned
 from mytorch.autodiff.scipy.registering import differentiable
 from mytorch.autodiff.traced import TABLE, plain
-from mytorch.autodiff.transforms import primitive
 from mytorch.utils import fit
 
 

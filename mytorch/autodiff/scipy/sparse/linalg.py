@@ -10,9 +10,8 @@ from typing import Any
 
 import scipy.sparse.linalg as sl
 
-from mytorch.autodiff.kinds import linear
+from mytorch.autodiff.kinds import linear, primitive
 from mytorch.autodiff.scipy.registering import differentiable
-from mytorch.autodiff.transforms import primitive
 
 __all__ = ["spsolve"]
 
