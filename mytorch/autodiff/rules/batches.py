@@ -1,4 +1,4 @@
-"""Rules on a stack of examples: the axes, shapes and indices of one example, behind another axis that leads them.
+"""Batch forms of the rules: which axes, shapes and indices one example's become when another axis leads them.
 
 Each form gets the rule (or the function of zero derivative), the number of examples, which of the values are stacks, the values
 and the settings. A form that does not go with its arguments raises, and the examples are done one by one.
@@ -102,7 +102,7 @@ def _argument(fun, x, axis=None, **kwargs):
 
 @_first
 def _reshaping(rule, x, *args, **kwargs):
-    """Functions that change the shape alone, by what they make of one example's shape."""
+    """A change of shape, by what it makes of one example's."""
     if any(isinstance(setting, str) and setting != "C" for setting in (*args, *kwargs.values())):
         raise NotImplementedError
     return np.reshape(x, (x.shape[0], *rule.fun(np.empty(x.shape[1:]), *args, **kwargs).shape))
