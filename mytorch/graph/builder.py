@@ -117,8 +117,8 @@ class Builder:
     def tanh(self, a: Value) -> Value:
         return self._ufunc("tanh", a)
 
-    def erf(self, a: Value) -> Value:
-        return self.emit("erf", [a])
+    def erfc(self, a: Value) -> Value:
+        return self.emit("erfc", [a])
 
     def copy(self, a: Value) -> Value:
         return self.emit("copy", [a])

@@ -107,8 +107,8 @@ def of_module(module: Module) -> Iterator[Guard]:
 
 
 def of_function(function: Any) -> Iterator[Guard]:
-    """The values that a function reads from outside: closures, globals and defaults, and in turn what lies in the lists, dicts, objects,
-    classes and Python modules among them, as far as their names stand in the code.
+    """The values that a function reads from outside: closures, globals and defaults, and in turn what lies in the lists, dicts,
+    objects, classes and Python modules among them, as far as their names stand in the code.
 
     Functions among them are followed, except those of NumPy, mytorch, the standard library and installed packages.
     """

@@ -139,7 +139,7 @@ def _elementwise(infer: Infer, flops: int = 1) -> Primitive:
 PRIMITIVES: dict[str, Primitive] = {
     **{
         name: _elementwise(_floating)
-        for name in ("negative", "exp", "log", "log1p", "sqrt", "absolute", "sign", "square", "tanh", "erf", "copy")
+        for name in ("negative", "exp", "log", "log1p", "sqrt", "absolute", "sign", "square", "tanh", "erfc", "copy")
     },
     **{name: _elementwise(_broadcast) for name in ("add", "subtract", "multiply", "maximum")},
     **{name: _elementwise(_floating) for name in ("divide", "power")},

@@ -135,8 +135,8 @@ def _silu(p, g, x, y):
 
 
 def normal_distribution(p: Builder, x: Value) -> Value:
-    """1 + erf(x / sqrt(2)), twice the distribution function."""
-    return p.add(1.0, p.erf(p.mul(x, float(np.sqrt(0.5)))))
+    """erfc(-x / sqrt(2)), twice the distribution function, with all digits in the left tail."""
+    return p.erfc(p.mul(x, -float(np.sqrt(0.5))))
 
 
 @unary(F.gelu_backward, lambda p, x: p.mul(p.mul(0.5, x), normal_distribution(p, x)))

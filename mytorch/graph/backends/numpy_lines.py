@@ -22,7 +22,7 @@ LARGE, BLOCK = 1 << 18, 1 << 17
 # Operations whose result Python's floats give without an error or a warning of their own.
 SCALAR = {"add": "+", "subtract": "-", "multiply": "*"}
 
-_erf = np.frompyfunc(math.erf, 1, 1)
+_erfc = np.frompyfunc(math.erfc, 1, 1)
 
 # One function per primitive: it appends the lines that compute an instruction.
 
@@ -61,9 +61,9 @@ def _maximum(s: Source, i: Instruction) -> None:
     s.line(f"maximum({a}, {b}, out={s(i.output)})")
 
 
-@lines("erf")
-def _erf_lines(s: Source, i: Instruction) -> None:
-    s.line(f"copyto({s(i.output)}, erf({s(i.inputs[0])}), 'unsafe')")
+@lines("erfc")
+def _erfc_lines(s: Source, i: Instruction) -> None:
+    s.line(f"copyto({s(i.output)}, erfc({s(i.inputs[0])}), 'unsafe')")
 
 
 @lines("cast", "copy")
@@ -390,6 +390,6 @@ FUNCTIONS: dict[str, Any] = {
             "concatenate", "broadcast_to", "float64", "einsum",
         )
     },
-    "sum_reduce": np.add.reduce, "max_reduce": np.maximum.reduce, "add_at": np.add.at, "erf": _erf, "thaw": thaw,
+    "sum_reduce": np.add.reduce, "max_reduce": np.maximum.reduce, "add_at": np.add.at, "erfc": _erfc, "thaw": thaw,
     "clip": clip, "out_of_range": out_of_range,
 }  # fmt: skip

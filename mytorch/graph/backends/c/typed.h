@@ -115,7 +115,7 @@ HIDDEN void N(apply)(int64_t op, int64_t n, const T *a, const T *b, const T *c, 
     EACH(where, a[k] != 0 ? b[k] : c[k]);
     CALL(log, M(log)(a[k]));
     CALL(log1p, M(log1p)(a[k]));
-    CALL(erf, M(erf)(a[k]));
+    CALL(erfc, M(erfc)(a[k]));
     CALL(power, M(pow)(a[k], b[k]));
     }
 }
