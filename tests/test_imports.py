@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ def imported(source: str, package: str) -> set[str]:
     return found
 
 
+@cache
 def graph() -> dict[str, set[str]]:
     return {
         name: imported(

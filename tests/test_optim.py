@@ -81,6 +81,7 @@ def near(got, expected, dtype):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("size", SHAPES)
 @pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.slow
 def test_equals_pytorch(name, size, dtype, torch, rng):
     kind, settings = OPTIMIZERS[name]
     weights = Weights(SHAPES[size], dtype, rng, own_momentum=size == "small")
@@ -99,6 +100,7 @@ def test_equals_pytorch(name, size, dtype, torch, rng):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("size", SHAPES)
 @pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.slow
 def test_equals_the_formulas(name, size, dtype, order, rng):
     kind, settings = OPTIMIZERS[name]
     weights = Weights(SHAPES[size], dtype, rng, order=order)

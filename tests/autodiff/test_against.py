@@ -81,6 +81,7 @@ TORCH: list[tuple[str, Any, Any]] = [  # the name of a case, and the same in PyT
 
 
 @pytest.mark.parametrize(("name", "f", "which"), TORCH, ids=[row[0] for row in TORCH])
+@pytest.mark.slow
 def test_gradient_as_in_pytorch(name: str, f: Any, which: int | None, torch: Any) -> None:
     ours, args = CASES[name]
     tensors = [torch.tensor(x, requires_grad=True) for x in args]

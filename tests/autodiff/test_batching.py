@@ -60,6 +60,7 @@ def loss_of(f: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.slow
 def test_vmap_is_a_loop(name: str) -> None:
     f, args = case(name)
     many = stacks(args)
@@ -78,6 +79,7 @@ def test_vmap_is_a_loop(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.slow
 def test_jacobians_in_batches(name: str) -> None:
     """Rows and columns in batches are those that come one by one, and no rule of NumPy's is left out."""
     f, args = case(name)

@@ -50,6 +50,7 @@ def kinds(a: Any) -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize("name", sorted(CALLS))
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 def test_value(name: str, capfd: pytest.CaptureFixture) -> None:
     fun, args = CALLS[name]
     i = first_float(args)

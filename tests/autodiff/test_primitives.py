@@ -43,6 +43,7 @@ def case(name: str) -> tuple[Any, tuple]:
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.slow
 def test_primitive(name: str) -> None:
     f, args = case(name)
     check(f, args)
@@ -58,6 +59,7 @@ NOT_TRIED = {
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in NOT_TRIED])
+@pytest.mark.slow
 def test_primitive_of_nothing(name: str) -> None:
     f, args = case(name)
     variants, refusals = empty_variants(f, args)

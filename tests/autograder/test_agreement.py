@@ -81,6 +81,7 @@ def test_the_skeleton_agrees_with_the_reference() -> None:
         (ENGINE, "    @contextmanager\n    def paused", "    def paused", "Autograd.paused is decorated"),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_a_change_on_one_side_is_told(side: str, file: str, old: str, new: str, name: str) -> None:
     assert any(sentence.startswith(f"{file}: {name}") for sentence in told(side, file, old, new)), told(
         side, file, old, new
@@ -134,6 +135,7 @@ def test_a_stub_is_a_docstring_and_one_raise(file: str, name: str, line: str) ->
         (MLP, "MLP.__init__", "self.nlayers = len(sizes) - 1"),
     ],
 )
+@pytest.mark.slow
 def test_a_solution_line_in_a_stub_is_told_as_that_too(file: str, name: str, line: str) -> None:
     assert line in sources()[0][file]
     end = f'raise NotImplementedError("{name} is not implemented yet")'

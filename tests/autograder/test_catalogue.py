@@ -135,6 +135,7 @@ def test_an_empty_handout_gets_nothing_and_no_tracebacks(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("stub", workshop.stubs())
+@pytest.mark.slow
 def test_one_stub_costs_its_own_exercise_alone(stub: str, tmp_path: Path) -> None:
     grades = workshop.grade_together(workshop.write(workshop.fill(SIMPLE, leave_out=stub), tmp_path))
     assert workshop.own_failures(grades) == OWN_STUBS.get(stub, set())

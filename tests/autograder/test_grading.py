@@ -320,6 +320,7 @@ def test_a_check_of_nothing_is_an_error_of_ours(solved: Path, monkeypatch: pytes
         (RELU, "import mytorch.nn.helpers", "raised"),
     ],
 )
+@pytest.mark.slow
 def test_how_code_ends_has_a_hint(
     solved: Path, name: str, code: str, hint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -105,6 +105,7 @@ def test_the_command_builds_into_a_folder(tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "dist").iterdir()) == ["handout.tar.gz", "handout.zip"]
 
 
+@pytest.mark.slow
 def test_a_student_can_start_at_once(student: Path) -> None:
     done = run(student, sys.executable, "autograder/runner.py")
     assert done.returncode == 1, done.stderr
@@ -116,6 +117,7 @@ def test_a_student_can_start_at_once(student: Path) -> None:
     assert "not implemented yet" in run(student, sys.executable, "hw_bonus/mlp_runner.py").stdout
 
 
+@pytest.mark.slow
 def test_from_the_handout_to_the_hand_in(student: Path, tmp_path: Path) -> None:
     workshop.write(workshop.fill(SIMPLE), student)
     graded = run(student, sys.executable, "autograder/runner.py")

@@ -59,6 +59,7 @@ def results(folder: Path, code: str) -> list[Result]:
         ("channel().close()", "died"),
     ],
 )
+@pytest.mark.slow
 def test_who_writes_to_the_channel_gets_no_marks(code: str, hint: str, tmp_path: Path) -> None:
     found = results(tmp_path, code)
     assert found[0].status == "failed"

@@ -17,6 +17,7 @@ from tests.clocks import patience
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="isolation needs fork")
 
 
+@pytest.mark.slow
 def test_every_report_can_state_the_level(sandboxes: dict[str, Sandbox]) -> None:
     for name, sandbox in sandboxes.items():
         print(f"{name}: {', '.join(sandbox.level)}")
@@ -99,6 +100,7 @@ LOOKING = {
 
 @pytest.mark.parametrize("what", LOOKING)
 @pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.slow
 def test_what_a_submission_looks_for_is_not_there(
     sandboxes: dict[str, Sandbox], tmp_path: Path, level: str, what: str
 ) -> None:
@@ -163,6 +165,7 @@ def test_the_kernel_ends_submissions_first(sandboxes: dict[str, Sandbox]) -> Non
     assert int(Path("/proc/self/oom_score_adj").read_text()) < 1000
 
 
+@pytest.mark.slow
 def test_no_descriptor_but_the_way_out_is_open(sandboxes: dict[str, Sandbox], tmp_path: Path) -> None:
     answers = [found(sandboxes["all"], tmp_path, f"bool(os.fstat({number}))") for number in range(3, 24)]
     assert answers.count("True") == 1
@@ -171,6 +174,7 @@ def test_no_descriptor_but_the_way_out_is_open(sandboxes: dict[str, Sandbox], tm
 
 @pytest.mark.parametrize("name", ENDS)
 @pytest.mark.parametrize("level", ["all", "limits alone"])
+@pytest.mark.slow
 def test_however_it_ends_the_next_one_runs(
     sandboxes: dict[str, Sandbox], tmp_path: Path, level: str, name: str
 ) -> None:
@@ -186,6 +190,7 @@ def test_however_it_ends_the_next_one_runs(
 
 @pytest.mark.parametrize("what", OUTLIVING)
 @pytest.mark.parametrize("level", ["all", "no seccomp", "no namespaces"])
+@pytest.mark.slow
 def test_nothing_outlives_its_exercise(sandboxes: dict[str, Sandbox], tmp_path: Path, level: str, what: str) -> None:
     sandbox = sandboxes[level]
     if what == "a fork bomb" and level == "no seccomp" and os.getuid() == 0:

@@ -49,6 +49,7 @@ def write(record: Record, folder: Path, name: str = "x") -> list[str]:
 
 @pytest.mark.parametrize("kind", HOSTILE)
 @pytest.mark.parametrize("status", [GRADED, UNREADABLE, GRADER_ERROR])
+@pytest.mark.slow
 def test_no_text_of_a_record_acts_in_a_page(kind: str, status: str, tmp_path: Path) -> None:
     record = a_record(status=status, reason="because")
     for field in text_fields(record):

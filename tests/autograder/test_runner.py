@@ -247,6 +247,7 @@ def test_an_array_changed_by_a_check_is_not_seen_by_the_next(solved: Path) -> No
     assert sum(marks.values()) == 44
 
 
+@pytest.mark.slow
 def test_pytest_runs_the_same_checks(student: Path) -> None:
     workshop.write(workshop.fill(SIMPLE), student)
     change(student, ACTIVATION, RELU, "self.state = np.minimum(x, 0)")

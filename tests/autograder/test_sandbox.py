@@ -47,6 +47,7 @@ forge()
 
 
 @pytest.mark.parametrize("what", FORGED)
+@pytest.mark.slow
 def test_forged_results_are_malformed(sandboxes: dict[str, Sandbox], tmp_path: Path, what: str) -> None:
     frame, count = FORGED[what]
     given = [("engine_spots", [{"x": np.ones((2, 3)), "w": np.ones((2, 3))}])] * 2
@@ -119,6 +120,7 @@ def test_everything_is_removed(tmp_path: Path) -> None:
     assert warm.poll() is not None
 
 
+@pytest.mark.slow
 def test_a_killed_grader_leaves_nothing(tmp_path: Path) -> None:
     program = (
         "import os, signal, sys, time\nfrom pathlib import Path\n"

@@ -146,6 +146,7 @@ def test_styles_of_their_own_are_not_listed(styles: dict[str, Fingerprint]) -> N
 
 @pytest.mark.parametrize("style", ["simple", "fused", "lists", "zeros"])
 @pytest.mark.parametrize("disguise", DISGUISES, ids=lambda d: d.__name__)
+@pytest.mark.slow
 def test_a_copy_in_disguise_is_found(style: str, disguise, styles: dict[str, Fingerprint], tmp_path: Path) -> None:
     files = disguise(of_style(style))
     assert files != of_style(style)
@@ -264,6 +265,7 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("kind", GARBAGE)
+@pytest.mark.slow
 def test_garbage_does_no_harm(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "mytorch/nn/functional.py"
     path.parent.mkdir(parents=True)

@@ -182,6 +182,7 @@ for number in range(3, 64):
 
 
 @pytest.mark.parametrize("without", [[], ["namespaces", "seccomp", "landlock", "uid"]], ids=str)
+@pytest.mark.slow
 def test_nobody_takes_back_what_is_on_its_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: list[str]
 ) -> None:

@@ -134,6 +134,7 @@ def raw(text: bytes) -> bytes:
         bytes(LIMIT + 1),
     ],
 )
+@pytest.mark.slow
 def test_anything_else_is_malformed(data: bytes) -> None:
     with pytest.raises(Malformed):
         unpack(data)

@@ -225,6 +225,7 @@ def leaks(check: Check, given: Given) -> tuple[int, list[str]]:
 
 
 @pytest.mark.parametrize("check", [*CHECKS, *hidden.CHECKS], ids=lambda check: f"{check.exercise} {check.name}")
+@pytest.mark.slow
 def test_no_expected_value_is_computed_without_the_submission(check: Check) -> None:
     for given in cases_of(check, 3):
         assert leaks(check, given)[1] == []

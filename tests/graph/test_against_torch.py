@@ -63,6 +63,7 @@ def train_both(torch, backend, between="tanh", optimizer="momentum", loss="class
 
 
 @pytest.mark.parametrize("between", BETWEEN)
+@pytest.mark.slow
 def test_every_layer(torch, between, backend):
     net, theirs = train_both(torch, backend, between)
     if between == "batchnorm":

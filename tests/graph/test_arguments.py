@@ -56,6 +56,7 @@ LAID_OUT = {
 
 @pytest.mark.parametrize("which", [(0,), (1,), (0, 1)], ids=["x", "y", "both"])
 @pytest.mark.parametrize("name", LAID_OUT)
+@pytest.mark.slow
 def test_arguments_as_they_lie(name, which, backend):
     """After plans were made for arrays that lie in rows, and from the first call on."""
     lay = LAID_OUT[name]
@@ -71,6 +72,7 @@ def test_data_of_other_dtypes(dtype, backend):
 
 @pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "i4", "u4", "u8"])
 @pytest.mark.parametrize("n", [1, 2, 7])
+@pytest.mark.slow
 def test_labels_of_other_dtypes(dtype, n, backend):
     compare(simple(nn.Tanh), [(x, y.astype(dtype)) for x, y in batches(4, seed=1, n=n)], backend=backend)
 
@@ -102,6 +104,7 @@ def test_no_rows_at_all(backend):
     "activation", [nn.Tanh, nn.ReLU, nn.Sigmoid, nn.GELU, nn.SiLU, nn.Softplus, nn.Softmax, nn.LeakyReLU]
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.slow
 def test_data_that_are_not_finite(activation, value, backend):
     """NaN and infinity arise in the same places, forward and backward."""
     make = simple(activation)
@@ -143,6 +146,7 @@ def test_the_gradient_where_a_relu_is_given_NaN(backend):
             np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
 
 
+@pytest.mark.slow
 def test_numbers_given_as_arguments(backend):
     """A number belongs to the plan; many different ones make the step eager, not wrong and not without bounds."""
 

@@ -303,5 +303,6 @@ def a_branch_on_a_flag_of_a_layer_that_records_nothing():
 
 
 @pytest.mark.parametrize("name", SCENES)
+@pytest.mark.slow
 def test_scene(name, backend):
     compare(SCENES[name], backend=backend)

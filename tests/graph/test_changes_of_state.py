@@ -371,6 +371,7 @@ def the_data_changed_in_place_by_the_function():
 
 
 @pytest.mark.parametrize("name", SCENES)
+@pytest.mark.slow
 def test_scene(name, backend):
     compare(SCENES[name], backend=backend)
 

@@ -26,6 +26,7 @@ def check(net, loss="classes", optimizer="momentum", dtype=np.float64, n=6, step
 
 
 @pytest.mark.parametrize("net", NETS)
+@pytest.mark.slow
 def test_every_layer_and_rule(net, backend):
     check(net, backend=backend)
 

@@ -15,6 +15,7 @@ SUBSETS = [subset for size in range(len(PASSES) + 1) for subset in itertools.com
 
 
 @pytest.mark.parametrize("net", ["sigmoid", "dropout", "batchnorm", "tied"])
+@pytest.mark.slow
 def test_results_are_equal_with_any_subset(net, backend):
     for subset in SUBSETS:
         check(net, n=9, steps=4, passes=subset, backend=backend)
@@ -104,6 +105,7 @@ def test_large_fused_instructions_run_piece_by_piece(backend):
 
 @pytest.mark.parametrize("optimizer", ["nesterov", "adamw"])
 @pytest.mark.parametrize("net", ["relu", "sigmoid", "dropout", "batchnorm", "softmax"])
+@pytest.mark.slow
 def test_a_replay_allocates_no_array(net, optimizer, backend):
     n = 20_000  # a number per sample takes 160 kB
     one = training(net, optimizer=optimizer)

@@ -49,6 +49,7 @@ def assert_same_bits(found, expected):
 
 @settings(EXAMPLES, max_examples=40)
 @given(description=descriptions())
+@pytest.mark.slow
 def test_compiled_training_equals_eager_training(backend, description):
     found = train(description, backend)
     assert found[3].plan is not None, str(found[3])
@@ -58,6 +59,7 @@ def test_compiled_training_equals_eager_training(backend, description):
 
 @settings(EXAMPLES, max_examples=15)
 @given(description=descriptions(dtype="float64"), eager=st.sets(st.integers(0, STEPS - 1)))
+@pytest.mark.slow
 def test_eager_and_compiled_steps_mixed(backend, description, eager):
     found = train(description, backend, by=lambda number: "eager" if number in eager else "compiled")
     assert_close(description, found, train(description, backend, by=lambda number: "eager"))
@@ -65,12 +67,14 @@ def test_eager_and_compiled_steps_mixed(backend, description, eager):
 
 @settings(EXAMPLES, max_examples=15)
 @given(description=descriptions())
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bits(backend, description):
     assert_same_bits(train(description, backend, end=8), train(description, backend, end=8))
 
 
 @settings(EXAMPLES, max_examples=15)
 @given(description=descriptions(), at=st.integers(1, 11))
+@pytest.mark.slow
 def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(backend, description, at):
     whole = train(description, backend, end=12)
     begun, schedule, losses, _ = train(description, backend, end=at)
@@ -88,6 +92,7 @@ def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(backend, descripti
 
 @settings(EXAMPLES, max_examples=15)
 @given(description=descriptions())
+@pytest.mark.slow
 def test_parameters_do_not_depend_on_kept_gradients(backend, description):
     found = train(description, backend, end=8, keep_gradients=False)
     expected = train(description, backend, end=8, by=lambda number: "eager")
@@ -98,6 +103,7 @@ def test_parameters_do_not_depend_on_kept_gradients(backend, description):
 
 @settings(EXAMPLES, max_examples=15)
 @given(description=descriptions(dtype="float64"))
+@pytest.mark.slow
 def test_inference_equals_the_forward_pass(backend, description):
     training, _, _, _ = train(description, backend, end=3)
     net = training.net

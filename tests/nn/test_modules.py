@@ -49,6 +49,7 @@ def twins(name, torch, seed):
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.slow
 def test_equals_pytorch(name, training, seed, torch):
     ours, theirs = twins(name, torch, seed)
     rng = np.random.default_rng(seed + 10)

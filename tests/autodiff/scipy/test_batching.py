@@ -50,6 +50,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("f", "stack"), CASES)
+@pytest.mark.slow
 def test_a_stack_and_whole_derivatives(f: Any, stack: Any) -> None:
     np.testing.assert_allclose(vmap(f)(stack), np.stack([f(x) for x in stack]), rtol=1e-12, atol=1e-12)
     x, v = stack[0], G.standard_normal(stack[0].shape)

@@ -33,6 +33,7 @@ def prey_after(t: Any, y: Any, *args: Any) -> list:
         lambda y0, t, a, b: integrate.solve_ivp(prey_after, (t[0], 1.2), y0, t_eval=t[1:], args=(a, b), **SHARP).y,
     ],
 )
+@pytest.mark.slow
 def test_start_times_and_arguments(solve: Any) -> None:
     agrees(lambda y0, a: solve(y0, T, a, 0.4), Y0, 1.1)
     agrees(lambda t, b: solve(Y0, t, 1.1, b), T, 0.4, order=1)
@@ -99,6 +100,7 @@ def test_the_whole_result_and_other_signatures() -> None:
         (lambda y: integrate.cumulative_trapezoid(y, axis=0), (np.eye(3),)),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_integrals(f: Any, args: tuple) -> None:
     agrees(f, *args)
 

@@ -45,6 +45,7 @@ def test_solve(a: Any, b: Any, structure: str | None) -> None:
 
 @pytest.mark.parametrize("lower", [False, True])
 @pytest.mark.parametrize(("a", "b"), PAIRS)
+@pytest.mark.slow
 def test_what_reads_one_triangle(a: Any, b: Any, lower: bool) -> None:
     s, t = positive(a), positive(np.conj(a.T)) + np.diag([1.0, 2.0, 3.0, 4.0])
     agrees(lambda a, b: linalg.solve(hermitian(a), b, lower=lower, assume_a="pos"), s, b)
@@ -71,6 +72,7 @@ def test_what_reads_one_triangle(a: Any, b: Any, lower: bool) -> None:
 @pytest.mark.parametrize("trans", [0, 1, 2, "C"])
 @pytest.mark.parametrize("lower", [False, True])
 @pytest.mark.parametrize(("a", "b"), PAIRS)
+@pytest.mark.slow
 def test_solve_triangular(a: Any, b: Any, lower: bool, trans: Any, unit_diagonal: bool) -> None:
     agrees(lambda a, b: linalg.solve_triangular(a, b, trans, lower, unit_diagonal), a, b, order=1)
     triangle = grad(lambda a: np.real(np.sum(linalg.solve_triangular(a, b, trans, lower, unit_diagonal))))(a)
@@ -91,6 +93,7 @@ def test_lu(a: Any, b: Any, trans: int) -> None:
 
 
 @pytest.mark.parametrize("a", MATRICES)
+@pytest.mark.slow
 def test_functions_of_a_matrix(a: Any) -> None:
     for f, x in (
         (linalg.inv, a), (linalg.det, a), (linalg.expm, a / 4), (linalg.sqrtm, positive(a)), (linalg.logm, positive(a) / 4),

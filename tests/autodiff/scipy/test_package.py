@@ -36,6 +36,7 @@ def module(name: str) -> Any:
     return ours
 
 
+@pytest.mark.slow
 def test_autodiff_imports_without_scipy_and_does_not_import_it() -> None:
     assert run("import sys, mytorch.autodiff; print('scipy' in sys.modules)") == "False"
     without = (

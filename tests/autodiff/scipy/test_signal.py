@@ -22,6 +22,7 @@ G = np.random.default_rng(0)
     [((7,), (4,)), ((4,), (7,)), ((5, 6), (3, 2)), ((3, 2), (5, 6)), ((3, 4, 3), (2, 2, 2)), ((1,), (1,)), ((), ())],
 )
 @pytest.mark.parametrize("numbers", ["real", "mixed", "complex"])
+@pytest.mark.slow
 def test_modes(shapes: Any, mode: str, numbers: str) -> None:
     a, b = (G.standard_normal(shape) * np.ones(()) for shape in shapes)
     b = b if numbers == "real" else b + 1j * G.standard_normal(shapes[1])

@@ -41,6 +41,7 @@ POINTS = [
 
 
 @pytest.mark.parametrize(("name", "formula", "x"), POINTS)
+@pytest.mark.slow
 def test_digits_of_the_first_and_second_derivative(name: str, formula: str, x: float) -> None:
     """Against mpmath, with 1e-12 for what SciPy's functions lose themselves, and cancellation at their far ends."""
     mp = pytest.importorskip("mpmath")

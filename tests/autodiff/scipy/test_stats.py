@@ -24,6 +24,7 @@ UNKNOWN = {"t": "df", "gamma": "a", "beta": "a", "chi2": "df"}  # in which nobod
 
 @pytest.mark.parametrize("method", ["logpdf", "pdf", *TOTALS])
 @pytest.mark.parametrize("name", CONTINUOUS)
+@pytest.mark.slow
 def test_continuous(name: str, method: str) -> None:
     shapes, f = CONTINUOUS[name], getattr(getattr(stats, name), method)
     original = getattr(getattr(ss, name), method)
