@@ -310,5 +310,5 @@ def test_adam_in_half_precision_moves_as_in_single(kind):
     assert np.all(np.isfinite(half))
     # Each of five steps is rounded to half precision; 1e-7 is denormal there, and eps is no longer small beside it.
     np.testing.assert_allclose(half[0], single[0], atol=5 * np.finfo(np.float16).eps)
-    assert half[1, 2] == pytest.approx(single[1, 2], abs=5 * np.finfo(np.float16).eps)
+    assert half[1, 2] == pytest.approx(single[1, 2], abs=5 * float(np.finfo(np.float16).eps))
     np.testing.assert_array_equal(layers[0].b, np.zeros((2, 1)))

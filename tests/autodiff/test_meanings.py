@@ -111,6 +111,7 @@ def test_extremes_of_nothing_but_nan_are_nan() -> None:
             np.testing.assert_array_equal(grad(lambda x, f=f: f(x))(holes), [[0, 0], [1, 0]])
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's own: infinities and overflow are what is tested
 def test_parts_of_infinity() -> None:
     x = np.array([np.inf, -np.inf, 2.5, -0.5])
     for part in (0, 1):
@@ -149,6 +150,7 @@ MEANS = [
 ]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's own: infinities and overflow are what is tested
 @pytest.mark.parametrize("f", MEANS)
 def test_counts_that_half_precision_does_not_hold(f: Any) -> None:
     """70,000 is beyond 65,504, the largest number of half precision, and so are sums of so many entries."""

@@ -16,7 +16,10 @@ def agrees(f: Callable[..., Any], *args: Any, order: int = 2, rtol: float = 1e-4
     On plain arguments these functions are SciPy's own. Both modes are compared with differences to the given order; rtol
     leaves room for those, digits for another order of summation.
     """
-    args = tuple(arg if isinstance(arg, np.ndarray) else np.asarray(arg, float) for arg in args)
+    args = tuple(
+        arg if isinstance(arg, np.ndarray) else np.asarray(arg, complex if np.iscomplexobj(arg) else float)
+        for arg in args
+    )
     expected, (value, pull) = f(*args), vjp(f, *args)
     for got, wanted in zip(*(part if isinstance(part, tuple) else (part,) for part in (value, expected))):
         assert np.shape(got) == np.shape(wanted)
