@@ -21,13 +21,12 @@ class Loss(Module):
         super().__init__(autograd_engine)
         self.loss_val: np.ndarray | None = None
 
-    def _require_arrays(self, y: Any, y_hat: Any) -> None:
-        for name, given in (("y", y), ("y_hat", y_hat)):
-            if not isinstance(given, np.ndarray):
-                raise TypeError(
-                    f"{type(self).__name__} compares arrays; {name} is a {type(given).__name__}. Pass np.array({name}), "
-                    "and as y_hat the very array that the network returned."
-                )
+    def _no_arrays(self, y: Any, y_hat: Any) -> TypeError:
+        name, given = ("y_hat", y_hat) if isinstance(y, np.ndarray) else ("y", y)
+        return TypeError(
+            f"{type(self).__name__} compares arrays; {name} is a {type(given).__name__}. Pass np.array({name}), and as y_hat "
+            "the very array that the network returned."
+        )
 
     def backward(self) -> None:
         """Walk the list back from the last loss value."""
@@ -53,7 +52,8 @@ class MSELoss(Loss):
 
     def forward(self, y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
         """Returns shape (1,). Raises ValueError where the shapes differ, which NumPy would broadcast without a word."""
-        self._require_arrays(y, y_hat)
+        if not (isinstance(y, np.ndarray) and isinstance(y_hat, np.ndarray)):
+            raise self._no_arrays(y, y_hat)
         if y.shape != y_hat.shape:
             raise ValueError(f"MSELoss compares arrays of one shape; y has {y.shape} and y_hat {y_hat.shape}.")
         difference = as_float(y) - y_hat
@@ -78,7 +78,8 @@ class SoftmaxCrossEntropy(Loss):
 
         A score of minus infinity rules its class out: it adds nothing to the loss, unless the class is the true one.
         """
-        self._require_arrays(y, y_hat)
+        if not (isinstance(y, np.ndarray) and isinstance(y_hat, np.ndarray)):
+            raise self._no_arrays(y, y_hat)
         dtype, entries = gradient_dtype(y_hat), None if y.shape == y_hat.shape else true_entries(y, y_hat)
         samples, classes = math.prod(y_hat.shape[:-1]), y_hat.shape[-1]
         # One row per class, whole in memory where the rows are long: NumPy reduces and broadcasts along those much faster.
