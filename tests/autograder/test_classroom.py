@@ -225,7 +225,7 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     class Wordy(FakeGrader):
         def grade(self, folder: Path, seeds: tuple[int, int]) -> dict[str, Any]:
             found = super().grade(folder, seeds)
-            found["checks"][0]["feedback"]["came"] = "long " * 40_000
+            found["checks"][0]["feedback"]["came"] = "long " * 160_000
             return found
 
     monkeypatch.setattr("tests.autograder.fake_grader.FakeGrader", Wordy)
@@ -238,7 +238,8 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         assert grade(tmp_path / f"class{number}", tmp_path / f"reports{number}", "--jobs", "1") == 0
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < peaks[0] + 2e6
+    # Twenty more records take 16 MB where they are kept; garbage that is not collected yet makes a peak differ by 3 MB.
+    assert peaks[1] < peaks[0] + 6e6
 
 
 @pytest.mark.slow
