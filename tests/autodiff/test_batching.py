@@ -274,3 +274,18 @@ def test_jacobians_through_checkpoints_and_of_nothing() -> None:
     assert jacobian(lambda x: x * 2)(np.ones((0, 2))).shape == (0, 2, 0, 2)
     assert jacobian(lambda x: np.ones(3) * np.sum(x))(np.ones(0)).shape == (3, 0)
     assert hessian(np.sum)(np.ones(0)).shape == (0, 0)
+
+
+@pytest.mark.parametrize("index", [
+    (np.array([0, 1, 1]), slice(None), np.array([0, 2, 1])), (0, slice(None), np.array([0, 1, 2])), (np.array([1, 0, 1]), 2),
+    (..., np.array([2, 0, 2])), (None, np.array([0, 1, 1]), ..., 1), (slice(None), W[:3, 0] > -0.7),
+])  # fmt: skip
+def test_index_arrays_apart_and_together(index: Any) -> None:
+    """As many entries as examples, so that an axis in the wrong place would go unnoticed by its length."""
+    x = np.arange(54.0).reshape(3, 2, 3, 3)
+    f = lambda x: x[index] ** 2  # noqa: E731
+    np.testing.assert_array_equal(vmap(f)(x), np.stack([f(one) for one in x]))
+    np.testing.assert_array_equal(
+        vmap(grad(lambda x: np.sum(f(x) * f(x))))(x), [grad(lambda x: np.sum(f(x) ** 2))(y) for y in x]
+    )
+    np.testing.assert_allclose(jacobian_reverse(f)(x[0]), jacobian_forward(f)(x[0]))
