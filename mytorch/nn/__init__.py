@@ -2,7 +2,7 @@
 
 from mytorch.nn.modules.activation import GELU, Identity, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from mytorch.nn.modules.dropout import Dropout
-from mytorch.nn.modules.embedding import Embedding
+from mytorch.nn.modules.embedding import Embedding, EmbeddingBag
 from mytorch.nn.modules.linear import Linear
 from mytorch.nn.modules.loss import MSELoss, SoftmaxCrossEntropy
 from mytorch.nn.modules.module import Module, Parameter, Sequential
@@ -12,6 +12,7 @@ __all__ = [
     "BatchNorm1d",
     "Dropout",
     "Embedding",
+    "EmbeddingBag",
     "GELU",
     "Identity",
     "LayerNorm",

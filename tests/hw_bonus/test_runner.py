@@ -323,7 +323,7 @@ def test_a_broken_checkpoint_file_is_refused(saved: Path, capsys: pytest.Capture
 
 def test_help_names_every_option_with_its_default(capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as stop:
-        options.parse(["--help"])
+        options.OPTIONS.parse(["--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
     assert text.count("(default:") >= len(options.DEFAULTS)
@@ -333,8 +333,8 @@ def test_help_names_every_option_with_its_default(capsys: pytest.CaptureFixture)
 
 def test_options_survive_the_checkpoint() -> None:
     for given in ([], ["--hidden", "none", "--lr", "0.1", "--data", "x"], ["--hidden", "3,4", "--optimizer", "sgd"]):
-        opts = options.complete(options.parse(given))
-        back = options.complete(options.from_text(options.to_text(opts)))
+        opts = options.complete(options.OPTIONS.parse(given))
+        back = options.complete(options.OPTIONS.from_text(options.OPTIONS.to_text(opts)))
         assert {**vars(back), "data": None} == {**vars(opts), "data": None}
 
 

@@ -1,0 +1,151 @@
+"""Parts of every command line here: numbers with a range, one-line errors, options as texts, exit codes. Needs no NumPy."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from hw_bonus.errors import BadInput, Diverged
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS"
+)  # fmt: skip
+
+
+class Parser(argparse.ArgumentParser):
+    """Parser whose errors are BadInput. Its result holds what was given alone; the defaults are added later."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            argument_default=argparse.SUPPRESS,
+            allow_abbrev=False,
+            **settings,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{message}; --help explains every option")
+
+
+def number(
+    kind: type, low: float, high: float = math.inf, open_low: bool = False, open_high: bool = False
+) -> Callable[[str], Any]:
+    """Check for argparse: a finite number in a range."""
+    below = f" and {'below' if open_high else 'at most'} {high:g}" if high < math.inf else ""
+    words = f"a {'whole ' if kind is int else ''}number {'above' if open_low else 'of at least'} {low:g}{below}"
+
+    def check(text: str) -> Any:
+        try:
+            value = kind(text)
+            fits = math.isfinite(value) and low <= value <= high
+        except (ValueError, OverflowError):
+            fits = False
+        if not fits or (open_low and value == low) or (open_high and value == high):
+            raise argparse.ArgumentTypeError(f"{text!r} was given, {words} is expected")
+        return value
+
+    return check
+
+
+COUNT, SEED = number(int, 1), number(int, 0)
+POSITIVE, NOT_NEGATIVE = number(float, 0, open_low=True), number(float, 0)
+SHARE = number(float, 0, 1, open_high=True)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of one program.
+
+    defaults: name to value, for every option. per_call: the names that belong to one call of the program, so that a
+    checkpoint does not hold them. paths: the names of files and folders of data.
+    build: makes the parser.
+    """
+
+    defaults: dict[str, Any]
+    per_call: tuple[str, ...]
+    paths: tuple[str, ...]
+    build: Callable[[], Parser]
+
+    def add(
+        self, group: Any, name: str, check: Any, text: str, metavar: str | None = None, default: str | None = None
+    ) -> None:
+        """Enter an option into a group of the parser. check: a tuple of choices, or a function that reads the text."""
+        shown = self.defaults[name[2:].replace("-", "_")] if default is None else default
+        if isinstance(check, tuple):
+            group.add_argument(name, choices=check, help=f"{text} (default: {shown})")
+        else:
+            group.add_argument(name, type=check, metavar=metavar, help=f"{text} (default: {shown})")
+
+    def parse(self, argv: list[str] | None = None) -> dict[str, Any]:
+        """Options that were given on the command line, checked; no defaults. Raises BadInput."""
+        return vars(self.build().parse_args(argv))
+
+    def to_text(self, given: argparse.Namespace) -> dict[str, str]:
+        """Options for a checkpoint, as texts of a command line."""
+        values = {n: value for n, value in vars(given).items() if n not in self.per_call and value is not None}
+        for name in self.paths:
+            if name in values:  # a run may be resumed from another folder
+                values[name] = os.path.abspath(values[name])
+        return {n: shown(value) for n, value in values.items()}
+
+    def from_text(self, texts: dict[str, str]) -> dict[str, Any]:
+        """Inverse of to_text, with the checks of the command line. Raises BadInput."""
+        return self.parse([f"--{name.replace('_', '-')}={text}" for name, text in texts.items()])
+
+
+def shown(value: Any) -> str:
+    """The text of a value on the command line."""
+    return ",".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
+
+
+def run(
+    program: str,
+    options: Options,
+    session: Callable[[], Callable[[dict[str, Any]], int]],
+    argv: Iterable[str] | None,
+    smaller: str,
+) -> int:
+    """A program from its command line to its exit code.
+
+    session: imports and returns what runs with the options; it is called when the number of threads is set.
+    smaller: the options to make smaller where memory ends.
+
+    Returns what the session returns, or 1 (the loss became NaN), 2 (bad input), 130 (Ctrl-C), 141 (nobody reads the output).
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without accents must not end the training
+
+    def complain(message: object, code: int) -> int:
+        text = " ".join(str(message).split())
+        print(f"{program}: {text}", file=sys.stderr, flush=True)
+        return code
+
+    try:
+        given = options.parse(None if argv is None else list(argv))
+        for name in THREAD_VARIABLES:  # read when NumPy is imported, so before that
+            os.environ[name] = str(given.get("threads", options.defaults["threads"]))
+        try:
+            import numpy  # noqa: F401
+        except ImportError:
+            raise BadInput("NumPy is not installed; install it with: python -m pip install numpy") from None
+        code = session()(given)
+        sys.stdout.flush()
+        return code
+    except BadInput as error:
+        return complain(error, 2)
+    except Diverged as error:
+        return complain(error, 1)
+    except MemoryError:
+        return complain(f"there is not enough memory for this; give smaller {smaller}", 2)
+    except KeyboardInterrupt:
+        return complain("interrupted", 130)
+    except BrokenPipeError:
+        # Python flushes at exit and would complain once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
