@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 
 from hw_bonus.errors import BadInput, Diverged
@@ -51,6 +52,18 @@ def number(
 
     return check
 
+
+ACTIVATIONS = ("relu", "leaky_relu", "gelu", "silu", "softplus", "tanh", "sigmoid")
+OPTIMIZERS = ("sgd", "nesterov", "adam", "adamw")
+SCHEDULES = ("none", "cosine", "step")
+
+# Options of every training: their defaults, and the names that belong to one call of the program.
+TRAINING: dict[str, Any] = {
+    "optimizer": "adamw", "momentum": 0.9, "schedule": "cosine", "step_size": 10, "gamma": 0.1, "clip_norm": 0.0, "seed": 0,
+    "dtype": "float32", "out": "results", "save": None, "resume": None, "stop_after": 0, "threads": 1, "no_plots": False,
+    "eager": False,
+}  # fmt: skip
+PER_CALL = ("out", "save", "resume", "stop_after", "threads", "no_plots", "eager")
 
 COUNT, SEED = number(int, 1), number(int, 0)
 POSITIVE, NOT_NEGATIVE = number(float, 0, open_low=True), number(float, 0)
@@ -96,6 +109,53 @@ class Options:
     def from_text(self, texts: dict[str, str]) -> dict[str, Any]:
         """Inverse of to_text, with the checks of the command line. Raises BadInput."""
         return self.parse([f"--{name.replace('_', '-')}={text}" for name, text in texts.items()])
+
+
+def add_training(options: Options, parser: Parser, batch: str, lr: str, epochs: str) -> None:
+    """Enter the options of the optimiser and the loop. batch: what a batch consists of. lr, epochs: the defaults in words."""
+    group = parser.add_argument_group("training")
+    option = partial(options.add, group)
+    option("--optimizer", OPTIMIZERS, "optimiser")
+    option("--lr", POSITIVE, "learning rate", "LR", lr)
+    option("--momentum", SHARE, "momentum, for sgd and nesterov", "M")
+    option("--weight-decay", NOT_NEGATIVE, "weight decay", "W")
+    option("--schedule", SCHEDULES, "learning rate over the epochs: constant, half a cosine down to 0, or steps")
+    option("--step-size", COUNT, "epochs between the steps of --schedule step", "N")
+    option("--gamma", number(float, 0, 1, open_low=True), "factor of each step of --schedule step", "G")
+    option("--clip-norm", NOT_NEGATIVE, "largest norm of all gradients together; 0 for no limit", "NORM")
+    option("--batch-size", COUNT, f"{batch} per step", "N")
+    option("--epochs", COUNT, "passes over the training data", "N", epochs)
+    option("--seed", SEED, "seed of weights, order and dropout; same seed, same result", "N")
+    option("--threads", COUNT, "threads for matrix products", "N")
+    text = "record and walk every step anew instead of replaying a compiled one; slower, the same up to rounding"
+    group.add_argument("--eager", action="store_true", help=f"{text} (default: compiled)")
+
+
+def add_output(options: Options, parser: Parser) -> None:
+    """Enter the options of what is written, and of going on later."""
+    group = parser.add_argument_group("output")
+    option = partial(options.add, group)
+    option("--out", str, "folder for the pictures, metrics.json and the checkpoint", "PATH")
+    text = "write a checkpoint here after every epoch"
+    option("--save", str, text, "FILE", "OUT/checkpoint.npz, written at the end and on Ctrl-C")
+    text = "go on from this checkpoint with its options; saves to it again unless --save is given"
+    option("--resume", str, text, "FILE", "start anew")
+    text = "stop as if interrupted when this many epochs are done, to --resume later"
+    option("--stop-after", COUNT, text, "N", "never")
+    group.add_argument("--no-plots", action="store_true", help="draw no pictures (default: draw them)")
+
+
+def layer_sizes(text: str) -> list[int]:
+    """Layer sizes: '256,128' -> [256, 128]; 'none' -> []."""
+    if text.strip().lower() == "none":
+        return []
+    return [COUNT(part.strip()) for part in text.split(",")]
+
+
+def check_momentum(opts: argparse.Namespace) -> None:
+    """Raises BadInput for Nesterov's method without momentum."""
+    if opts.optimizer == "nesterov" and opts.momentum == 0:
+        raise BadInput("--optimizer nesterov was given with --momentum 0; give a momentum above 0, or --optimizer sgd")
 
 
 def shown(value: Any) -> str:

@@ -102,7 +102,7 @@ def _measure(
             **dict(zip(("train", "val", "test"), dataset.sizes())),
             "notes": dataset.notes,
         },
-        "options": {name: value for name, value in vars(opts).items() if name not in options.PER_CALL},
+        "options": {name: value for name, value in vars(opts).items() if name not in OPTIONS.per_call},
         "weights": sum(parameter.value.size for parameter in run.net.parameters()),
         "accuracy_per_class": [int(table[k, k]) / int(totals[k]) if totals[k] else None for k in range(opts.classes)],
         "confusion_matrix": table.tolist(),
