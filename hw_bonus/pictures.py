@@ -111,8 +111,9 @@ def confusion(
                 fontsize=size_of_text,
                 color="white" if strong else INK,
             )
-        ax.set_xticks(range(classes), names, rotation=90 if names and max(map(len, names)) > 3 else 0)
-        ax.set_yticks(range(classes), names)
+        shown = names or [str(number) for number in range(classes)]
+        ax.set_xticks(range(classes), shown, rotation=90 if max(map(len, shown)) > 3 else 0)
+        ax.set_yticks(range(classes), shown)
     ax.set_xticks(np.arange(classes + 1) - 0.5, minor=True)
     ax.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
     ax.grid(True, which="minor")

@@ -193,7 +193,7 @@ def restore(run: Run, path: str | Path, fingerprint: int) -> None:
 
 @dataclass(frozen=True)
 class Keeping:
-    """Where and when a run is saved. state: makes the snapshot. always: after every epoch, not only at its end."""
+    """Place and time of saving a run. state: makes the snapshot. always: after every epoch, not only at its end."""
 
     target: Path
     state: Callable[[], State]

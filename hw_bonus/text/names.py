@@ -43,7 +43,7 @@ def load(path: str | None, context: int) -> tuple[Task, list[str]]:
 
 
 def pairs(names: list[list[int]], context: int) -> Part:
-    """What the network sees, (N, context), and what follows, (N,): one row for each letter and each end of a name."""
+    """The letters before, (N, context), and the one that follows, (N,): one row for each letter and each end of a name."""
     inputs, labels = [], []
     for name in names:
         row = [END] * context + name + [END]

@@ -33,7 +33,7 @@ OF_NAMES = {
     "embedding": 16, "hidden": [256], "dropout": 0.3, "lr": 0.004, "weight_decay": 0.05, "batch_size": 128, "epochs": 20,
 }  # fmt: skip
 OF_SENTENCES = {
-    "embedding": 32, "hidden": [32], "dropout": 0.5, "lr": 0.003, "weight_decay": 0.01, "batch_size": 32, "epochs": 10,
+    "embedding": 16, "hidden": [16], "dropout": 0.5, "lr": 0.003, "weight_decay": 0.01, "batch_size": 32, "epochs": 10,
 }  # fmt: skip
 
 DESCRIPTION = """Trains a small network on text and shows what it learned.

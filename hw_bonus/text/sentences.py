@@ -39,15 +39,27 @@ def load(path: str, min_count: int) -> Task:
     classes = sorted({label for _, label in pairs})
     _check_classes(path, classes, len(pairs))
     labels = np.array([classes.index(label) for _, label in pairs], dtype=np.int64)
-    chosen = split_pair((np.arange(len(pairs)), labels), [VAL_SHARE, TEST_SHARE], SPLIT_SEED, path)
+    train, val, test = split_pair((np.arange(len(pairs)), labels), [VAL_SHARE, TEST_SHARE], SPLIT_SEED, path)
+    return task_of(Path(path).name or path, pairs, (train[0], val[0], test[0]), min_count, notes)
+
+
+def task_of(
+    name: str, pairs: Pairs, parts: tuple[np.ndarray, np.ndarray, np.ndarray], min_count: int, notes: list[str]
+) -> Task:
+    """The task of sentences whose numbers are given for training, validation and test. Training makes the vocabulary."""
+    classes = sorted({label for _, label in pairs})
     words = [words_of(text) for text, _ in pairs]
-    vocabulary = vocabulary_of([words[i] for i in chosen[0][0]], min_count)
-    inputs = [encode(row, vocabulary) for row in words]
-    train, val, test = ((Rows([inputs[i] for i in rows]), part_labels) for rows, part_labels in chosen)
-    counts = f"{len(train[1])} sentences to train, {len(val[1])} to validate, {len(test[1])} to test"
+    vocabulary = vocabulary_of([words[i] for i in parts[0]], min_count)
+    train, val, test = (
+        (
+            Rows([encode(words[i], vocabulary) for i in part]),
+            np.array([classes.index(pairs[i][1]) for i in part], dtype=np.int64),
+        )
+        for part in parts
+    )
+    counts = f"{len(parts[0])} sentences to train, {len(parts[1])} to validate, {len(parts[2])} to test"
     about = {"kind": "sentences", "vocabulary": list(vocabulary), "classes": classes}
-    size, name = len(vocabulary) + UNKNOWN + 1, f"{Path(path).name or path}: {counts}"
-    return Task(name, train, val, test, size, len(classes), about, notes)
+    return Task(f"{name}: {counts}", train, val, test, len(vocabulary) + UNKNOWN + 1, len(classes), about, notes)
 
 
 def _check_classes(path: str, classes: list[str], n: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,8 +56,8 @@ class Task:
     notes: list[str] = field(default_factory=list)
 
     def fingerprint(self) -> int:
-        """Checksum of all inputs and labels."""
-        crc = 0
+        """Checksum of all inputs and labels, and of what their numbers stand for."""
+        crc = zlib.crc32(json.dumps(self.about).encode())
         for inputs, labels in (self.train, self.val, self.test):
             arrays = (inputs.numbers, inputs.offsets) if isinstance(inputs, Rows) else (inputs,)
             for array in (*arrays, labels):

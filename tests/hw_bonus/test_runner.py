@@ -216,13 +216,6 @@ def main_in_process(arguments: list[str]) -> int:
     return mlp_runner.main([*map(str, arguments)])
 
 
-@pytest.fixture(autouse=True)
-def _leave_the_folder_and_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.chdir(tmp_path)
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
-        monkeypatch.setenv(name, "1")
-
-
 @pytest.mark.slow
 def test_bad_data_gets_one_line_and_exit_code_2_from_the_program(tmp_path: Path) -> None:
     images, labels = make_images(50)
