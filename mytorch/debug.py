@@ -87,7 +87,11 @@ class Observer:
 
     def recorded(self, number: int, operation: Operation, output: Any) -> None:
         """Look at an operation that was just appended. output: as it was given, before a scalar became an array."""
-        _refuse_not_finite(f"Operation {number} ({operation.name})", operation)
+        refuse_not_finite(number, operation)
+        self.remember(number, operation, output)
+
+    def remember(self, number: int, operation: Operation, output: Any) -> None:
+        """Take the fingerprints of an operation's arrays; warn of an input that is a copy of an earlier output."""
         seen: list[tuple[str, np.ndarray, bytes]] = []
         for index, array in enumerate(operation.inputs):
             if isinstance(array, np.ndarray):
@@ -111,7 +115,7 @@ class Observer:
                 f"({self._operations[origin].name}) but is another array, so no gradient passes from one to the other. "
                 "Record the very array that the operation returned.",
                 DebugWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
 
     def before_backward(self, divergence: Any) -> None:
@@ -179,7 +183,7 @@ class Observer:
             given = [(gradient, _fingerprint(gradient)) for gradient in _as_sequence(grad_output)]
             result = rule(grad_output, *inputs)
             for index, gradient in enumerate(_as_sequence(result)):
-                bad = _first_not_finite(gradient)
+                bad = first_not_finite(gradient)
                 if bad is not None:
                     raise DebugError(f"{where}: the gradient of input {index} is {gradient[bad]} at index {bad}.")
             if any(_fingerprint(gradient) != print_of for gradient, print_of in given):
@@ -198,15 +202,17 @@ class Observer:
         return watched_rule
 
 
-def _refuse_not_finite(where: str, operation: Operation) -> None:
+def refuse_not_finite(number: int, operation: Operation) -> None:
+    """Raise DebugError for NaN or infinity in an operation's output."""
     for position, output in enumerate(operation.outputs):
-        bad = _first_not_finite(output)
+        bad = first_not_finite(output)
         if bad is None:
             continue
-        came_with = [i for i, array in enumerate(operation.inputs) if _first_not_finite(array) is not None]
+        came_with = [i for i, array in enumerate(operation.inputs) if first_not_finite(array) is not None]
         origin = (
             f"It came in with input {came_with[0]}." if came_with else "Its inputs are all finite, so it arises here."
         )
+        where = f"Operation {number} ({operation.name})"
         raise DebugError(f"{where}: output {position} is {output[bad]} at index {bad}. {origin}")
 
 
@@ -228,7 +234,8 @@ def _is_common(array: np.ndarray) -> bool:
     return array.size == 0 or bool((array == 0).all()) or bool((array == 1).all())
 
 
-def _first_not_finite(value: Any) -> tuple[int, ...] | None:
+def first_not_finite(value: Any) -> tuple[int, ...] | None:
+    """The index of the first NaN or infinity; None if there is none."""
     if isinstance(value, np.generic):
         value = np.asarray(value)
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fc":

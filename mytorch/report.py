@@ -1,8 +1,10 @@
-"""Report: the operation list as a table for people."""
+"""Report: the operation list as a table for people, and the line of their code that an operation comes from."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -49,3 +51,14 @@ def operations_as_table(operations: Sequence[Operation], locate: Callable[[np.nd
 
 def _shape(value: Any) -> str:
     return str(value.shape).replace(" ", "") if isinstance(value, np.ndarray) else repr(value)[:20]
+
+
+def calling_frame(frame: FrameType | None = None) -> FrameType | None:
+    """The nearest frame, from the caller's or the given one outwards, that runs neither MyTorch's code nor NumPy's.
+
+    None where there is no such frame.
+    """
+    frame = sys._getframe(1) if frame is None else frame
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("mytorch", "numpy"):
+        frame = frame.f_back
+    return frame

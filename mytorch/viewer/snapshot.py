@@ -1,0 +1,176 @@
+"""Snapshot: a recorded list as plain data, all that the page shows."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import textwrap
+from typing import Any
+
+import numpy as np
+
+from mytorch.operation import unwrapped
+from mytorch.viewer.drawing import drawings
+from mytorch.viewer.recording import Finding, Line, Record, Recording
+from mytorch.viewer.tangents import forward_mode
+from mytorch.viewer.values import SMALL, Values, cells_for
+from mytorch.viewer.variables import Variables, variables_of
+from mytorch.viewer.walking import walk_steps
+
+LONGEST = 60  # letters of a name, and of a constant
+NUMBERS = 60_000  # numbers of small arrays that the page has room for
+
+
+def snapshot(recording: Recording, title: str = "", notes: list[str] | None = None) -> dict[str, Any]:
+    """The page's data. notes: sentences to put at the top, such as the error that ended the program."""
+    variables = variables_of(recording)
+    arrays = _number_of_arrays(recording)
+    values = Values(cells_for(arrays), max(4, min(SMALL, NUMBERS // max(arrays, 1))))
+    shown = [_variable(variables, index, values) for index in range(len(variables.all))]
+    steps, wrong = walk_steps(recording, variables, values)
+    sentences = list(notes or [])
+    try:
+        forward = forward_mode(recording, variables, values)
+    except (NotImplementedError, TypeError, ValueError) as error:
+        forward = []
+        sentences.append(f"Tangents are left out: {error}")
+    rules = Rules()
+    operations = [_operation(record, variables, n, values, rules) for n, record in enumerate(recording.records)]
+    findings = [*recording.findings, *wrong]
+    return {
+        "title": title,
+        "notes": [*sentences, *_about(recording), *_left_out(values, recording)],
+        "variables": shown,
+        "operations": operations,
+        "rules": rules.all,
+        "steps": [{"kind": "begin"}] + [{"kind": "record", "operation": n} for n in range(len(operations))] + steps,
+        "findings": [_finding(finding) for finding in findings],
+        "forward": forward,
+        "drawings": drawings([operation["name"] for operation in operations], variables),
+        "values": values.pool,
+    }
+
+
+def _number_of_arrays(recording: Recording) -> int:
+    walk = recording.walk
+    calls = walk.calls if walk else []
+    back = sum(len(call.given) + 2 * len(call.returned) for call in calls)
+    return sum(len(record.outputs) + len(record.inputs) for record in recording.records) + back
+
+
+def _variable(variables: Variables, index: int, values: Values) -> dict[str, Any]:
+    variable = variables.all[index]
+    return {
+        "name": _short(variable.name), "path": variable.path, "value": values.put(variable.value),
+        "producer": variable.producer, "readers": variable.readers, "parameter": variable.slot is not None,
+        "address": variable.address,
+    }  # fmt: skip
+
+
+def _operation(record: Record, variables: Variables, number: int, values: Values, rules: Rules) -> dict[str, Any]:
+    reads = variables.reads[number]
+    inputs: list[Any] = [
+        {"constant": _constant(value)} if index is None else {"variable": index}
+        for index, value in zip(reads, record.inputs)
+    ]
+    return {
+        "name": _short(record.operation.name), "inputs": inputs, "outputs": variables.makes[number],
+        "rule": rules.number_of(record.operation), "line": _line(record.line), "within": _line(record.within),
+    }  # fmt: skip
+
+
+class Rules:
+    """What is known of each backward function: its formula, or its docstring and its source where users wrote it."""
+
+    def __init__(self) -> None:
+        self.all: list[dict[str, Any]] = []
+        self._known: dict[Any, int] = {}
+
+    def number_of(self, operation: Any) -> int:
+        """The number of an operation's backward function."""
+        rule = operation.backward_operation
+        key = getattr(rule, "__name__", None) if hasattr(rule, "push") else unwrapped(rule)
+        key = (key if key.__hash__ else id(key), len(operation.inputs))
+        if key not in self._known:
+            self._known[key] = len(self.all)
+            self.all.append(_about_rule(rule, operation))
+        return self._known[key]
+
+
+def _about_rule(rule: Any, operation: Any) -> dict[str, Any]:
+    formula = _formula(rule, operation)
+    if formula is not None:
+        return {"output": formula.output, "gradients": formula.gradients, "elementwise": formula.elementwise}
+    function = unwrapped(rule)
+    if hasattr(rule, "push"):  # the function's name says what it is, and its rule belongs to the library
+        return {}
+    about = {"doc": (inspect.getdoc(function) or "").split("\n\n")[0][:400]} if inspect.isroutine(function) else {}
+    try:
+        source = textwrap.dedent(inspect.getsource(function)).rstrip()
+    except (OSError, TypeError):
+        return about
+    return about | ({"source": source} if source.count("\n") < 14 and len(source) < 900 else {})
+
+
+def _formula(rule: Any, operation: Any) -> Any:
+    """The formula of a rule of the library's own. One that users wrote is shown as they wrote it."""
+    try:
+        from mytorch.viewer.formulas import FORMULAS
+    except ModuleNotFoundError:  # students get the page without the formulas, which they are asked to find
+        return None
+    recorded = hasattr(rule, "push")
+    if not recorded and not getattr(unwrapped(rule), "__module__", "").startswith("mytorch.nn."):
+        return None
+    name = operation.name
+    if name == "max":
+        name = "maximum" if len(operation.inputs) == 2 else "" if recorded else name
+    return FORMULAS.get(name)
+
+
+def _line(line: Line | None) -> dict[str, Any] | None:
+    if line is None:
+        return None
+    return {
+        "file": os.path.basename(line.file), "number": line.number, "function": line.function, "text": line.text[:300]
+    }  # fmt: skip
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {"operation": finding.number, "text": finding.text, "serious": finding.serious, "back": finding.back}
+
+
+def _constant(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+
+
+def _about(recording: Recording) -> list[str]:
+    """Sentences on what the page does not know, because nobody watched the program or it did not walk back."""
+    notes = []
+    if recording.records and not recording.watched:
+        lines = " They show no lines of the program." if not any(record.line for record in recording.records) else ""
+        notes.append(
+            f"These are the arrays as they were when the page was written.{lines} Under mytorch.viewer.watch(engine), or "
+            "with python -m mytorch.viewer SCRIPT.py, values and lines are noted while the program runs."
+        )
+    if recording.walk is not None and recording.walk.own:
+        notes.append(
+            "The walk back was made for this page, from the last output with gradient 1. The gradients of the program were "
+            "not touched."
+        )
+    return notes
+
+
+def _left_out(values: Values, recording: Recording) -> list[str]:
+    if not values.sampled:
+        return []
+    count = sum(array.size for record in recording.records for array in record.outputs if isinstance(array, np.ndarray))
+    return [
+        f"The {len(recording.records):,} operations made {count:,} values. {values.sampled} of the arrays are shown by at "
+        f"most {values.cells:,} of their entries each, taken at equal distances; shape, range and mean are those of the "
+        "whole array."
+    ]
