@@ -1,9 +1,12 @@
-"""Report: the operation list as a table for people, and the line of their code that an operation comes from."""
+"""Report: the operation list as a table or a page for people, and the line of their code that an operation comes from."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -12,6 +15,24 @@ import numpy as np
 from mytorch.operation import Operation
 
 LONGEST = 40
+
+
+class Readable:
+    """An engine that people can read: ``print(engine)`` shows its list as a table, ``engine.show()`` as a page."""
+
+    operation_list: list[Operation]
+    gradient_buffer: Any
+
+    def __str__(self) -> str:
+        return operations_as_table(self.operation_list, self.gradient_buffer.get_memory_loc)
+
+    def show(self, path: str | os.PathLike[str] | None = None) -> Path:
+        """Write a page to step through the list, say where it lies, and open it where there is a browser.
+
+        path: of the file to write; without it, a file in a new folder for temporary files. Returns the path.
+        """
+        # By its name, and only when it is asked for: the engine imports nothing that is built on it.
+        return import_module("mytorch.viewer").show(self, path)
 
 
 def operations_as_table(operations: Sequence[Operation], locate: Callable[[np.ndarray], Any]) -> str:

@@ -8,7 +8,8 @@ from mytorch.viewer.layout import layered
 from mytorch.viewer.variables import Variables
 
 WHOLE, PART = 64, 40  # operations up to which there is one drawing, and operations in each part of a longer one
-HEIGHT, LETTER, PADDING = 46.0, 7.3, 26.0
+MANY, FEW = 12, 5  # improvements of the only drawing, and of each of many
+HEIGHT, LETTER, PADDING, PICTURE = 46.0, 7.3, 26.0, 26.0
 NARROWEST, WIDEST = 74.0, 190.0
 
 
@@ -37,7 +38,8 @@ def _drawing(names: list[str], variables: Variables, first: int, last: int) -> d
             edges.append((place[variable], number - first))
             about.append({"variable": variable, "to": number, "input": index})
     widths = [_width(node, names, variables) for node in nodes]
-    placed = layered(widths, HEIGHT, edges, ["variable" in node for node in nodes])
+    sweeps = FEW if len(names) > WHOLE else MANY
+    placed = layered(widths, HEIGHT, edges, ["variable" in node for node in nodes], sweeps)
     for node, width, (x, y) in zip(nodes, widths, placed.nodes):
         node.update(x=x, y=y, width=round(width, 1))
     for edge, points in zip(about, placed.edges):
@@ -51,12 +53,14 @@ def _drawing(names: list[str], variables: Variables, first: int, last: int) -> d
 def _width(node: dict[str, Any], names: list[str], variables: Variables) -> float:
     if "variable" in node:
         variable = variables.all[node["variable"]]
+        made = [variable]
         letters = max(len(variable.name), len(_shape(variable.value)))
     else:
         made = [variables.all[index] for index in variables.makes[node["operation"]]]
         letters = max(len(names[node["operation"]]) + 3, *(len(v.name) + len(_shape(v.value)) + 1 for v in made), 0)
-    return min(max(letters * LETTER + PADDING, NARROWEST), WIDEST)
+    picture = PICTURE if any(variable.value.size != 1 for variable in made) else 0
+    return min(max(letters * LETTER + PADDING + picture, NARROWEST), WIDEST)
 
 
 def _shape(value: Any) -> str:
-    return "0.000000" if value.size == 1 else " × ".join(map(str, value.shape))
+    return "0.000000" if value.size == 1 else "×".join(map(str, value.shape))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
-SWEEPS = 12
-GAP = 22.0  # between nodes of a layer
+GAP = 36.0  # between nodes of a layer
 LEVEL = 34.0  # between layers
 BEND = 12.0  # the room that an edge takes where it passes a layer
 
@@ -27,10 +27,13 @@ class Placed(NamedTuple):
     height: float
 
 
-def layered(widths: Sequence[float], height: float, edges: Sequence[Edge], givens: Sequence[bool]) -> Placed:
+def layered(
+    widths: Sequence[float], height: float, edges: Sequence[Edge], givens: Sequence[bool], sweeps: int = 12
+) -> Placed:
     """Place nodes of these widths and one height. givens: nodes without an edge into them that stand just above their reader.
 
-    Every edge leads from a smaller number to a larger one, except from a given.
+    Every edge leads from a smaller number to a larger one, except from a given. sweeps: how often orders and places are
+    improved.
     """
     layer = _layers(len(widths), edges, givens)
     widths, layer, chains = list(widths), list(layer), []
@@ -41,9 +44,9 @@ def layered(widths: Sequence[float], height: float, edges: Sequence[Edge], given
             layer.append(between)
             chain.append(len(widths) - 1)
         chains.append([*chain, end])
-    short = [pair for chain in chains for pair in zip(chain, chain[1:])]
-    rows = _ordered(layer, short)
-    x = _across(rows, widths, short)
+    short = [pair for chain in chains for pair in pairwise(chain)]
+    rows = _ordered(layer, short, sweeps)
+    x = _across(rows, widths, short, sweeps)
     left = min((x[n] - widths[n] / 2 for n in range(len(widths))), default=0)
     right = max((x[n] + widths[n] / 2 for n in range(len(widths))), default=0)
     at = [(round(x[n] - left, 1), layer[n] * (height + LEVEL) + height / 2) for n in range(len(widths))]
@@ -68,7 +71,7 @@ def _layers(count: int, edges: Sequence[Edge], givens: Sequence[bool]) -> list[i
     return [level - lowest for level in layer]
 
 
-def _ordered(layer: Sequence[int], edges: Sequence[Edge]) -> list[list[int]]:
+def _ordered(layer: Sequence[int], edges: Sequence[Edge], sweeps: int) -> list[list[int]]:
     """The nodes of each layer from left to right, with as few crossings as the sweeps find."""
     above: list[list[int]] = [[] for _ in layer]
     below: list[list[int]] = [[] for _ in layer]
@@ -81,13 +84,13 @@ def _ordered(layer: Sequence[int], edges: Sequence[Edge]) -> list[list[int]]:
         rows: list[list[int]] = [[] for _ in range(max(layer, default=-1) + 1)]
         for node in sorted(range(len(layer)), reverse=backwards):
             rows[layer[node]].append(node)
-        for sweep in range(SWEEPS):
+        for sweep in range(sweeps):
             down = sweep % 2 == 0
             for row in rows if down else reversed(rows):
                 _sort_by_neighbours(row, rows, above if down else below, layer, -1 if down else 1)
             if sweep > 1:
                 _swap_neighbours(rows, above, below)
-            crossings = sum(_crossings(upper, lower, below) for upper, lower in zip(rows, rows[1:]))
+            crossings = sum(_crossings(upper, lower, below) for upper, lower in pairwise(rows))
             if fewest < 0 or crossings < fewest:
                 fewest, best = crossings, [list(row) for row in rows]
             if fewest == 0:
@@ -104,7 +107,9 @@ def _sort_by_neighbours(
     place = {node: i for i, node in enumerate(rows[layer[row[0]] + side])}
     scale = len(place) / max(len(row), 1)
     mean = {
-        node: sum(place[other] for other in joined[node]) / len(joined[node]) if joined[node] else (i + 0.5) * scale - 0.5
+        node: sum(place[other] for other in joined[node]) / len(joined[node])
+        if joined[node]
+        else (i + 0.5) * scale - 0.5
         for i, node in enumerate(row)
     }
     row.sort(key=mean.__getitem__)
@@ -140,7 +145,7 @@ def _crossings(upper: list[int], lower: list[int], below: list[list[int]]) -> in
     return crossings
 
 
-def _across(rows: list[list[int]], widths: Sequence[float], edges: Sequence[Edge]) -> list[float]:
+def _across(rows: list[list[int]], widths: Sequence[float], edges: Sequence[Edge], sweeps: int) -> list[float]:
     """The x of each node: as close to the mean of its neighbours as the others in its row leave room for."""
     joined: list[list[int]] = [[] for _ in widths]
     for start, end in edges:
@@ -149,7 +154,7 @@ def _across(rows: list[list[int]], widths: Sequence[float], edges: Sequence[Edge
     x = [0.0] * len(widths)
     for row in rows:
         _place(row, [0.0] * len(row), widths, x)
-    for sweep in range(SWEEPS):
+    for sweep in range(sweeps):
         for row in rows if sweep % 2 == 0 else reversed(rows):
             wanted = [sum(x[o] for o in joined[n]) / len(joined[n]) if joined[n] else x[n] for n in row]
             _place(row, wanted, widths, x)

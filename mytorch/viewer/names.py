@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sysconfig
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from types import FrameType, ModuleType
 from typing import Any, NamedTuple
@@ -14,7 +15,10 @@ from mytorch.utils import GradientBuffer
 
 locate = GradientBuffer.get_memory_loc
 
-LAYER, VARIABLE = 1, 1000  # ranks: a variable's name is better than a layer's; of variables, that of the outermost function
+LAYER, VARIABLE = (
+    1,
+    1000,
+)  # ranks: a variable's name is better than a layer's; of variables, that of the outermost function
 MOST = 200  # entries of a list or a dict, and attributes, that are looked at
 KEPT_BY_LAYERS = {"state", "output"}  # an attribute that only says who computed the array
 SHORT = {"loss_val": "loss"}
@@ -46,8 +50,11 @@ class Names:
             if name is not None:
                 self._take(array, Name(name, name, VARIABLE))
 
-    def look(self, frame: FrameType | None) -> None:
-        """Look for the arrays in a frame's variables, and in those of the frames outside of it, up to the program's own."""
+    def look(self, frame: FrameType | None, into_objects: bool = True) -> None:
+        """Look for the arrays in a frame's variables, and in those of the frames outside of it, up to the program's own.
+
+        into_objects: also in the attributes of the objects there, which takes longer.
+        """
         depth, outermost = 0, False
         while frame is not None and not outermost:
             if frame.f_code.co_filename.startswith((*LIBRARIES, "<frozen")):
@@ -64,10 +71,14 @@ class Names:
                 if isinstance(value, np.ndarray):
                     if not name.startswith("_"):
                         self._take(value, Name(name, name, VARIABLE + depth))
-                else:
+                elif into_objects:
                     for attribute, path, array in _held(value, name, 4, set()):
                         self._take(array, Name(attribute, path.lstrip("."), LAYER + depth))
             frame, depth = frame.f_back, depth + 1
+
+    def lacks(self, arrays: Iterable[Any]) -> bool:
+        """True if one of these arrays has no name yet."""
+        return any(isinstance(array, np.ndarray) and locate(array) not in self.found for array in arrays)
 
     def _take(self, array: Any, name: Name) -> None:
         location = locate(array) if isinstance(array, np.ndarray) else None
@@ -107,17 +118,16 @@ def _entries(value: Any) -> list[tuple[str, str, Any]]:
 
 def numbered(names: list[str]) -> list[str]:
     """The same names, each different from the others: W, W, b become W1, W2, b."""
-    count: dict[str, int] = {}
-    for name in names:
-        count[name] = count.get(name, 0) + 1
-    used: set[str] = {name for name in names if count[name] == 1}
+    count = Counter(names)
+    used = {name for name in names if count[name] == 1}
+    free = dict.fromkeys(names, 1)
     result = []
     for name in names:
         if count[name] > 1:
-            base, number = name + "_" * name[-1:].isdigit(), 1
-            while f"{base}{number}" in used:
-                number += 1
-            name = f"{base}{number}"
-            used.add(name)
+            base = name + "_" * name[-1:].isdigit()
+            while f"{base}{free[name]}" in used:
+                free[name] += 1
+            used.add(f"{base}{free[name]}")
+            name, free[name] = f"{base}{free[name]}", free[name] + 1
         result.append(name)
     return result

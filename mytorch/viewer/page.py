@@ -52,7 +52,9 @@ def recorded(engine: Any, frame: Any) -> Recording:
         )
     operations = engine.operation_list
     recording = getattr(engine, "viewer_recording", None)
-    watched = recording is not None and [record.operation for record in recording.records][: len(operations)] == operations
+    watched = (
+        recording is not None and [record.operation for record in recording.records][: len(operations)] == operations
+    )
     if recording is None or not watched:
         recording = recording_of(operations, frame)
     recording.names.look(frame)

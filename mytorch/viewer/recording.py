@@ -38,7 +38,7 @@ class Line:
 
 @dataclass
 class Record:
-    """An operation as it was recorded: copies of its arrays, and the user's line that asked for it.
+    """An operation as it was recorded: its arrays as they were then, and the user's line that asked for it.
 
     ``within``: the line that recorded the operation, where this is another one, as in a layer.
     """
@@ -63,16 +63,17 @@ class Call:
 class Walk:
     """A walk back. ``gradients``: what the buffer holds in the end, by location, None for a spot that stayed empty.
 
-    ``before``, ``after``: the layers' gradients, by the id of the array. ``error``: why the walk stopped, ``at``: the
-    operation whose backward function was called last. ``own``: True if the viewer began it, on copies of the layers' gradients, because the program has not walked back.
+    ``before``, ``after``: the layers' gradients, by operation and input. ``error``: why the walk stopped. ``at``: the
+    operation whose backward function was called last. ``own``: True if the viewer began it, on copies of the layers'
+    gradients, because the program has not walked back.
     """
 
     start: Any
     own: bool = False
     calls: list[Call] = field(default_factory=list)
     gradients: dict[Any, np.ndarray | None] = field(default_factory=dict)
-    before: dict[int, np.ndarray] = field(default_factory=dict)
-    after: dict[int, np.ndarray] = field(default_factory=dict)
+    before: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
+    after: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
     error: str = ""
     at: int = -1
 
@@ -99,21 +100,23 @@ class Recording:
         self.walk: Walk | None = None
         self.findings: list[Finding] = []
         self.names = Names()
-        self.locate = locate
         self._observer = Observer(list(operation_list) if not watched else operation_list)  # type: ignore[arg-type]
 
     def recorded(self, operation: Operation, output: Any, frame: FrameType | None) -> None:
         """Note an operation that was just appended. frame: where it was recorded; None if that is not known."""
         number = len(self.records)
         arrays = [array for array in (*operation.inputs, *operation.outputs) if isinstance(array, np.ndarray)]
-        inputs = [np.array(x) if isinstance(x, np.ndarray) else x for x in operation.inputs]
-        record = Record(operation, inputs, [np.array(output) for output in operation.outputs])
+        kept = np.array if self.watched else np.asarray  # what is looked at afterwards will not change any more
+        inputs = [kept(x) if isinstance(x, np.ndarray) else x for x in operation.inputs]
+        record = Record(operation, inputs, [kept(output) for output in operation.outputs])
         record.line, record.within = _lines(operation, frame)
         self.records.append(record)
         self.names.noted(operation)
         self.names.wanted(arrays)
         if frame is not None:
-            self.names.look(frame)
+            slots = operation.gradients_to_update
+            parameters = [array for array, slot in zip(operation.inputs, slots) if slot is not None]
+            self.names.look(frame, into_objects=self.names.lacks(parameters))
         with self._collecting(number):
             refuse_not_finite(number, operation)
         with self._collecting(number):

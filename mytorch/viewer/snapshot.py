@@ -39,6 +39,7 @@ def snapshot(recording: Recording, title: str = "", notes: list[str] | None = No
     findings = [*recording.findings, *wrong]
     return {
         "title": title,
+        "own": recording.walk is not None and recording.walk.own,
         "notes": [*sentences, *_about(recording), *_left_out(values, recording)],
         "variables": shown,
         "operations": operations,
@@ -61,7 +62,8 @@ def _number_of_arrays(recording: Recording) -> int:
 def _variable(variables: Variables, index: int, values: Values) -> dict[str, Any]:
     variable = variables.all[index]
     return {
-        "name": _short(variable.name), "path": variable.path, "value": values.put(variable.value),
+        "name": _short(variable.name), "path": variable.path,
+        "value": values.put(variable.value, images=variable.producer is None),
         "producer": variable.producer, "readers": variable.readers, "parameter": variable.slot is not None,
         "address": variable.address,
     }  # fmt: skip
@@ -80,7 +82,7 @@ def _operation(record: Record, variables: Variables, number: int, values: Values
 
 
 class Rules:
-    """What is known of each backward function: its formula, or its docstring and its source where users wrote it."""
+    """The backward functions of a list: for each its formula, or docstring and source where users wrote it."""
 
     def __init__(self) -> None:
         self.all: list[dict[str, Any]] = []
@@ -149,20 +151,13 @@ def _short(name: str) -> str:
 
 
 def _about(recording: Recording) -> list[str]:
-    """Sentences on what the page does not know, because nobody watched the program or it did not walk back."""
-    notes = []
-    if recording.records and not recording.watched:
-        lines = " They show no lines of the program." if not any(record.line for record in recording.records) else ""
-        notes.append(
-            f"These are the arrays as they were when the page was written.{lines} Under mytorch.viewer.watch(engine), or "
-            "with python -m mytorch.viewer SCRIPT.py, values and lines are noted while the program runs."
-        )
-    if recording.walk is not None and recording.walk.own:
-        notes.append(
-            "The walk back was made for this page, from the last output with gradient 1. The gradients of the program were "
-            "not touched."
-        )
-    return notes
+    """A sentence on what the page does not know, because nobody watched the program. Traces have noted it themselves."""
+    if recording.watched or all(record.line for record in recording.records):
+        return []
+    return [
+        "Arrays are shown as they were when this page was written, without the lines of the program. With "
+        "mytorch.viewer.watch(engine) or python -m mytorch.viewer SCRIPT.py both are noted while the program runs."
+    ]
 
 
 def _left_out(values: Values, recording: Recording) -> list[str]:

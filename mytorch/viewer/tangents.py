@@ -30,8 +30,13 @@ def forward_mode(recording: Recording, variables: Variables, values: Values) -> 
     givens = named or givens
     entries = sum(math.prod(variables.all[i].value.shape) for i in givens)
     return [
-        {"label": label, "tangents": [None if t is None else values.put(t) for t in _carried(recording, variables, start)]}
-        for label, start in (_unit_directions(variables, givens) if entries <= MOST else _all_at_once(variables, givens))
+        {
+            "label": label,
+            "tangents": [None if t is None else values.put(t) for t in _carried(recording, variables, start)],
+        }
+        for label, start in (
+            _unit_directions(variables, givens) if entries <= MOST else _all_at_once(variables, givens)
+        )
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import math
 from typing import Any
 
@@ -12,11 +11,11 @@ import numpy as np
 SMALL, WIDE = 48, 10  # entries, and entries in a row, up to which an array is shown as numbers
 CELLS = 4096  # cells of a heat map, where the page has room
 PAGE = 2_400_000  # bytes of a page that heat maps may take together
-SIDES = {64: 8, 784: 28, 256: 16, 1024: 32}  # rows of so many entries may be images
+SIDES = {64: 8, 784: 28}  # rows of so many entries may be images of this side
 
 
 class Values:
-    """A pool of values: equal arrays are put in once, and are known to the page by their number.
+    """A pool of values: what looks the same is put in once, and is known to the page by its number.
 
     cells: the most cells of one heat map. small: the most entries of an array that is shown as numbers. ``sampled``: how
     many of the arrays are shown by a sample of their entries.
@@ -27,20 +26,19 @@ class Values:
         self.small = small
         self.sampled = 0
         self.pool: list[dict[str, Any]] = []
-        self._known: dict[tuple[Any, ...], int] = {}
+        self._known: dict[str, int] = {}
 
-    def put(self, value: Any) -> int:
-        """The number of a value: an array, or what NumPy makes an array of."""
+    def put(self, value: Any, images: bool = False) -> int:
+        """The number of a value: an array, or what NumPy makes an array of. images: its rows may be images."""
         array = np.asarray(value)
-        numeric = array.dtype.kind in "fciub"
-        memory = np.ascontiguousarray(array).data if numeric and array.size else repr(array.shape).encode()
-        key = array.shape, array.dtype, hashlib.blake2b(memory, digest_size=16).digest()
+        described = self._described(array, _image_side(array) if images else 0)
+        key = repr(described)
         if key not in self._known:
             self._known[key] = len(self.pool)
-            self.pool.append(self._described(array))
+            self.pool.append(described)
         return self._known[key]
 
-    def _described(self, array: np.ndarray) -> dict[str, Any]:
+    def _described(self, array: np.ndarray, side: int) -> dict[str, Any]:
         about: dict[str, Any] = {"shape": list(array.shape), "dtype": str(array.dtype)}
         if array.dtype.kind not in "fciub":
             return about | {"kind": "other", "text": f"values of dtype {array.dtype} are not shown"}
@@ -48,31 +46,32 @@ class Values:
             return about | {"kind": "empty"}
         if array.size <= self.small and (array.ndim < 2 or array.shape[-1] <= WIDE):
             return about | {"kind": "numbers", "numbers": [_number(x) for x in array.ravel().tolist()]}
-        return about | {"kind": "cells"} | self._as_cells(array)
+        return about | {"kind": "cells"} | self._as_cells(array, side)
 
-    def _as_cells(self, array: np.ndarray) -> dict[str, Any]:
+    def _as_cells(self, array: np.ndarray, side: int) -> dict[str, Any]:
         """Numbers for a heat map: a grid of cells, and the range of the whole array."""
         magnitude = array.dtype.kind == "c"
         real = np.abs(array) if magnitude else array
         grid = real.reshape(-1, real.shape[-1]) if real.ndim > 1 else real.reshape(1, -1)
-        side = _image_side(array)
         if side and array.ndim > 2:
             grid = real.reshape(-1, side * side)
-        row_step, column_step = self._steps(*grid.shape, side)
+        row_step, column_step = self._steps(grid.shape[0], grid.shape[1], side)
         cells = grid[::row_step, ::column_step]
         if side and cells.size > self.cells:
             cells = cells[: max(self.cells // cells.shape[1], 1)]
         if cells.size < array.size:
             self.sampled += 1
-        finite = grid if grid.dtype.kind != "f" or np.isfinite(grid).all() else grid[np.isfinite(grid)]
-        low, high, mean = (finite.min(), finite.max(), finite.mean(dtype=np.float64)) if finite.size else (0, 0, 0)
+        odd = 0 if grid.dtype.kind != "f" else int(np.count_nonzero(~np.isfinite(grid)))
+        finite = grid[np.isfinite(grid)] if odd else grid
+        if not finite.size:
+            finite = np.zeros(1)
         with np.errstate(over="ignore"):  # a double beyond the range of floats is shown as infinite
             data = np.ascontiguousarray(cells, dtype="<f4")
         return {
             "rows": int(cells.shape[0]), "columns": int(cells.shape[1]), "of": [int(n) for n in grid.shape],
             "steps": [row_step, column_step], "image": side, "magnitude": magnitude,
-            "low": _number(low.item() if finite.size else 0), "high": _number(high.item() if finite.size else 0),
-            "mean": _number(float(mean)), "not_finite": int(grid.size - finite.size),
+            "low": _number(finite.min().item()), "high": _number(finite.max().item()),
+            "mean": _number(float(finite.mean(dtype=np.float64))), "not_finite": odd,
             "data": base64.b64encode(data.tobytes()).decode("ascii"),
         }  # fmt: skip
 
@@ -80,13 +79,9 @@ class Values:
         """Every so-many-th row and column that makes a grid of at most ``cells`` cells. Images keep whole rows."""
         if side and columns == side * side and columns <= self.cells:
             return 1, 1
-        column_step = row_step = 1
-        while math.ceil(rows / row_step) * math.ceil(columns / column_step) > self.cells:
-            if math.ceil(columns / column_step) >= math.ceil(rows / row_step):
-                column_step += max(column_step // 8, 1)
-            else:
-                row_step += max(row_step // 8, 1)
-        return row_step, column_step
+        shown_columns = min(columns, max(math.isqrt(self.cells), self.cells // rows))
+        shown_rows = min(rows, max(self.cells // shown_columns, 1))
+        return math.ceil(rows / shown_rows), math.ceil(columns / shown_columns)
 
 
 def cells_for(arrays: int) -> int:

@@ -16,7 +16,7 @@ class Variable:
     """An array of the list. An operation that writes over an array makes another variable at the same place.
 
     producer: the number of the operation that made it, None for what was given. readers: the operations that read it, one
-    entry per input. slot: the layer's gradient array, where it has one.
+    entry per input. slot: the layer's gradient array, where it has one, and place: an operation and input that have it.
     """
 
     array: np.ndarray
@@ -24,6 +24,7 @@ class Variable:
     producer: int | None
     readers: list[int] = field(default_factory=list)
     slot: np.ndarray | None = None
+    place: tuple[int, int] = (-1, -1)
     name: str = ""
     path: str = ""
 
@@ -53,15 +54,17 @@ def variables_of(recording: Recording) -> Variables:
         return current[locate(array)]
 
     for number, record in enumerate(recording.records):
-        operation, reads = record.operation, []
-        for array, value, slot in zip(operation.inputs, record.inputs, operation.gradients_to_update):
+        operation = record.operation
+        reads: list[int | None] = []
+        given = zip(operation.inputs, record.inputs, operation.gradients_to_update)
+        for position, (array, value, slot) in enumerate(given):
             if not isinstance(array, np.ndarray):
                 reads.append(None)
                 continue
             index = current[locate(array)] if locate(array) in current else new(array, value, None)
             found.all[index].readers.append(number)
             if slot is not None:
-                found.all[index].slot = slot
+                found.all[index].slot, found.all[index].place = slot, (number, position)
             reads.append(index)
         found.reads.append(reads)
         found.makes.append([new(array, value, number) for array, value in zip(operation.outputs, record.outputs)])

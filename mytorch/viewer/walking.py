@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.viewer.recording import Finding, Recording
+from mytorch.viewer.recording import Finding, Recording, locate
 from mytorch.viewer.values import Values
 from mytorch.viewer.variables import Variables
 
@@ -27,21 +27,23 @@ class Ledger:
     def add(self, number: int, index: int, gradient: np.ndarray) -> dict[str, Any]:
         """Add what operation ``number`` returned for its input ``index``; the contribution as the page has it."""
         variable = self.variables.reads[number][index]
+        assert variable is not None  # a constant is sent nothing
         operation = self.recording.records[number].operation
         slot = operation.gradients_to_update[index]
-        key: Any = ("slot", self.recording.locate(slot)) if slot is not None else variable
+        key: Any = ("slot", locate(slot)) if slot is not None else variable
         nth = self.count[key] = self.count.get(key, 0) + 1
         entry = {"input": index, "variable": variable, "to": "slot" if slot is not None else "buffer", "nth": nth}
-        entry["value"] = self.values.put(gradient)
+        images = self.variables.all[variable].producer is None
+        entry["value"] = self.values.put(gradient, images)
         shape = np.shape(operation.inputs[index])
         if gradient.shape != shape:
             entry["wrong"] = f"a gradient of shape {gradient.shape} for an array of shape {shape}"
             return entry
         self.sums[key] = np.asarray(self.sums[key] + gradient) if nth > 1 else gradient
-        entry["sum"] = self.values.put(self.sums[key])
+        entry["sum"] = self.values.put(self.sums[key], images)
         return entry
 
-    def expect(self, number: int | None, key: Any, got: np.ndarray | None, what: str) -> None:
+    def expect(self, number: int | None, key: Any, got: Any, what: str) -> None:
         """Compare a gradient that the engine passes on, or leaves behind, with the sum of the contributions."""
         total = self.sums.get(key)
         if got is None or total is None or np.array_equal(got, total, equal_nan=got.dtype.kind in "fc"):
@@ -52,7 +54,9 @@ class Ledger:
             self.findings.append(Finding(number, text, serious=True, back=True))
 
 
-def walk_steps(recording: Recording, variables: Variables, values: Values) -> tuple[list[dict[str, Any]], list[Finding]]:
+def walk_steps(
+    recording: Recording, variables: Variables, values: Values
+) -> tuple[list[dict[str, Any]], list[Finding]]:
     """The steps of the walk back, and what is wrong with its sums."""
     walk = recording.walk
     if walk is None or not recording.records:
@@ -76,11 +80,16 @@ def walk_steps(recording: Recording, variables: Variables, values: Values) -> tu
             if number != first:
                 name = variables.all[variable].name
                 ledger.expect(number, variable, gradient, f"The gradient that the engine passed on for {name}")
-        step = {"kind": "back", "operation": number, "given": [values.put(g) for g in call.given], "sends": []}
+        step: dict[str, Any] = {
+            "kind": "back",
+            "operation": number,
+            "given": [values.put(g) for g in call.given],
+            "sends": [],
+        }
         inputs = recording.records[number].operation.inputs
-        for index, gradient in enumerate(call.returned[: len(inputs)]):
-            if gradient is not None and isinstance(inputs[index], np.ndarray):
-                step["sends"].append(ledger.add(number, index, gradient))
+        for index, sent in enumerate(call.returned[: len(inputs)]):
+            if sent is not None and isinstance(inputs[index], np.ndarray):
+                step["sends"].append(ledger.add(number, index, sent))
         steps.append(step)
     if walk.error:
         steps.append({"kind": "stop", "operation": stopped if stopped >= 0 else first, "text": walk.error})
@@ -91,24 +100,24 @@ def walk_steps(recording: Recording, variables: Variables, values: Values) -> tu
 
 def _results(recording: Recording, variables: Variables, values: Values, ledger: Ledger) -> list[dict[str, Any]]:
     """The gradients that are left in the end: of what was given, in the buffer and in the layers' arrays."""
-    walk, results = recording.walk, []
+    walk = recording.walk
     assert walk is not None
-    locate = recording.locate
+    results: list[dict[str, Any]] = []
     for index, variable in enumerate(variables.all):
         if variable.slot is not None:
-            before, after = walk.before.get(id(variable.slot)), walk.after.get(id(variable.slot))
-            if after is None or before is None:
-                continue
+            before, after = walk.before[variable.place], walk.after[variable.place]
             total = ledger.sums.get(("slot", locate(variable.slot)))
             if total is not None:
                 ledger.sums["after"] = before + total
                 ledger.expect(None, "after", after, f"What d{variable.name} holds in the end")
-            results.append({"variable": index, "to": "slot", "value": values.put(after), "before": bool(before.any())})
+            results.append(
+                {"variable": index, "to": "slot", "value": values.put(after, images=True), "before": bool(before.any())}
+            )
         elif variable.producer is None:
             location = locate(variable.array)
-            gradient = walk.gradients.get(location)
+            gradient: Any = walk.gradients.get(location)
             ledger.expect(None, index, gradient, f"The gradient of {variable.name} in the buffer")
             kept = location in walk.gradients
-            value = values.put(gradient) if gradient is not None else None
+            value = values.put(gradient, images=True) if gradient is not None else None
             results.append({"variable": index, "to": "buffer" if kept else "nowhere", "value": value})
     return results

@@ -25,7 +25,9 @@ class watch:
     def __init__(self, engine: Any, on_walk: Any = None) -> None:
         self.engine = engine
         self.plain = type(engine)
-        engine.viewer_recording = recording_of(engine.operation_list, sys._getframe(1)) if engine.operation_list else None
+        engine.viewer_recording = (
+            recording_of(engine.operation_list, sys._getframe(1)) if engine.operation_list else None
+        )
         engine.__class__ = _watched_class(self.plain, on_walk)
 
     def __enter__(self) -> watch:
@@ -40,7 +42,9 @@ class watch:
 
 
 def _watched_class(plain: Any, on_walk: Any) -> Any:
-    class Watched(plain):  # type: ignore[misc,valid-type]
+    class Watched(plain):
+        viewer_recording: Recording | None
+
         def add_operation(self, inputs: Any, output: Any, gradients_to_update: Any, backward_operation: Any) -> None:
             before = len(self.operation_list)
             super().add_operation(inputs, output, gradients_to_update, backward_operation)
@@ -81,17 +85,22 @@ def observed_walk(backward: Any, engine: Any, recording: Recording, start: Any, 
     walk.after = _slots(engine)
 
 
-def _slots(engine: Any) -> dict[int, np.ndarray]:
-    """Copies of the layers' gradients, by the id of the array that the list holds."""
-    slots = [slot for operation in engine.operation_list for slot in operation.gradients_to_update]
-    return {id(slot): np.array(slot) for slot in slots if slot is not None}
+def _slots(engine: Any) -> dict[tuple[int, int], np.ndarray]:
+    """Copies of the layers' gradients, by operation and input."""
+    return {
+        (number, index): np.array(slot)
+        for number, operation in enumerate(engine.operation_list)
+        for index, slot in enumerate(operation.gradients_to_update)
+        if slot is not None
+    }
 
 
 def walk_on_copies(engine: Any, recording: Recording) -> None:
     """Walk a list back from its last output with the engine's own backward; its buffer and layers stay untouched."""
     twin = copy.copy(engine)
     twin.__class__ = next(cls for cls in type(engine).__mro__ if cls.__module__ not in ONLOOKERS)
-    twin.operation_list = [_on_copies(operation) for operation in engine.operation_list]
+    slots: dict[Any, np.ndarray] = {}
+    twin.operation_list = [_on_copies(operation, slots) for operation in engine.operation_list]
     twin.gradient_buffer = type(engine.gradient_buffer)()
     for location in getattr(engine.gradient_buffer, "memory", {}):
         twin.gradient_buffer.memory[location] = None
@@ -107,6 +116,10 @@ def walk_on_copies(engine: Any, recording: Recording) -> None:
             recording.walk.error = f"{type(error).__name__}: {error}"
 
 
-def _on_copies(operation: Operation) -> Operation:
-    slots = [None if slot is None else np.zeros_like(slot) for slot in operation.gradients_to_update]
-    return Operation(operation.inputs, operation.output, slots, operation.backward_operation)
+def _on_copies(operation: Operation, slots: dict[Any, np.ndarray]) -> Operation:
+    """The same operation with zeros in the place of the layers' gradients; slots: those that were made already."""
+    own = [
+        None if slot is None else slots.setdefault(locate(slot), np.zeros_like(slot))
+        for slot in operation.gradients_to_update
+    ]
+    return Operation(operation.inputs, operation.output, own, operation.backward_operation)

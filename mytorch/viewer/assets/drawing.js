@@ -22,7 +22,7 @@ function build(part) {
   const picture = svg("svg", { class: "drawing", viewBox: `${-margin} ${-margin} ${width} ${height}`, width, height, role: "img",
     "aria-label": `Graph of ${counted(part.last - part.first, "operation")}. The list says the same in words.` });
   picture.style.minWidth = `${Math.min(width, Math.max(width * 0.62, 200))}px`;
-  picture.append(svg("defs", {}, ["plain", "lit"].map((kind) => svg("marker", { id: `arrow-${kind}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto-start-reverse" },
+  picture.append(svg("defs", {}, ["plain", "lit"].map((kind) => svg("marker", { id: `arrow-${kind}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 10, markerHeight: 10, markerUnits: "userSpaceOnUse", orient: "auto-start-reverse" },
     svg("path", { class: `arrow ${kind}`, d: "M0 0L8 4L0 8z" })))));
   const edges = part.edges.map((about) => {
     const path = svg("path", { class: "edge", d: curve(about.points, part.nodeHeight) });
@@ -43,19 +43,26 @@ function curve(points, nodeHeight) {
   let path = `M${through[0][0]} ${through[0][1]}`;
   for (let i = 1; i < through.length; i++) {
     const [x0, y0] = through[i - 1], [x1, y1] = through[i];
-    const reach = (y1 - y0) * 0.5;
-    path += `C${x0} ${y0 + reach} ${x1} ${y1 - reach} ${x1} ${y1}`;
+    const reach = (y1 - y0) * 0.45;
+    path += `C${x0 + slope(through, i - 1) * reach} ${y0 + reach} ${x1 - slope(through, i) * reach} ${y1 - reach} ${x1} ${y1}`;
   }
   return path;
+}
+
+// How far a line moves sideways for each step down where it passes a point: not at all at its ends.
+function slope(points, i) {
+  const before = points[i - 1], after = points[i + 1];
+  return before && after ? (after[0] - before[0]) / (after[1] - before[1]) : 0;
 }
 
 function drawNode(about, height) {
   const given = about.variable !== undefined;
   const left = about.x - about.width / 2, top = about.y - height / 2;
   const variable = given ? about.variable : OPERATIONS[about.operation].outputs[0];
+  const middle = (about.width - pictureRoom(variable)) / 2;
   const box = svg("g", { class: `node ${given ? "given" : "made"}`, transform: `translate(${left} ${top})` },
     svg("rect", { class: "body", width: about.width, height, rx: given ? height / 2 : 8 }),
-    svg("text", { class: "title", x: about.width / 2, y: 19, "text-anchor": "middle" }));
+    svg("text", { class: "title", x: middle, y: 19, "text-anchor": "middle" }));
   const node = { about, variable, box, second: svg("g", {}), gradient: svg("g", { class: "pill" }), mark: svg("g", {}), shown: "" };
   box.append(node.second, node.gradient, node.mark);
   if (given) svgName(box.children[1], variable);
@@ -95,18 +102,21 @@ function updateNode(node, at) {
 // A given array is there from the step at which an operation first reads it.
 const isGiven = (variable, at) => DATA.variables[variable].readers.some((reader) => isRecorded(reader, at));
 
+// The room for a small picture at the right end of a box, as it was counted into its width.
+const pictureRoom = (variable) => (single(valueOf(variable)) === undefined ? 26 : 0);
+
 function secondLine(variable, width, given) {
   const value = valueOf(variable);
   const one = single(value);
-  const label = svg("text", { class: "second", x: width / 2, y: 36, "text-anchor": "middle" });
+  const label = svg("text", { class: "second", x: (width - pictureRoom(variable)) / 2, y: 36, "text-anchor": "middle" });
   const url = one === undefined ? thumbnail(DATA.variables[variable].value) : "";
   if (!given) {
     svgName(label, variable);
     label.append(one === undefined ? "  " : " = ");
   }
   label.append(one === undefined ? value.shape.join("×") : digits(one));
-  const picture = url ? svg("image", { href: url, x: width - 24, y: 5, width: 18, height: 18, preserveAspectRatio: "none", class: "pixels" }) : null;
-  return picture && width > 90 ? [label, picture] : [label];
+  const picture = url ? svg("image", { href: url, x: width - 32, y: 11, width: 22, height: 22, preserveAspectRatio: "none", class: "pixels" }) : null;
+  return picture ? [label, picture] : [label];
 }
 
 // The gradient so far, on the lower edge of its box.
@@ -115,7 +125,7 @@ function pill(gradient, width) {
   const one = single(value);
   const text = one === undefined ? "" : digits(one);
   const wide = one === undefined ? 40 : Math.max(30, text.length * 7 + 14);
-  const left = width - wide + 14;
+  const left = Math.max(width / 2 + 14, width - wide + 14); // clear of the line that leaves in the middle
   const parts = [svg("rect", { class: "pill", x: left, y: 36, width: wide, height: 18, rx: 9 })];
   if (one === undefined) parts.push(svg("image", { href: thumbnail(gradient), x: left + 6, y: 39, width: wide - 12, height: 12, preserveAspectRatio: "none", class: "pixels" }));
   else parts.push(svg("text", { class: "pill", x: left + wide / 2, y: 49, "text-anchor": "middle" }, text));

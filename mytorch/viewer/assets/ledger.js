@@ -35,7 +35,7 @@ function ledgerRow(variable, at, withAddress) {
     el("span", { class: `chip ${arrival.at === at ? "new" : ""} ${arrival.wrong ? "wrong" : ""}` },
       el("span", { class: "from" }, arrival.from === null ? "start" : `${arrival.from} ${cut(OPERATIONS[arrival.from].name, 14)}`), brief(arrival.value))]);
   const sum = gradientOf(variable, at);
-  const kept = about.parameter ? ["d", nameOf(variable)] : "buffer";
+  const kept = about.parameter ? slotName(variable) : about.readers.length ? "buffer" : ""; // what nobody reads has no entry
   return el("tr", { class: now ? "now" : here.length ? "some" : "none" },
     el("th", { scope: "row" }, nameOf(variable), about.parameter && el("span", { class: "tag" }, "parameter")),
     el("td", { class: "shape" }, valueOf(variable).shape.join(" × ") || "number"),

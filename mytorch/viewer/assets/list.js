@@ -18,12 +18,12 @@ function buildList() {
 
 // The head of a column of tangents. One direction of its own is an argument's entry.
 const tangentHead = (direction) =>
-  direction.label === "every entry" ? "tangent" : el("span", { "aria-label": `tangent along ${direction.label}` }, "∂ / ∂", el("var", {}, direction.label));
+  direction.label === "every entry" ? "tangent" : el("span", { "aria-label": `tangent along ${direction.label}` }, "∂ / ∂", labelled(direction.label));
 
 function listRow(operation, number) {
   const row = {
     mark: el("span", { class: "marks" }),
-    value: el("td", { class: "amount" }),
+    value: el("td", { class: "amount value-cell" }),
     tangents: DATA.forward.map(() => el("td", { class: "amount tangents" })),
     gradient: el("td", { class: "amount gradients" }),
     shown: "",
@@ -31,11 +31,17 @@ function listRow(operation, number) {
   row.button = el("button", { type: "button", class: "order", onclick: () => go(stepOf(number, at)), "aria-label": `operation ${number}, ${operation.name}` }, String(number));
   row.tr = el("tr", { "data-operation": number },
     el("td", { class: "order" }, row.button),
-    el("td", {}, el("div", { class: "does" }, does(operation), row.mark), operation.line && el("code", { class: "line" }, lineText(operation.line))),
+    el("td", {}, el("div", { class: "does" }, does(operation), row.mark), isNewLine(number) && el("code", { class: "line", title: lineText(operation.line) }, lineText(operation.line))),
     row.value, row.tangents, row.gradient);
   row.tr.addEventListener("click", () => go(stepOf(number, at)));
   rows.push(row);
   return row.tr;
+}
+
+// A line that recorded several operations in a row stands at the first of them.
+function isNewLine(number) {
+  const line = OPERATIONS[number].line, before = OPERATIONS[number - 1]?.line;
+  return line && !(before && before.file === line.file && before.number === line.number);
 }
 
 const lineText = (line) => line.text || `${line.file}, line ${line.number}`;
@@ -66,9 +72,9 @@ function updateList(at) {
     row.value.replaceChildren(recorded ? brief(DATA.variables[output].value) : "");
     row.tangents.forEach((cell, i) => {
       const tangent = DATA.forward[i].tangents[output];
-      cell.replaceChildren(!recorded ? "" : tangent === null ? "0" : brief(tangent));
+      cell.replaceChildren(!recorded ? "" : tangent === null ? "0" : brief(tangent, true));
     });
-    row.gradient.replaceChildren(gradient !== undefined ? brief(gradient) : skipped ? "none" : "");
+    row.gradient.replaceChildren(gradient !== undefined ? brief(gradient, true) : skipped ? "none" : "");
     row.mark.replaceChildren(...(findings.length ? [mark(findings)] : []));
   });
   if (current !== undefined && rows[current]) keepInView(byId("list"), rows[current].tr);

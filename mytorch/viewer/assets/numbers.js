@@ -37,6 +37,12 @@ function nameOf(variable, role = "value") {
   return node;
 }
 
+// The name of a direction, with its number as an index.
+function labelled(label) {
+  const [, letters, index, entry] = label.match(/^(.*?)_?(\d*)(\[.*\])?$/);
+  return el("var", {}, letters || index, letters && index ? el("sub", {}, index) : "", entry || "");
+}
+
 // A formula's template with names or, where every array is one number, with numbers in the places of {a}, {y}, {g}.
 function formula(template, operation, place) {
   return template.split(/(\{[abcyg]\})/).map((part) => {

@@ -102,6 +102,7 @@ function buildNotes() {
 
 // Where on the slider the walk back begins.
 byId("phases").style.setProperty("--turn", LAST ? `${(100 * Math.min(walkBegins - 0.5, LAST)) / LAST}%` : "100%");
+document.body.classList.toggle("both", DATA.forward.length > 0);
 if (DATA.title) byId("title").textContent = DATA.title;
 buildNotes();
 buildList();

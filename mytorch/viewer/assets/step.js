@@ -61,7 +61,7 @@ function arrayView(variable, role) {
   return el("div", { class: `array ${role === "output" ? "output" : ""}` },
     el("p", { class: "label" }, nameOf(variable), " ", el("span", { class: "role" }, role), from && el("span", { class: "tag" }, from)),
     about.path && about.path !== about.name ? el("p", { class: "path" }, el("code", {}, about.path)) : null,
-    valueView(about.value, about.name));
+    valueView(about.value, about.name, about.producer === null && !about.parameter));
 }
 
 // Forward mode: the tangent of the output along each direction, by the same slopes.
@@ -75,7 +75,7 @@ function tangentsOf(operation, rule) {
     const sum = (place) => parts.map(({ input, template }, i) => [i ? " + " : "", formula(template, operation, place(input.variable))]);
     const names = readable && parts.length ? [" = ", sum((variable) => withNames("tangent", variable))] : "";
     const numeric = readable && parts.length && isScalar(operation) ? [" = ", sum((variable) => withNumbers(single(DATA.values[direction.tangents[variable]])))] : "";
-    return el("p", { class: "equation" }, el("span", { class: "along" }, "along ", direction.label, ": "), nameOf(output, "tangent"), names, numeric, " = ", tangent === null ? "0" : brief(tangent));
+    return el("p", { class: "equation" }, el("span", { class: "along" }, "along ", labelled(direction.label), ": "), nameOf(output, "tangent"), names, numeric, " = ", tangent === null ? "0" : brief(tangent));
   }))];
 }
 
@@ -85,7 +85,8 @@ function viewSeed(step) {
   return {
     title: ["The walk back begins with the gradient of ", nameOf(variable)],
     body: [el("p", {}, one === 1 ? ["How does ", nameOf(variable), " change with itself? Its gradient is 1. Everything else follows from it, from the end of the list to its beginning."] : "This is the gradient that the walk was started with."),
-      el("div", { class: "values" }, step.given.map((given) => gradientView(given.variable, given.value)))],
+      el("div", { class: "values" }, step.given.map((given) => gradientView(given.variable, given.value))),
+      DATA.own ? el("p", { class: "hint" }, "The program itself has not walked back. This walk was made for the page, and left the program's gradients as they were.") : null],
     spoken: one === undefined ? "" : `It is ${digits(one)}`,
   };
 }
@@ -115,22 +116,25 @@ const one = (value) => {
   return x === undefined ? `an array of shape ${DATA.values[value].shape.join(" by ")}` : digits(x);
 };
 
+// The layer's own gradient of a parameter: dW of W.
+const slotName = (variable) => el("span", { class: "slot" }, "d", nameOf(variable));
+
 // What one input receives, by which formula, and the entry that it is added to.
 function sendView(send, step, operation, rule, given) {
   const template = rule.gradients?.[send.input] ?? (rule.gradients?.length === 1 ? rule.gradients[0] : "");
   const name = () => nameOf(send.variable);
   const equation = [nameOf(send.variable, "gradient"), " ← "];
   if (template) equation.push(formula(template, operation, withNames()));
-  if (template && isScalar(operation)) equation.push(" = ", formula(template, operation, withNumbers(given)));
+  if (template && template !== "{g}" && isScalar(operation)) equation.push(" = ", formula(template, operation, withNumbers(given)));
   const value = single(DATA.values[send.value]);
   if (value !== undefined) equation.push(template ? " = " : "", number(value));
   const parameter = DATA.variables[send.variable].parameter;
-  const place = send.to === "slot" ? ["d", name()] : "the buffer";
+  const place = send.to === "slot" ? slotName(send.variable) : "the buffer";
   const earlier = arrivals[send.variable].filter((arrival) => arrival.nth < send.nth);
   let bookkeeping;
   if (send.wrong) bookkeeping = el("p", { class: "finding serious" }, `This is ${send.wrong}, so the engine refuses it.`);
-  else if (send.nth === 1) bookkeeping = el("p", { class: "hint" }, "The first contribution to ", name(), ": ", send.to === "slot" ? ["it is for the layer's ", place, "."] : ["it is kept in ", place, " as it is."]);
-  else bookkeeping = el("p", { class: "hint" }, `The ${ordinal(send.nth)} contribution to `, name(), ": ", earlier.map((arrival) => [brief(arrival.value), " + "]), brief(send.value), " = ", el("strong", {}, brief(send.sum)), send.to === "slot" ? [", for ", place] : "", ".");
+  else if (send.nth === 1) bookkeeping = el("p", { class: "hint" }, "The first contribution to ", name(), ": ", send.to === "slot" ? ["it goes to ", place, "."] : ["it is kept in ", place, " as it is."]);
+  else bookkeeping = el("p", { class: "hint" }, `The ${ordinal(send.nth)} contribution to `, name(), ": ", earlier.map((arrival) => [brief(arrival.value), " + "]), brief(send.value), " = ", el("strong", {}, brief(send.sum)), send.to === "slot" ? [", which goes to ", place] : "", ".");
   return el("div", { class: "send" },
     el("p", { class: "label" }, el("span", { class: "arrow", "aria-hidden": "true" }, "↳ "), name(), " receives", parameter && el("span", { class: "tag" }, "parameter")),
     el("p", { class: "equation" }, equation), bookkeeping,
@@ -165,7 +169,7 @@ function viewEnd(step) {
   const parameters = given.filter((result) => result.to === "slot");
   const others = given.filter((result) => result.to !== "slot");
   const view = (result) => el("div", { class: "array gradient" },
-    el("p", { class: "label" }, result.to === "slot" ? ["d", nameOf(result.variable)] : nameOf(result.variable, "gradient"), " ", el("span", { class: "role" }, "gradient of ", nameOf(result.variable))),
+    el("p", { class: "label" }, result.to === "slot" ? slotName(result.variable) : nameOf(result.variable, "gradient"), " ", el("span", { class: "role" }, "gradient of ", nameOf(result.variable))),
     result.before && el("p", { class: "hint" }, "It was not zero before the walk; the walk added to it."),
     result.to === "nowhere" ? el("p", { class: "hint" }, "declared to be data: nobody reads it") : result.value === null || result.value === undefined ? el("p", { class: "hint" }, "no gradient arrived: it counts as zero") : valueView(result.value, `gradient of ${DATA.variables[result.variable].name}`));
   return {
@@ -186,7 +190,7 @@ function modes(results) {
   return el("table", { class: "modes" },
     el("caption", {}, "One function, both modes: the same numbers"),
     el("thead", {}, el("tr", {}, ["derivative by", "forward mode, a pass for each", "reverse mode, one walk for all"].map((head) => el("th", { scope: "col" }, head)))),
-    el("tbody", {}, DATA.forward.map((direction, i) => el("tr", {}, el("th", { scope: "row" }, el("var", {}, direction.label)), el("td", {}, direction.tangents[output] === null ? "0" : brief(direction.tangents[output])), el("td", {}, number(reverse[i]))))));
+    el("tbody", {}, DATA.forward.map((direction, i) => el("tr", {}, el("th", { scope: "row" }, labelled(direction.label)), el("td", {}, direction.tangents[output] === null ? "0" : brief(direction.tangents[output])), el("td", {}, number(reverse[i]))))));
 }
 
 function findingList(operation, at) {

@@ -59,7 +59,7 @@ function paint(canvas, rows, columns, at, colourOf) {
   context.putImageData(dots, 0, 0);
 }
 
-const LONG = 64; // a single row of more cells is wrapped
+const LONG = 32; // a single row or column of more cells is wrapped
 
 // How the cells are laid out as a picture: its size, and for a dot the number of its cell.
 function arranged(value, cells, asImages) {
@@ -76,10 +76,10 @@ function arranged(value, cells, asImages) {
       },
     };
   }
-  if (cells.rows === 1 && cells.columns > LONG) {
-    const columns = Math.ceil(Math.sqrt(cells.columns * 2));
-    const rows = Math.ceil(cells.columns / columns);
-    return { rows, columns, cell: (r, c) => (r * columns + c < cells.columns ? r * columns + c : -1) };
+  const count = cells.rows * cells.columns;
+  if (Math.min(cells.rows, cells.columns) === 1 && count > LONG) {
+    const columns = Math.ceil(Math.sqrt(count * 2));
+    return { rows: Math.ceil(count / columns), columns, cell: (r, c) => (r * columns + c < count ? r * columns + c : -1), note: "in rows, one after the other" };
   }
   return { rows: cells.rows, columns: cells.columns, cell: (r, c) => r * cells.columns + c };
 }
@@ -106,13 +106,13 @@ function describe(value) {
   return `${value.shape.join(" × ")} ${value.dtype}, ${size}from ${digits(value.low)} to ${digits(value.high)}, mean ${digits(value.mean)}${odd}`;
 }
 
-// A value with what is known of it. name: for people who hear the page.
-function valueView(index, name) {
+// A value with what is known of it. name: for people who hear the page. picture: its images are shown as such at first.
+function valueView(index, name, picture = false) {
   const value = DATA.values[index];
   if (value.kind === "numbers" && value.shape.length === 0) return el("p", { class: "value single" }, number(value.numbers[0]));
   if (value.kind === "numbers") return el("div", { class: "value" }, numberTable(value, name));
   if (value.kind !== "cells") return el("p", { class: "value note-text" }, describe(value));
-  return heatMap(value, name);
+  return heatMap(value, name, picture);
 }
 
 function numberTable(value, name) {
@@ -125,7 +125,7 @@ function numberTable(value, name) {
   return [el("table", { class: "numbers", "aria-label": name }, el("tbody", {}, rows)), lead];
 }
 
-function heatMap(value, name) {
+function heatMap(value, name, picture) {
   const cells = cellsOf(value);
   const figure = el("figure", { class: "value heat" });
   const draw = (asImages) => {
@@ -133,9 +133,9 @@ function heatMap(value, name) {
     const canvas = el("canvas", { class: "dots", tabindex: 0, role: "img", "aria-label": `${name}: ${describe(value)}` });
     const largest = Math.max(Math.abs(cells.low), Math.abs(cells.high));
     const heat = palette(), grey = greys(cells.low, cells.high);
-    const colourOf = asImages && cells.low >= 0 ? grey : (x) => heat(x, largest);
+    const colourOf = asImages && (picture || cells.low >= 0) ? grey : (x) => heat(x, largest);
     paint(canvas, grid.rows, grid.columns, (r, c) => (grid.cell(r, c) < 0 ? undefined : cells.data[grid.cell(r, c)]), colourOf);
-    const size = Math.max(1, Math.min(14, Math.floor(288 / grid.columns), Math.floor(220 / grid.rows) || 1));
+    const size = Math.max(1, Math.min(12, Math.floor(250 / grid.columns), Math.floor(170 / grid.rows) || 1));
     canvas.style.width = `${grid.columns * size}px`;
     const pointed = el("span", { class: "pointed", role: "status" }, grid.note || "point at a cell to read its value");
     follow(canvas, grid, (cell) => {
@@ -148,7 +148,7 @@ function heatMap(value, name) {
       : null;
     figure.replaceChildren(canvas, el("figcaption", { class: "caption" }, describe(value), sampled && `; ${sampled}`, el("br"), pointed, choice));
   };
-  draw(Boolean(value.image) && cells.low >= 0);
+  draw(Boolean(value.image) && picture);
   return figure;
 }
 
@@ -177,30 +177,35 @@ function follow(canvas, grid, tell) {
 // A small picture of a value, for the graph and the tables; kept, because each of them is drawn often.
 const small = new Map();
 function thumbnail(index) {
-  if (small.has(index)) return small.get(index);
+  if (!small.has(index)) small.set(index, smallPicture(index));
+  return small.get(index);
+}
+
+// The values of arrays that were given and are no parameters: data, whose images are shown as images.
+const pictures = new Set(DATA.variables.filter((v) => v.producer === null && !v.parameter).map((v) => v.value));
+
+function smallPicture(index) {
   const value = DATA.values[index];
-  let url = "";
   if (value.kind === "cells" || (value.kind === "numbers" && value.numbers.length > 1)) {
     const cells = cellsOf(value);
-    const asImage = value.image && cells.low >= 0;
+    const asImage = value.image && pictures.has(index);
     const rows = asImage ? value.image : Math.min(cells.rows, 24), columns = asImage ? value.image : Math.min(cells.columns, 24);
     const largest = Math.max(Math.abs(cells.low), Math.abs(cells.high));
     const heat = palette();
     const canvas = document.createElement("canvas");
     const at = asImage ? (r, c) => cells.data[r * columns + c] : (r, c) => cells.data[Math.floor((r * cells.rows) / rows) * cells.columns + Math.floor((c * cells.columns) / columns)];
     paint(canvas, rows, columns, at, asImage ? greys(cells.low, cells.high) : (x) => heat(x, largest));
-    url = canvas.toDataURL();
+    return canvas.toDataURL();
   }
-  small.set(index, url);
-  return url;
+  return "";
 }
 
 // A value in one line: the number itself, or a small picture and the shape.
-function brief(index) {
+function brief(index, pictureOnly = false) {
   const value = DATA.values[index];
   const one = single(value);
   if (one !== undefined) return number(one);
   const url = thumbnail(index);
   const text = value.shape.join(" × ") + (value.kind === "empty" ? " (empty)" : "");
-  return el("span", { class: "brief", title: describe(value) }, url && el("img", { src: url, alt: "", class: "thumb" }), el("span", {}, text));
+  return el("span", { class: "brief", title: describe(value) }, url && el("img", { src: url, alt: "", class: "thumb" }), pictureOnly && url ? el("span", { class: "spoken" }, text) : el("span", {}, text));
 }
