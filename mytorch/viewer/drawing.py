@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mytorch.viewer.layout import layered
@@ -13,15 +14,26 @@ HEIGHT, LETTER, PADDING, PICTURE = 46.0, 7.3, 26.0, 26.0
 NARROWEST, WIDEST = 74.0, 190.0
 
 
-def drawings(names: list[str], variables: Variables) -> list[dict[str, Any]]:
-    """The drawings of a list, each of some operations in a row. names: of the operations."""
+Copy = tuple[int, int, int]
+
+
+def drawings(names: list[str], variables: Variables, copies: Sequence[Copy] = ()) -> list[dict[str, Any]]:
+    """The drawings of a list, each of some operations in a row. names: of the operations.
+
+    copies: where debug mode has found one, the operation that reads it, its input, and the operation it was copied from.
+    """
     count = len(names)
     size = count if count <= WHOLE else PART
-    return [_drawing(names, variables, start, min(start + size, count)) for start in range(0, count, size or 1)]
+    return [_drawing(names, variables, copies, start, min(start + size, count)) for start in range(0, count, size or 1)]
 
 
-def _drawing(names: list[str], variables: Variables, first: int, last: int) -> dict[str, Any]:
-    """The drawing of the operations from first to last - 1. What comes from before stands in it as if it had been given."""
+def _drawing(names: list[str], variables: Variables, copies: Sequence[Copy], first: int, last: int) -> dict[str, Any]:
+    """The drawing of the operations from first to last - 1. What comes from before stands in it as if it had been given.
+
+    In the drawing of a whole list an array that is read twice is one node. In a part of a long list it stands beside each of
+    its readers, for otherwise a weight that is shared by a hundred operations would cover the drawing with its lines.
+    """
+    whole = last - first == len(names)
     nodes: list[dict[str, Any]] = [{"operation": number} for number in range(first, last)]
     place: dict[int, int] = {}
     for number in range(first, last):
@@ -32,14 +44,24 @@ def _drawing(names: list[str], variables: Variables, first: int, last: int) -> d
         for index, variable in enumerate(variables.reads[number]):
             if variable is None:
                 continue
-            if variable not in place:
-                place[variable] = len(nodes)
+            start = place.get(variable)
+            if start is None:
+                start = len(nodes)
                 nodes.append({"variable": variable})
-            edges.append((place[variable], number - first))
+                if whole:
+                    place[variable] = start
+            edges.append((start, number - first))
             about.append({"variable": variable, "to": number, "input": index})
+    givens = ["variable" in node for node in nodes]
+    for reader, index, origin in copies:
+        if first <= reader < last and first <= origin < last:
+            copied = next(e[0] for e, a in zip(edges, about) if a["to"] == reader and a.get("input") == index)
+            edges.append((origin - first, copied))
+            about.append({"cut": True, "to": reader})
+            givens[copied] = False
     widths = [_width(node, names, variables) for node in nodes]
-    sweeps = FEW if len(names) > WHOLE else MANY
-    placed = layered(widths, HEIGHT, edges, ["variable" in node for node in nodes], sweeps)
+    sweeps = MANY if whole else FEW
+    placed = layered(widths, HEIGHT, edges, givens, sweeps)
     for node, width, (x, y) in zip(nodes, widths, placed.nodes):
         node.update(x=x, y=y, width=round(width, 1))
     for edge, points in zip(about, placed.edges):

@@ -32,8 +32,7 @@ def layered(
 ) -> Placed:
     """Place nodes of these widths and one height. givens: nodes without an edge into them that stand just above their reader.
 
-    Every edge leads from a smaller number to a larger one, except from a given. sweeps: how often orders and places are
-    improved.
+    The edges make no circle. sweeps: how often orders and places are improved.
     """
     layer = _layers(len(widths), edges, givens)
     widths, layer, chains = list(widths), list(layer), []
@@ -56,19 +55,19 @@ def layered(
 
 
 def _layers(count: int, edges: Sequence[Edge], givens: Sequence[bool]) -> list[int]:
+    """The layer of each node: below all that leads to it, and for a given just above the first of its readers."""
     layer = [0] * count
-    has_given = {end for start, end in edges if givens[start]}
-    for node in range(count):
-        if node in has_given:
-            layer[node] = 1
-    for start, end in sorted(edges):
-        if not givens[start]:
-            layer[end] = max(layer[end], layer[start] + 1)
+    moved = True
+    while moved:
+        moved = False
+        for start, end in edges:
+            lowest = 1 if givens[start] else layer[start] + 1
+            if layer[end] < lowest:
+                layer[end], moved = lowest, True
     for node in range(count):
         if givens[node]:
             layer[node] = min((layer[end] for start, end in edges if start == node), default=1) - 1
-    lowest = min(layer, default=0)
-    return [level - lowest for level in layer]
+    return layer
 
 
 def _ordered(layer: Sequence[int], edges: Sequence[Edge], sweeps: int) -> list[list[int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import textwrap
 from typing import Any
 
@@ -18,6 +19,7 @@ from mytorch.viewer.variables import Variables, variables_of
 from mytorch.viewer.walking import walk_steps
 
 LONGEST = 60  # letters of a name, and of a constant
+TEXT = 700  # letters of a finding
 NUMBERS = 60_000  # numbers of small arrays that the page has room for
 
 
@@ -47,7 +49,7 @@ def snapshot(recording: Recording, title: str = "", notes: list[str] | None = No
         "steps": [{"kind": "begin"}] + [{"kind": "record", "operation": n} for n in range(len(operations))] + steps,
         "findings": [_finding(finding) for finding in findings],
         "forward": forward,
-        "drawings": drawings([operation["name"] for operation in operations], variables),
+        "drawings": drawings([operation["name"] for operation in operations], variables, _copies(findings)),
         "values": values.pool,
     }
 
@@ -138,7 +140,16 @@ def _line(line: Line | None) -> dict[str, Any] | None:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    return {"operation": finding.number, "text": finding.text, "serious": finding.serious, "back": finding.back}
+    return {
+        "operation": finding.number, "text": finding.text[:TEXT], "serious": finding.serious, "back": finding.back
+    }  # fmt: skip
+
+
+def _copies(findings: list[Finding]) -> list[tuple[int, int, int]]:
+    """The copies among the findings: the operation that reads it, its input, and the operation it was copied from."""
+    found = re.compile(r"input (\d+) has the values of the output of operation (\d+)")
+    matches = [(finding.number, found.search(finding.text)) for finding in findings]
+    return [(n, int(match[1]), int(match[2])) for n, match in matches if match and n is not None]
 
 
 def _constant(value: Any) -> str:

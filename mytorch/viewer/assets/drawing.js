@@ -135,6 +135,7 @@ function pill(gradient, width) {
 function updateEdge(edge, at) {
   const { about, path, label } = edge;
   const recorded = isRecorded(about.to, at);
+  if (about.cut) return updateCut(edge, recorded);
   const walked = isBackward(at) && walkedAt[about.to] <= at && STEPS[walkedAt[about.to]].kind === "back";
   const send = walked && STEPS[walkedAt[about.to]].sends.find((sent) => sent.input === about.input);
   const now = STEPS[at].operation === about.to && STEPS[at].kind !== "seed" && STEPS[at].kind !== "skip";
@@ -149,4 +150,15 @@ function updateEdge(edge, at) {
     label.setAttribute("y", middle.y + 4);
     label.setAttribute("class", now ? "sent now" : "sent");
   }
+}
+
+// From an operation to a copy of its output: a dotted line along which no gradient passes.
+function updateCut({ about, path, label }, recorded) {
+  path.setAttribute("class", "cut");
+  path.setAttribute("visibility", recorded ? "visible" : "hidden");
+  const [[x0, y0], [x1, y1]] = [about.points[0], about.points.at(-1)];
+  label.setAttribute("class", "cut-label");
+  label.setAttribute("x", (x0 + x1) / 2 + 8);
+  label.setAttribute("y", (y0 + y1) / 2 + 4);
+  label.replaceChildren(recorded ? "a copy: the path is cut" : "");
 }

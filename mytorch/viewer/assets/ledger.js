@@ -16,7 +16,7 @@ function updateLedger(at) {
   const note = left > 0 && OPERATIONS.length > MOST_ROWS ? el("p", { class: "caption" }, `The arrays that stand in the drawing; ${left.toLocaleString("en")} others are left out here.`) : null;
   byId("ledger").replaceChildren(...[note, el("table", { class: "gradients" },
     el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))), el("tbody", {}, body))].filter(Boolean));
-  const now = byId("ledger").querySelector("tr.now");
+  const now = byId("ledger").querySelector("tr.arriving");
   if (now) keepInView(byId("ledger"), now);
 }
 
@@ -36,7 +36,7 @@ function ledgerRow(variable, at, withAddress) {
       el("span", { class: "from" }, arrival.from === null ? "start" : `${arrival.from} ${cut(OPERATIONS[arrival.from].name, 14)}`), brief(arrival.value))]);
   const sum = gradientOf(variable, at);
   const kept = about.parameter ? slotName(variable) : about.readers.length ? "buffer" : ""; // what nobody reads has no entry
-  return el("tr", { class: now ? "now" : here.length ? "some" : "none" },
+  return el("tr", { class: now ? "arriving" : here.length ? "some" : "none" },
     el("th", { scope: "row" }, nameOf(variable), about.parameter && el("span", { class: "tag" }, "parameter")),
     el("td", { class: "shape" }, valueOf(variable).shape.join(" × ") || "number"),
     el("td", {}, el("span", { class: "chips" }, chips.length ? chips : el("span", { class: "nothing" }, isBackward(at) ? "none yet" : "–"))),

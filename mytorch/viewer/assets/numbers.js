@@ -3,17 +3,17 @@
 
 const WHOLE = 1e6; // integers up to here are written out
 
-function digits(x) {
+function digits(x, most = 5) {
   if (typeof x === "string") return x;
   if (Number.isInteger(x) && Math.abs(x) < WHOLE) return String(x).replace("-", "−");
   const size = Math.abs(x);
-  const text = size >= 1e5 || size < 1e-3 ? x.toExponential(3) : String(Number(x.toPrecision(5)));
+  const text = size >= 1e5 || size < 1e-3 ? x.toExponential(Math.min(most - 1, 3)) : String(Number(x.toPrecision(most)));
   return text.replace("e+", "e").replaceAll("-", "−");
 }
 
-function number(x) {
-  const node = el("span", { class: "number" }, digits(x));
-  if (digits(x) !== String(x)) node.title = String(x);
+function number(x, most = 5) {
+  const node = el("span", { class: "number" }, digits(x, most));
+  if (digits(x, most) !== String(x)) node.title = String(x);
   return node;
 }
 

@@ -65,7 +65,7 @@ const LONG = 32; // a single row or column of more cells is wrapped
 function arranged(value, cells, asImages) {
   if (asImages) {
     const side = value.image, count = Math.min(cells.rows * cells.columns / (side * side), 24);
-    const across = Math.min(count, 8), wide = side + 1;
+    const across = Math.min(count, side > 16 ? 4 : 8), wide = side + 1;
     const down = Math.ceil(count / across);
     return {
       rows: down * wide - 1, columns: across * wide - 1, note: count < value.of[0] * value.of[1] / (side * side) ? `the first ${count} images` : "",
@@ -118,11 +118,12 @@ function valueView(index, name, picture = false) {
 function numberTable(value, name) {
   const columns = value.shape.at(-1);
   const rows = [];
+  const most = columns > 4 ? 3 : 5; // digits: every one of them is in the title
   for (let i = 0; i < value.numbers.length; i += columns) {
-    rows.push(el("tr", {}, value.numbers.slice(i, i + columns).map((x) => el("td", {}, number(x)))));
+    rows.push(el("tr", {}, value.numbers.slice(i, i + columns).map((x) => el("td", {}, number(x, most)))));
   }
   const lead = value.shape.length > 2 ? el("p", { class: "caption" }, describe(value)) : null;
-  return [el("table", { class: "numbers", "aria-label": name }, el("tbody", {}, rows)), lead];
+  return [el("table", { class: columns > 4 ? "numbers wide" : "numbers", "aria-label": name }, el("tbody", {}, rows)), lead];
 }
 
 function heatMap(value, name, picture) {
@@ -135,8 +136,9 @@ function heatMap(value, name, picture) {
     const heat = palette(), grey = greys(cells.low, cells.high);
     const colourOf = asImages && (picture || cells.low >= 0) ? grey : (x) => heat(x, largest);
     paint(canvas, grid.rows, grid.columns, (r, c) => (grid.cell(r, c) < 0 ? undefined : cells.data[grid.cell(r, c)]), colourOf);
-    const size = Math.max(1, Math.min(12, Math.floor(250 / grid.columns), Math.floor(170 / grid.rows) || 1));
-    canvas.style.width = `${grid.columns * size}px`;
+    const size = Math.max(1, Math.min(12, Math.floor(250 / grid.columns), Math.floor((asImages ? 240 : 170) / grid.rows) || 1));
+    canvas.style.width = `${Math.min(grid.columns * size, 300)}px`;
+    canvas.style.height = `${Math.max(grid.rows * size, Math.min(grid.columns * size, 20))}px`; // a strip has to be seen too
     const pointed = el("span", { class: "pointed", role: "status" }, grid.note || "point at a cell to read its value");
     follow(canvas, grid, (cell) => {
       pointed.replaceChildren(`[${indexOf(value, cell).join(", ")}] = `, number(cells.data[cell]));
@@ -205,6 +207,7 @@ function brief(index, pictureOnly = false) {
   const value = DATA.values[index];
   const one = single(value);
   if (one !== undefined) return number(one);
+  if (value.kind === "numbers" && value.numbers.length <= 3) return el("span", { class: "number", title: value.numbers.join(", ") }, "[", value.numbers.map((x) => digits(x, 3)).join(", "), "]");
   const url = thumbnail(index);
   const text = value.shape.join(" × ") + (value.kind === "empty" ? " (empty)" : "");
   return el("span", { class: "brief", title: describe(value) }, url && el("img", { src: url, alt: "", class: "thumb" }), pictureOnly && url ? el("span", { class: "spoken" }, text) : el("span", {}, text));
