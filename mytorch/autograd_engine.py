@@ -11,13 +11,14 @@ import numpy as np
 from mytorch import checks
 from mytorch.debug import observe
 from mytorch.operation import Operation
-from mytorch.report import operations_as_table
+from mytorch.report import Readable
 from mytorch.utils import GradientBuffer, Location, gradient_dtype
 
 
-class Autograd:
+class Autograd(Readable):
     """The engine: records operations on the way forward and walks them in reverse on the way back.
 
+    ``print(engine)`` shows the list as a table, ``engine.show()`` as a page to step through.
     ``Autograd(debug=True)`` also looks for what makes gradients silently wrong: see ``mytorch.debug``.
     """
 
@@ -149,9 +150,6 @@ class Autograd:
     def is_data(self, array: np.ndarray) -> bool:
         """True if an array was declared to be data."""
         return bool(self._data) and self.gradient_buffer.get_memory_loc(array) in self._data
-
-    def __str__(self) -> str:
-        return operations_as_table(self.operation_list, self.gradient_buffer.get_memory_loc)
 
 
 def _call_rule(operation: Operation, number: int, grad_output: Any) -> Sequence[np.ndarray | None]:
