@@ -10,6 +10,7 @@ from hw_bonus.command import (
     ACTIVATIONS,
     NOT_NEGATIVE,
     PER_CALL,
+    POSITIVE,
     SEED,
     SHARE,
     TRAINING,
@@ -21,12 +22,14 @@ from hw_bonus.command import (
     layer_sizes,
     number,
 )
+from hw_bonus.errors import BadInput
 
 DEFAULTS: dict[str, Any] = {
     **TRAINING,
     "data": None, "test_data": None, "classes": 10, "split_seed": 0,
     "hidden": [256, 128], "activation": "relu", "dropout": 0.4, "input_dropout": 0.1, "noise": 0.4,
     "lr": None, "weight_decay": 0.01, "batch_size": 32, "epochs": None,
+    "distributed": False, "shard": 0, "patience": 60.0,
 }  # fmt: skip
 
 DESCRIPTION = """Trains a multi-layer perceptron on handwritten digits and shows what it learned.
@@ -38,6 +41,7 @@ EXAMPLES = """examples:
   python hw_bonus/mlp_runner.py --data path/to/mnist --epochs 10 --hidden 512,256
   python hw_bonus/mlp_runner.py --save run.npz         # Ctrl-C, then:
   python hw_bonus/mlp_runner.py --resume run.npz
+  mpiexec -n 4 python hw_bonus/mlp_runner.py --distributed
 """
 
 
@@ -69,10 +73,17 @@ def _build() -> Parser:
     learning_rates = "0.003 for adam and adamw, 0.05 for sgd and nesterov"
     add_training(OPTIONS, parser, "images", learning_rates, "150 for the UCI digits, 20 with --data")
     add_output(OPTIONS, parser)
+    group = parser.add_argument_group("many processes, started by mpiexec -n N")
+    option = partial(OPTIONS.add, group)
+    text = "share each batch among the processes; the result is that of one process, to rounding"
+    group.add_argument("--distributed", action="store_true", help=f"{text} (default: one process)")
+    text = "what is spread over the processes: 0 nothing, 1 the optimiser's state, 2 the gradients too"
+    option("--shard", number(int, 0, 2), text, "STAGE")
+    option("--patience", POSITIVE, "seconds that a process waits for the others before it ends them all", "SECONDS")
     return parser
 
 
-OPTIONS = Options(DEFAULTS, PER_CALL, ("data", "test_data"), _build)
+OPTIONS = Options(DEFAULTS, (*PER_CALL, "distributed", "shard", "patience"), ("data", "test_data"), _build)
 
 
 def complete(given: dict[str, Any]) -> argparse.Namespace:
@@ -83,4 +94,6 @@ def complete(given: dict[str, Any]) -> argparse.Namespace:
     if options.epochs is None:
         options.epochs = 150 if options.data is None else 20
     check_momentum(options)
+    if options.shard and not options.distributed:
+        raise BadInput("--shard was given without --distributed; give both, and start with mpiexec -n N")
     return options

@@ -32,7 +32,7 @@ class Run:
     """State of a training: everything that the next epoch depends on, and the best weights so far.
 
     columns: names of the numbers that history holds for each epoch. about: what the saved model needs beside its weights, as
-    JSON can hold it. compiled: the compiled training step; None for the eager one.
+    JSON can hold it. compiled: the compiled training step; None for the eager one. team: the processes of a run in many.
     """
 
     net: Any
@@ -46,6 +46,7 @@ class Run:
     best: dict[str, np.ndarray] = field(default_factory=dict)
     best_epoch: int = 0
     compiled: Any = None
+    team: Any = None
 
     def record(self, row: list[float], is_best: Callable[[list[list[float]]], bool]) -> dict[str, float]:
         """Enter a finished epoch, keep its weights if it is the best, and return the row with its names."""
@@ -83,6 +84,8 @@ def schedule(opts: Namespace, moved: Any) -> Any:
 
 def backend(run: Run) -> str:
     """The backend of the last step, for people; for an eager one also the reason."""
+    if run.team:
+        return f"eager, in {run.team.world.size} processes"
     if run.compiled is None:
         return "eager"
     plan = run.compiled.plan
@@ -193,11 +196,15 @@ def restore(run: Run, path: str | Path, fingerprint: int) -> None:
 
 @dataclass(frozen=True)
 class Keeping:
-    """Place and time of saving a run. state: makes the snapshot. always: after every epoch, not only at its end."""
+    """Place and time of saving a run. state: makes the snapshot. always: after every epoch, not only at its end.
+
+    writes: False in all but one of many processes.
+    """
 
     target: Path
     state: Callable[[], State]
     always: bool
+    writes: bool = True
 
 
 def train(
@@ -220,7 +227,7 @@ def train(
         for row in rows(bar.step):
             last = keeping.state()
             if keeping.always:
-                _save(keeping.target, last)
+                _save(keeping, last)
             bar.epoch(run.epoch, row)
             if opts.stop_after and run.epoch - begin >= opts.stop_after and run.epoch < opts.epochs:
                 stopped = -1
@@ -229,11 +236,11 @@ def train(
         stopped = 130
     except BrokenPipeError:
         if last:
-            _save(keeping.target, last)
+            _save(keeping, last)
         raise
     except Diverged as error:
         if last:
-            _save(keeping.target, last)
+            _save(keeping, last)
             best = last[0]["best_epoch"]
             raise Diverged(f"{error}; the best model so far (epoch {best}) is in {keeping.target}") from None
         raise
@@ -241,18 +248,20 @@ def train(
         bar.close()
     seconds = time.perf_counter() - start
     if last and (stopped or not keeping.always):
-        _save(keeping.target, last)
+        _save(keeping, last)
     if stopped:
         print(_stop(run, last, opts, keeping.target, describe), flush=True)
     return seconds, stopped
 
 
-def _save(target: Path, state: State) -> None:
+def _save(keeping: Keeping, state: State) -> None:
+    if not keeping.writes:
+        return
     try:
-        checkpoint.save(target, *state)
+        checkpoint.save(keeping.target, *state)
     except OSError as error:
         raise BadInput(
-            f"cannot write checkpoint {target} ({error.strerror or error}); a previous one there is as it was; "
+            f"cannot write checkpoint {keeping.target} ({error.strerror or error}); a previous one there is as it was; "
             "give another --save"
         ) from error
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from hw_bonus import checkpoint, datasets, options, pictures, runs, training
+from hw_bonus import checkpoint, datasets, options, parallel, pictures, runs, training
 from hw_bonus.errors import BadInput
 from hw_bonus.mlp import evaluate
 from hw_bonus.options import OPTIONS
@@ -23,25 +23,37 @@ from mytorch.nn.nonlinear import softmax
 
 def run(given: dict[str, Any]) -> int:
     """Runs the program with these options and returns its exit code. Raises BadInput and Diverged."""
+    return parallel.run(given, _run)
+
+
+def _run(given: dict[str, Any], team: parallel.Team | None) -> int:
     resume = given.get("resume")
     opts = options.complete(runs.options_to_resume(OPTIONS, resume, given) if resume else given)
-    out, target = runs.places(opts, resume)
+    is_first = team is None or team.world.rank == 0
+    out, target = runs.places(opts, resume) if is_first else (Path(opts.out), Path(opts.out))
     dataset = datasets.load(opts.data, opts.test_data, opts.classes, opts.split_seed)
     train, val, test = datasets.normalise(dataset, opts.dtype)
-    state = training.build(opts, train[0].shape[1])
     fingerprint = dataset.fingerprint()
+    if team:
+        team.check_same(fingerprint, OPTIONS.to_text(opts))
+    state = training.build(opts, train[0].shape[1], team)
     if resume:
         runs.restore(state, resume, fingerprint)
     _introduce(dataset, state, opts, resume)
 
     keeping = runs.Keeping(
-        target, lambda: runs.snapshot(state, OPTIONS, opts, fingerprint), always=bool(opts.save or resume)
+        target,
+        lambda: runs.snapshot(state, OPTIONS, opts, fingerprint),
+        always=bool(opts.save or resume),
+        writes=is_first,
     )
     steps = math.ceil(len(train[0]) / opts.batch_size)
     rows = partial(training.epochs, state, opts, train, val)
     seconds, stopped = runs.train(state, opts, rows, steps, keeping, _describe)
     if stopped:
         return stopped if stopped > 0 else 0
+    if not is_first:
+        return 0
     if not state.history:
         raise BadInput("the run has no finished epoch to show; give more --epochs")
     state.net.load_state_dict(state.best)

@@ -21,15 +21,19 @@ from mytorch.autograd_engine import Autograd
 HISTORY = ("train_loss", "train_error", "val_loss", "val_error", "lr")
 
 
-def build(opts: Namespace, input_size: int) -> Run:
-    """A new run, with all its randomness from one generator. Raises BadInput if the network does not fit into memory."""
+def build(opts: Namespace, input_size: int, team: Any = None) -> Run:
+    """A new run, with all its randomness from one generator. Raises BadInput if the network does not fit into memory.
+
+    team: the processes of a run with --distributed.
+    """
     # The state of this generator is two integers, which a checkpoint can hold.
     rng = np.random.Generator(np.random.PCG64(opts.seed))
+    dropout_rng = team.generator(rng) if team else rng
     engine = Autograd()
 
     def activation() -> Any:
         function = runs.ACTIVATIONS[opts.activation](engine)
-        return nn.Sequential(function, nn.Dropout(engine, opts.dropout, rng=rng)) if opts.dropout else function
+        return nn.Sequential(function, nn.Dropout(engine, opts.dropout, rng=dropout_rng)) if opts.dropout else function
 
     try:
         mlp = MLP(
@@ -47,9 +51,11 @@ def build(opts: Namespace, input_size: int) -> Run:
     except (MemoryError, ValueError, OverflowError) as error:
         sizes = [input_size, *opts.hidden, opts.classes]
         raise BadInput(f"a network of sizes {sizes} does not fit into memory; give smaller --hidden sizes") from error
+    if team:
+        team.join(mlp, opts)
     schedule = runs.schedule(opts, mlp.optimizer)
-    compiled = None if opts.eager else compiled_step(mlp, opts.clip_norm)
-    return Run(mlp, mlp.optimizer, schedule, rng, HISTORY, compiled=compiled)
+    compiled = None if opts.eager or team else compiled_step(mlp, opts.clip_norm)
+    return Run(mlp, mlp.optimizer, schedule, rng, HISTORY, compiled=compiled, team=team)
 
 
 def compiled_step(mlp: MLP, clip_norm: float) -> Any:
@@ -86,7 +92,8 @@ def epochs(
                 on_step()
             if run.schedule is not None:
                 run.schedule.step()
-            val_loss, val_errors = evaluate(run.net, val_x, val_y)
+            measure = run.team.evaluate if run.team else evaluate
+            val_loss, val_errors = measure(run.net, val_x, val_y)
         check_finite(val_loss, "validation loss", run, opts)
         row = [total_loss / len(train_x), total_errors / len(train_x), val_loss, val_errors / len(val_x), lr]
         yield run.record(row, partial(is_best, n_val=len(val_x)))
@@ -115,6 +122,8 @@ def train_step(run: Run, opts: Namespace, x: np.ndarray, y: np.ndarray) -> tuple
         kept = run.rng.random(x.shape, dtype=np.float32) >= opts.input_dropout
         x *= kept
         x /= 1 - opts.input_dropout
+    if run.team:
+        return run.team.step(run, opts, x, y)
     if run.compiled is None:
         return train_batch(run.net, x, y, partial(check_and_clip, run=run, opts=opts))
     loss, scores = runs.compiled_step(run, opts, x, y)

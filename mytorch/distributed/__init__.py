@@ -5,7 +5,8 @@ Needs mpi4py and an MPI: ``pip install -e ".[distributed]"``. Start a program wi
 
 from mytorch.distributed.gradients import DataParallel
 from mytorch.distributed.normalization import SyncBatchNorm1d
+from mytorch.distributed.randomness import OwnRows
 from mytorch.distributed.sharding import ShardedOptimizer
 from mytorch.distributed.world import Mismatch, World, start
 
-__all__ = ["DataParallel", "Mismatch", "ShardedOptimizer", "SyncBatchNorm1d", "World", "start"]
+__all__ = ["DataParallel", "Mismatch", "OwnRows", "ShardedOptimizer", "SyncBatchNorm1d", "World", "start"]
