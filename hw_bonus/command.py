@@ -181,13 +181,16 @@ def run(
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal without accents must not end the training
 
+    arguments = sys.argv[1:] if argv is None else list(argv)
+
     def complain(message: object, code: int) -> int:
         text = " ".join(str(message).split())
-        print(f"{program}: {text}", file=sys.stderr, flush=True)
+        if "--distributed" not in arguments or _is_first():
+            print(f"{program}: {text}", file=sys.stderr, flush=True)
         return code
 
     try:
-        given = options.parse(None if argv is None else list(argv))
+        given = options.parse(arguments)
         for name in THREAD_VARIABLES:  # read when NumPy is imported, so before that
             os.environ[name] = str(given.get("threads", options.defaults["threads"]))
         try:
@@ -209,3 +212,9 @@ def run(
         # Python flushes at exit and would complain once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def _is_first() -> bool:
+    """True in process 0 of those that mpiexec or srun has started, and in a process alone."""
+    ranks = (os.environ.get(name) for name in ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID"))
+    return next((rank for rank in ranks if rank), "0") == "0"

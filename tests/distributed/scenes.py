@@ -1,4 +1,4 @@
-"""What the processes do in the tests: ``mpiexec -n N python -m tests.distributed.scenes NAME``. Process 0 prints JSON."""
+"""Scenes for the tests: ``mpiexec -n N python -m tests.distributed.scenes NAME``. Process 0 prints its result as JSON."""
 
 from __future__ import annotations
 
