@@ -96,7 +96,7 @@ class Options:
 
     def parse(self, argv: list[str] | None = None) -> dict[str, Any]:
         """Options that were given on the command line, checked; no defaults. Raises BadInput."""
-        return vars(self.build().parse_args(argv))
+        return vars(self.build().parse_intermixed_args(argv))
 
     def to_text(self, given: argparse.Namespace) -> dict[str, str]:
         """Options for a checkpoint, as texts of a command line."""

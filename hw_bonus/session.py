@@ -14,11 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from hw_bonus import checkpoint, datasets, options, parallel, pictures, runs, training
+import mytorch
+from hw_bonus import checkpoint, datasets, draw_page, model, options, parallel, pictures, runs, training
 from hw_bonus.errors import BadInput
 from hw_bonus.mlp import evaluate
 from hw_bonus.options import OPTIONS
 from mytorch.nn.nonlinear import softmax
+
+MODEL, DRAWING = "model.npz", "draw.html"
 
 
 def run(given: dict[str, Any]) -> int:
@@ -37,6 +40,7 @@ def _run(given: dict[str, Any], team: parallel.Team | None) -> int:
     if team:
         team.check_same(fingerprint, OPTIONS.to_text(opts))
     state = training.build(opts, train[0].shape[1], team)
+    state.about = model.describe(dataset, opts.hidden, opts.activation, opts.dtype)
     if resume:
         runs.restore(state, resume, fingerprint)
     _introduce(dataset, state, opts, resume)
@@ -58,6 +62,7 @@ def _run(given: dict[str, Any], team: parallel.Team | None) -> int:
         raise BadInput("the run has no finished epoch to show; give more --epochs")
     state.net.load_state_dict(state.best)
     metrics, probabilities = _measure(state, opts, dataset, test, seconds)
+    _write_model(out, state, dataset)
     checkpoint.write_atomically(out / "metrics.json", lambda file: file.write(json.dumps(metrics, indent=1).encode()))
     drawn = _draw(state, opts, out, dataset, probabilities)
     _conclude(metrics, dataset, state, out, target, drawn)
@@ -131,6 +136,16 @@ def _probabilities(run: runs.Run, images: np.ndarray) -> np.ndarray:
     return softmax(scores.astype(np.float64))
 
 
+def _write_model(out: Path, run: runs.Run, dataset: datasets.Dataset) -> None:
+    """Writes the best weights with all that it takes to use them, and the page on which one draws for them."""
+    try:
+        mytorch.save(out / MODEL, run.best, run.about)
+        page = draw_page.page(model.load(out / MODEL), dataset.test[0])
+        checkpoint.write_atomically(out / DRAWING, lambda file: file.write(page.encode()))
+    except OSError as error:
+        raise BadInput(f"cannot write the model into {out} ({error.strerror or error}); give another --out") from error
+
+
 def _draw(run: runs.Run, opts: Namespace, out: Path, dataset: datasets.Dataset, probabilities: np.ndarray) -> str:
     """Draws the pictures and returns a line that says where they are, or why there are none."""
     if opts.no_plots:
@@ -159,6 +174,7 @@ def _conclude(
         f"with the weights of epoch {run.best_epoch}; trained for {metrics['training_seconds']:.1f} s\n"
         f"Pictures: {drawn}\n"
         f"Numbers:  {out / 'metrics.json'}\n"
-        f"Model:    {target}",
+        f"Model:    {out / MODEL} (to read images: python hw_bonus/predict.py {out / MODEL} IMAGE); {target} to resume\n"
+        f"Draw:     open {out / DRAWING} in a browser, and draw for the network",
         flush=True,
     )

@@ -8,6 +8,7 @@ from mytorch.nn.modules.linear import Linear
 from mytorch.nn.modules.loss import MSELoss, SoftmaxCrossEntropy
 from mytorch.nn.modules.module import Module, Parameter, Sequential
 from mytorch.nn.modules.normalization import BatchNorm1d, LayerNorm
+from mytorch.nn.summary import summary
 
 __all__ = [
     "BatchNorm1d",
@@ -32,4 +33,5 @@ __all__ = [
     "Softplus",
     "Tanh",
     "in_segments",
+    "summary",
 ]
