@@ -16,7 +16,7 @@ FAINT = 0.15
 
 
 def framing(images: np.ndarray, shape: tuple[int, int]) -> dict[str, Any]:
-    """How the images of a data set are framed: images (N, H * W), ink above paper.
+    """Framing of a data set's images (N, H * W), ink above paper.
 
     low, high: the pixels' range. height: of the ink's box, as a share of the image, a median. width: which nine boxes of ten do
     not exceed. centre: "mass" if
