@@ -128,6 +128,10 @@ HINTS: dict[str, str] = {
         "An array that was only lent has been changed. Operations such as x[...] = , x *= or out= write into the "
         "caller's array, and into whatever was recorded with it. Compute into a new array."
     ),
+    "same_array": (
+        "An operation was recorded whose output is the same array as one of its inputs, so the two share one gradient. "
+        "y = h makes no new array, and y += b then writes into h as well; compute into a new array (y = h + b)."
+    ),
     "state": ".state should hold the output of the last forward call.",
     # The engine
     "forwards": (
@@ -226,3 +230,5 @@ HINTS: dict[str, str] = {
         "by step."
     ),
 }
+# Hints that claim no misconception: they say that the cause is not known, and how to look for it.
+UNSPECIFIC = frozenset({"wrong", "raised", "died", "malformed"})
