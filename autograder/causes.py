@@ -13,6 +13,7 @@ from typing import Any
 
 from autograder import replay
 from autograder.compare import Problem, judge, problem
+from autograder.diagnosis import diagnose
 from autograder.exercises import ADD, BACK, EXERCISES
 from autograder.feedback import no_feedback
 from autograder.frames import problem_of
@@ -28,6 +29,8 @@ ENGINE = {"add_operation": ADD, "backward": BACK}
 # These tell their reason by themselves, whatever else is wrong.
 TOLD = ("cannot_import", "not_installed", "missing_file", "missing_name", "budget")
 
+# What a wrong engine leads to in a layer that is right is explained by these already.
+KNOWN = ("none_not_skipped", "single_array")
 # Statuses of a frame after which no other comes.
 ENDED = ("time", "died", "malformed")
 
@@ -81,7 +84,12 @@ class _Exercise:
             if ended:
                 # The process did not come back from a check that needs nothing but this exercise.
                 decided = {id(result): decided[id(result)] or result for result in results}
-        return [decided[id(result)] or self._blocked(result, self._first(result)) for result in results]
+        return [decided[id(result)] or self._undecided(result) for result in results]
+
+    def _undecided(self, result: Result) -> Result:
+        """The result where no second run tells: it waits for what failed before it, if anything did."""
+        waits = self.needs or self.rules.intersection(result.rules)
+        return self._blocked(result, self._first(result)) if waits else result
 
     def _without_running(self, result: Result) -> Result | None:
         """The result where nothing has to be run to know; else None."""
@@ -94,7 +102,8 @@ class _Exercise:
             if need in self.needs:
                 return self._blocked(result, need)
             return self._blocked(result, f"{stub} ({FUNCTIONAL})") if stub in self.stubs else result
-        return None if self.needs or self.rules.intersection(result.rules) else result
+        shown_by_list = result.status == "failed" and self.exercise.needs and self.exercise.name != BACK
+        return None if self.needs or self.rules.intersection(result.rules) or shown_by_list else result
 
     def _by_frame(self, result: Result, cases: list[Any], frame: dict[str, Any]) -> Result | None:
         """The result by what the second run sent; None where that does not tell."""
@@ -116,9 +125,22 @@ class _Exercise:
             return replace(result, status="failed", problem=problem("same_array", given=result.check.story))
         except replay.Undecided:
             return None
-        if own is not None:
-            return None if self.others else replace(result, status="failed", problem=own)
         used = sorted(self.rules.intersection(result.rules))
+        if own is not None:
+            if self.others:
+                return None
+            compared = own if self.needs or used or result.problem is None else result.problem
+            failing = (
+                pair
+                for pair in zip(cases, values)
+                if _judged(result.check, [pair[0]], [pair[1]], self.rules) is not None
+            )
+            return replace(result, status="failed", problem=diagnose(*next(failing), compared))
+        if not self.needs and not used:
+            assert result.problem is not None
+            kept = {part: text for part, text in result.problem.feedback.items() if part != "hint"}
+            told = result.problem.hint in KNOWN
+            return result if told else replace(result, problem=problem("engine_after_all", **kept))  # type: ignore[arg-type]
         if not used:
             return self._blocked(result, self._first(result))
         try:

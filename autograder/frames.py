@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from autograder.compare import Problem, problem, readable
@@ -19,12 +20,16 @@ ERROR_HINTS = (
     ("_ArrayMemoryError", "", "memory"),
     ("RecursionError", "", "recursion"),
     ("KeyboardInterrupt", "", "interrupt"),
+    ("MissingFile", "", "missing_file"),
     ("RuntimeError", "list of operations", "nothing_recorded"),
     ("IndexError", "list index out of range", "nothing_recorded"),
     ("ValueError", "shape", "shapes_clash"),
     ("ValueError", "broadcast", "shapes_clash"),
     ("ValueError", "mismatch", "shapes_clash"),
 )
+
+# What the given buffer says of a gradient in another shape than its array's.
+GRADIENT_SHAPES = re.compile(r"gradient of shape \(([\d, ]*)\) was given for an array of shape \(([\d, ]*)\)")
 
 
 def status_of(frame: dict[str, Any], number: int | None = None) -> str:
@@ -51,13 +56,26 @@ def problem_of(frame: dict[str, Any], status: str, limit: float, at_import: bool
         message = text.removeprefix("NotImplementedError: ")
         return problem("todo", came=message, place=place, looked_at=readable(frame.get("function"), 80))
     key = _hint_of_error(text)
-    if at_import and key not in ("not_installed", "memory") and not text.startswith("Missing"):
+    if at_import and key not in ("not_installed", "missing_file", "memory") and not text.startswith("Missing"):
         key = "cannot_import"
     return problem(key, came=text, place=place)
 
 
 def _hint_of_error(text: str) -> str:
     kind, _, message = text.partition(":")
-    if kind == "ModuleNotFoundError" and not any(f"'{own}" in message for own in ("mytorch", "hw_bonus")):
-        return "not_installed"
+    if kind == "ModuleNotFoundError":
+        own = any(f"'{name}" in message for name in ("mytorch", "hw_bonus"))
+        return "missing_file" if own else "not_installed"
+    if shapes := GRADIENT_SHAPES.search(message):
+        return _hint_of_shapes(shapes[1], shapes[2])
     return next((hint for name, part, hint in ERROR_HINTS if kind == name and part in message), "raised")
+
+
+def _hint_of_shapes(gradient: str, array: str) -> str:
+    """The hint where the buffer was given a gradient of another shape than its array's."""
+    came, expected = ([int(n) for n in text.split(",") if n.strip()] for text in (gradient, array))
+    if not came:
+        return "none_not_skipped"
+    if came == expected[1:]:
+        return "single_array"
+    return "arguments" if came[1:] == expected else "shapes_clash"

@@ -78,7 +78,7 @@ def _walked(walk: Any, number: int, slot: int, size: int, replaced: set[str]) ->
     tangents: dict[int, np.ndarray] = {number: itself} if number >= 0 else {}
     for operation in walk["operations"]:
         matrices = _matrices(operation, replaced)
-        total = 0.0
+        total: Any = 0.0
         for matrix, source, target in zip(matrices, operation["inputs"], operation["slots"]):
             moved = (itself if target == slot else None) if target >= 0 else tangents.get(source)
             if moved is not None:

@@ -27,6 +27,10 @@ def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     yield "sign", {"output": FORWARD[given["activation"]](-x)}
 
 
+# Derivatives in terms of the output, as they are often taken from a formula and then given the input.
+OF_OUTPUT = {"Sigmoid": lambda y: y * (1 - y), "Tanh": lambda y: 1 - y**2}
+
+
 def _network(given: Given, f: Any) -> Any:
     """The scenario's computation as a function of x."""
     where = given["where"]
@@ -66,6 +70,8 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
         upstream = g * 3 * y**2
         yield "wrong_point", {name: over * derivative(f, [y], upstream)[0]}
         yield "wrong_point", {name: over * derivative(f, [x], upstream)[0]}
+        if given["activation"] in OF_OUTPUT:
+            yield "wrong_point", {name: over * upstream * OF_OUTPUT[given["activation"]](h)}
         yield "grad_ignored", {name: over * derivative(f, [h], np.ones(h.shape))[0]}
         if given["activation"] != "Identity":
             yield "passed_through", {name: over * upstream}
@@ -76,6 +82,8 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     if given["activation"] != "Identity":
         yield "passed_through", {name: g}
     yield "wrong_point", {name: derivative(f, [y], g)[0]}
+    if given["activation"] in OF_OUTPUT:
+        yield "wrong_point", {name: g * OF_OUTPUT[given["activation"]](x)}
     yield "grad_ignored", {name: derivative(f, [x], np.ones(x.shape))[0]}
     yield "times_forward", {name: g * y}
     yield "forward_value", {name: y}

@@ -40,6 +40,11 @@ def _recorded(given: Given) -> Expectations:
     }
 
 
+def _recorded_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    yield "record_order", {"operation 0 output": given["new z"], "operation 1 output": given["new y"]}
+    yield "record_order", {"operation 0 inputs[0]": given["new y"], "operation 1 inputs[0]": given["new x"]}
+
+
 def _spots(given: Given) -> Expectations:
     return {f"the spot of {name}": Expected(given[f"new {name}"], Kind.SPOT) for name in "xwy"}
 
@@ -50,6 +55,10 @@ def _spots_empty(given: Given) -> Expectations:
         "gradient of x before backward": Expected(np.zeros(given["x"].shape), Kind.GRADIENT),
         "the spot of x": Expected(given["new x"], Kind.SPOT),
     }
+
+
+def _spots_empty_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    yield "spot_not_empty", {"gradient of x before backward": np.ones(given["x"].shape)}
 
 
 def _pauses(rng: np.random.Generator) -> list[Given]:
@@ -97,7 +106,14 @@ def _chain_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     else:
         yield "start_ignored", {name: _chain_with(given, np.ones(x.shape))}
     if operations > 1:
+        yield "start_everywhere", {name: 1.5 * g, "gradient of 1.5 x + 0.25": 3 * a**2 * g}
         yield "forwards", {name: 1.5 * g}
+    if len(x) > 1:
+        first = (
+            np.broadcast_to(expected[name][:1] / x[:1] ** 2, x.shape) * x**2 if operations == 1 else expected[name][:1]
+        )
+        yield "single_array", {name: first}
+        yield "single_array", {name: np.broadcast_to(expected[name][:1], x.shape)}
         yield "lookup", {name: np.zeros(x.shape)}
     yield "gradient_last", {name: (1.5 if operations > 1 else 1) * 3 * a * g**2}
     last = 1.5 * g if operations == 3 else g
@@ -154,6 +170,7 @@ def _twice_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     doubling = total
     for path in paths:
         yield "one_path", {"gradient of x": path}
+    for path in paths:
         yield "engine_doubles", {"gradient of x": sum(paths) + path}
         # The buffer's content is added again with each contribution.
         doubling = 2 * doubling + path
@@ -193,6 +210,7 @@ def _slot_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     yield "slot_unchanged", {"dw": dw}
     yield "slot_overwritten", {"dw": step}
     yield "slot_doubled", {"dw": dw + 2 * times * step}
+    yield "slot_subtracted", {"dw": dw - times * step}
     if given["again"]:
         yield "stale", {"dw": dw + 3 * step}
         yield "stale", {"gradient of x": expected["gradient of x"] + 2.0 * given["g"]}
@@ -215,6 +233,7 @@ CHECKS = [
         "engine_records",
         _leaves,
         _recorded,
+        _recorded_suspects,
         story="y = 2 x - 3 w and z = y cubed are recorded; then all arrays get new numbers, which the list has to show.",
     ),
     Check(
@@ -233,6 +252,7 @@ CHECKS = [
         "engine_spots",
         _leaves,
         _spots_empty,
+        _spots_empty_suspects,
         story="2 x - 3 w = y is recorded, then y cubed; backward is not called.",
     ),
     Check(

@@ -114,7 +114,8 @@ def engine_chain(student: Any, given: Given) -> dict[str, Any]:
         y = cube(engine, x)
     start = given["start"]
     engine.backward(y if isinstance(start, str) else start)
-    return {"gradient of x": gradient(engine, x)}
+    between = {"gradient of 1.5 x + 0.25": gradient(engine, a)} if given["operations"] > 1 else {}
+    return {"gradient of x": gradient(engine, x), **between}
 
 
 @scenario

@@ -76,7 +76,8 @@ class Tape:
             "output": self.number(operation.output),
             "shape": np.array(output.shape, np.int64),
             "arrays": [array.copy() for array in arrays],
-            "jacobians": _jacobians(rule, output.shape, operation.inputs, arrays),
+            "result": output.copy(),
+            **_derivatives(rule, output.shape, operation.inputs, arrays),
         }
 
     def get_param(self, array: np.ndarray) -> np.ndarray:
@@ -107,30 +108,36 @@ class Tape:
         return array
 
 
-def _jacobians(rule: Any, shape: tuple[int, ...], inputs: list[Any], arrays: list[np.ndarray]) -> list[np.ndarray]:
-    """For each input the matrix (output's entries, input's entries), a row for each unit vector as grad_output.
+def _derivatives(rule: Any, shape: tuple[int, ...], inputs: list[Any], arrays: list[np.ndarray]) -> dict[str, Any]:
+    """A backward function, called with each unit vector as grad_output.
 
-    Empty if the rule raises, or returns anything but one gradient per input in its shape.
+    jacobians: for each input the matrix (output's entries, input's entries), or no matrix if the rule raises or returns
+    anything but one gradient per input in its shape. flows: for each input whether it gets a gradient. proportional: minus
+    grad_output gives minus the gradients.
     """
     size = int(np.prod(shape))
-    found = [np.zeros((size, array.size)) for array in arrays]
-    for row in range(size):
-        unit = np.zeros(size)
-        unit[row] = 1.0
-        try:
-            returned = rule(unit.reshape(shape), *inputs)
-        except Exception:
-            return []
-        gradients = list(returned) if isinstance(returned, (tuple, list)) else [returned]
-        if len(gradients) < len(arrays):
-            return []
-        for matrix, array, gradient in zip(found, arrays, gradients):
-            if gradient is None:
-                continue
-            if np.shape(gradient) != array.shape:
-                return []
-            matrix[row] = np.ravel(gradient)
+    found: dict[str, Any] = {"jacobians": [], "flows": [False] * len(arrays), "proportional": True}
+    try:
+        rows = [_called(rule, unit.reshape(shape), inputs, arrays) for unit in np.eye(size)]
+        opposite = [_called(rule, -unit.reshape(shape), inputs, arrays) for unit in np.eye(size)[:4]]
+    except Exception:
+        return found
+    flat = [[np.zeros(a.size) if g is None else np.ravel(g) for g, a in zip(row, arrays)] for row in rows]
+    found["jacobians"] = [np.array([row[k] for row in flat], float).reshape(size, -1) for k in range(len(arrays))]
+    found["flows"] = [any(row[k] is not None for row in rows) for k in range(len(arrays))]
+    pairs = [(g, h) for row, back in zip(rows, opposite) for g, h in zip(row, back) if g is not None and h is not None]
+    found["proportional"] = all(np.allclose(g, -h, equal_nan=True) for g, h in pairs)
     return found
+
+
+def _called(rule: Any, grad_output: np.ndarray, inputs: list[Any], arrays: list[np.ndarray]) -> list[Any]:
+    """The gradients that a backward function returns, one per input."""
+    returned = rule(grad_output, *inputs)
+    gradients = list(returned) if isinstance(returned, (tuple, list)) else [returned]
+    gradients = [None if gradient is None else np.array(gradient, float) for gradient in gradients[: len(arrays)]]
+    if [array.shape if g is None else g.shape for g, array in zip(gradients, arrays)] != [a.shape for a in arrays]:
+        raise ValueError("not one gradient per input, in its shape")
+    return gradients
 
 
 @scenario
