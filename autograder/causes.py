@@ -78,7 +78,7 @@ class _Exercise:
                 lambda check, case: (scenario, {"scenario": check.scenario, "given": case}),
             )
             ended = False
-            for result, (cases, frame) in zip(open_ones, again):
+            for result, (cases, frame) in zip(open_ones, list(again)):
                 decided[id(result)] = self._by_frame(result, cases, frame)
                 ended = frame["status"] in ENDED
             if ended:
@@ -121,8 +121,8 @@ class _Exercise:
             return None
         try:
             own = _judged(result.check, cases, values, self.rules)
-        except replay.OneVariable:
-            return replace(result, status="failed", problem=problem("same_array", given=result.check.story))
+        except replay.Misrecorded as error:
+            return self._misrecorded(result, error)
         except replay.Undecided:
             return None
         used = sorted(self.rules.intersection(result.rules))
@@ -145,9 +145,18 @@ class _Exercise:
             return self._blocked(result, self._first(result))
         try:
             enough = bool(self.needs) and _judged(result.check, cases, values, set()) is None
-        except (replay.OneVariable, replay.Undecided):
+        except (replay.Misrecorded, replay.Undecided):
             enough = False
         return self._blocked(result, self._first(result) if enough else f"{used[0]} ({FUNCTIONAL})")
+
+    def _misrecorded(self, result: Result, error: replay.Misrecorded) -> Result:
+        """The result with what is wrong with an operation, unless comparing the values has told it in better words."""
+        found = result.problem
+        if found is not None and found.hint in ("in_place", "grad_ignored"):
+            return result
+        seen = no_feedback() if found is None or found.feedback["place"] else found.feedback
+        parts = {part: seen[part] for part in ("given", "looked_at", "expected", "came")}  # type: ignore[literal-required]
+        return replace(result, status="failed", problem=problem(error.hint, place=error.place, **parts))  # type: ignore[arg-type]
 
     def _starts_empty(self) -> bool:
         """False where add_operation leaves a gradient in the spots, which is seen before backward alone."""

@@ -10,7 +10,7 @@ from autograder.compare import Problem, problem
 from autograder.helpers import Given
 
 # Hints of a comparison that a look at the list can only repeat in other words.
-SPECIFIC = ("in_place", "grad_ignored", "overflow", "widened", "integer")
+SPECIFIC = ("in_place", "overflow", "widened", "integer")
 
 
 def diagnose(given: Given, found: Any, compared: Problem) -> Problem:
@@ -42,11 +42,6 @@ def diagnose(given: Given, found: Any, compared: Problem) -> Problem:
 
 def _told(given: Given, operations: list[Any]) -> tuple[str, int, int | None] | None:
     """The key of a hint, with the numbers of the operation and of its input."""
-    for number, operation in enumerate(operations):
-        if operation["output"] in operation["inputs"]:
-            return "same_array", number, operation["inputs"].index(operation["output"])
-        if not operation["proportional"]:
-            return "not_proportional", number, None
     last = operations[-1]
     if "y" in given and len(last["arrays"]) == 2 and _is(last["arrays"][0], given["y"]) and not last["flows"][1]:
         return "truth_first", len(operations) - 1, None

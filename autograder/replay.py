@@ -15,14 +15,18 @@ class Undecided(Exception):
     """What was recorded does not tell the gradients."""
 
 
-class OneVariable(Exception):
-    """An operation was recorded whose output is one of its inputs, so the two share a gradient."""
+class Misrecorded(Exception):
+    """An operation that no engine can differentiate. hint: a key of HINTS; place: the operation."""
+
+    def __init__(self, hint: str, place: str) -> None:
+        super().__init__(hint)
+        self.hint, self.place = hint, place
 
 
 def values(found: Any, expected: Expectations, replaced: set[str]) -> Values:
     """The values of a check's scenario with a right engine, and with right rules in place of those named in replaced.
 
-    found: the result of the scenario ``recorded``. Raises OneVariable, and Undecided if it cannot be read or if a rule that is
+    found: the result of the scenario ``recorded``. Raises Misrecorded, and Undecided if it cannot be read or if a rule that is
     needed raised.
     """
     try:
@@ -76,15 +80,18 @@ def _walked(walk: Any, number: int, slot: int, size: int, replaced: set[str]) ->
     """The gradient of one array (by number) or of all that has one slot, as a row of ``size`` entries."""
     itself = np.eye(size)
     tangents: dict[int, np.ndarray] = {number: itself} if number >= 0 else {}
-    for operation in walk["operations"]:
+    for place, operation in enumerate(walk["operations"]):
+        about = f"operation {place} ({operation['rule']})"
+        if operation["output"] in operation["inputs"]:
+            raise Misrecorded("same_array", f"input {operation['inputs'].index(operation['output'])} of {about}")
+        if not operation["proportional"] and operation["rule"] not in replaced:
+            raise Misrecorded("not_proportional", about)
         matrices = _matrices(operation, replaced)
         total: Any = 0.0
         for matrix, source, target in zip(matrices, operation["inputs"], operation["slots"]):
             moved = (itself if target == slot else None) if target >= 0 else tangents.get(source)
             if moved is not None:
                 total = total + matrix @ moved
-        if operation["output"] in operation["inputs"]:
-            raise OneVariable
         if operation["output"] != number and not np.isscalar(total):
             tangents[operation["output"]] = total
     made = [operation["output"] for operation in walk["operations"]]

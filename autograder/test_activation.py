@@ -63,6 +63,12 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
             yield "one_path", {name: way}
             yield "one_path", {name: expected[name] - way}
         yield "one_path", {name: ways[1] + ways[2]}
+        below = {"wrong_point": [derivative(f, [y], np.ones(h.shape))[0]], "times_forward": [y]}
+        below["wrong_point"] += [OF_OUTPUT[given["activation"]](h)] if given["activation"] in OF_OUTPUT else []
+        below["passed_through"] = [np.ones(h.shape)] if given["activation"] != "Identity" else []
+        for hint, slopes in below.items():
+            for slope in slopes:
+                yield hint, {name: ways[0] + 1.5 * (2 + 3 * y**2) * slope * g}
         return
     if where != "last":
         h = 1.5 * x + 0.25

@@ -175,6 +175,10 @@ def _twice_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
         # The buffer's content is added again with each contribution.
         doubling = 2 * doubling + path
     yield "engine_doubles", {"gradient of x": doubling}
+    if len(total) > 1:
+        yield "single_array", {"gradient of x": paths[-2] + paths[-1][:1]}
+        yield "single_array", {"gradient of x": sum(paths[:-1]) + paths[-1][:1]}
+        yield "single_array", {"gradient of x": sum(paths) - paths[0] - paths[-1] + paths[0][:1] + paths[-1][:1]}
     if len(paths) == 3:
         for left_out in paths:
             yield "one_path", {"gradient of x": sum(paths) - left_out}
