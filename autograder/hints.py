@@ -62,6 +62,14 @@ HINTS: dict[str, str] = {
         "This is the derivative alone, as if grad_output were one everywhere. The chain rule multiplies by what "
         "came from above."
     ),
+    "grad_divides": (
+        "The gradient was divided by grad_output where it should be multiplied. The chain rule multiplies by what came "
+        "from above."
+    ),
+    "at_zero": (
+        "At exactly 0 this function has a kink, and its derivative there is set to 0. Let the gradient through where the "
+        "input is greater than 0, and nowhere else."
+    ),
     "passed_through": (
         "grad_output was passed through unchanged, as an addition does. This operation has a derivative of its own."
     ),
