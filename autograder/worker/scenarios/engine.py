@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from autograder.worker.scenarios.common import (
-    NO_SPOT,
     Given,
     affine,
+    buffer_of,
     cube,
     cube_rule,
     gradient,
@@ -18,6 +18,7 @@ from autograder.worker.scenarios.common import (
     plain,
     plus,
     scenario,
+    spot,
 )
 
 
@@ -92,12 +93,8 @@ def engine_spots(student: Any, given: Given) -> dict[str, Any]:
     cube(engine, y)
     result: dict[str, Any] = {"gradient of x before backward": gradient(engine, x)}
     for name, array in (("x", x), ("w", w), ("y", y)):
-        try:
-            engine.gradient_buffer.update_param(array, given[f"new {name}"])
-        except KeyError:
-            result[f"the spot of {name}"] = NO_SPOT
-        else:
-            result[f"the spot of {name}"] = gradient(engine, array)
+        spot(buffer_of(engine).update_param, engine, array, given[f"new {name}"])
+        result[f"the spot of {name}"] = gradient(engine, array)
     return result
 
 
@@ -106,12 +103,9 @@ def engine_chain(student: Any, given: Given) -> dict[str, Any]:
     """Backward through x -> affine -> cube -> affine, from a gradient array or from the output itself."""
     engine = student.engine()
     x = given["x"]
-    a = affine(engine, x)
-    b = cube(engine, a)
-    y = affine(engine, b) if given["operations"] == 3 else b
-    if given["operations"] == 1:
-        engine = student.engine()
-        y = cube(engine, x)
+    y = cube(engine, x if given["operations"] == 1 else affine(engine, x))
+    if given["operations"] == 3:
+        y = affine(engine, y)
     start = given["start"]
     engine.backward(y if isinstance(start, str) else start)
     between = {"gradient of 1.5 x + 0.25": gradient(engine, a)} if given["operations"] > 1 else {}
