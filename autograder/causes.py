@@ -152,7 +152,7 @@ class _Exercise:
     def _misrecorded(self, result: Result, error: replay.Misrecorded) -> Result:
         """The result with what is wrong with an operation, unless comparing the values has told it in better words."""
         found = result.problem
-        if found is not None and found.hint in ("in_place", "grad_ignored"):
+        if found is not None and found.hint in ("in_place", "grad_ignored", "forward_value", "grad_divides"):
             return result
         seen = no_feedback() if found is None or found.feedback["place"] else found.feedback
         parts = {part: seen[part] for part in ("given", "looked_at", "expected", "came")}  # type: ignore[literal-required]

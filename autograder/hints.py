@@ -304,7 +304,9 @@ HINTS: dict[str, str] = {
         "A None was used as an array: a function without return, or an empty slot (gradients_to_update may hold None)."
     ),
     "missing_name": "Keep the names of the handout; other code looks for them.",
-    "cannot_import": "Python could not load this file, so every exercise in it waits. Fix the line above first.",
+    "cannot_import": (
+        "Python could not load this file, so every exercise in it waits. What stands above says where and why."
+    ),
     "exit": "Code that is graded must not end the program. Remove the call.",
     "not_installed": (
         "This module is not installed where your work is graded; only NumPy and Python's standard library are. Remove "

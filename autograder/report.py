@@ -69,6 +69,8 @@ def feedback_for_all(grades: Grades, verbose: bool) -> list[str]:
     shown = _in_order([r for r in grades.results if r.status != "passed" and (r.check.points or not graded)])
     lines: list[str] = []
     said: dict[str, str] = {}
+    lines += _not_imported([result for result in shown if not result.imported])
+    shown = [result for result in shown if result.imported]
     for exercise in dict.fromkeys(result.check.exercise for result in shown):
         lines += _feedback_of(exercise, [r.record() for r in shown if r.check.exercise == exercise], said)
     lines += _waiting([result for result in shown if result.status == "blocked"], shown)
@@ -79,6 +81,22 @@ def feedback_for_all(grades: Grades, verbose: bool) -> list[str]:
             "",
             f"  Practice, without marks: {len(practice)} checks did not pass ({names}); --verbose explains them.",
         ]
+    return lines
+
+
+def _not_imported(results: list[Result]) -> list[str]:
+    """What kept files from being imported, each reason once, with the exercises that wait for it."""
+    lines: list[str] = []
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(str(result.record()["feedback"]), []).append(result)
+    for alike in groups.values():
+        first = alike[0].record()
+        names = ", ".join(dict.fromkeys(result.check.exercise for result in alike))
+        words = reason(first)
+        lines += (
+            wrapped("  ", f"{names}: {words}") if words else ["", *wrapped("  ", names), *feedback_lines(first)[1:]]
+        )
     return lines
 
 

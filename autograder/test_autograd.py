@@ -127,13 +127,11 @@ def _chain_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     if operations > 1:
         yield "start_everywhere", {name: 1.5 * g, "gradient of 1.5 x + 0.25": 3 * a**2 * g}
         yield "forwards", {name: 1.5 * g}
-    if len(x) > 1:
-        first = (
-            np.broadcast_to(expected[name][:1] / x[:1] ** 2, x.shape) * x**2 if operations == 1 else expected[name][:1]
-        )
-        yield "single_array", {name: first}
-        yield "single_array", {name: np.broadcast_to(expected[name][:1], x.shape)}
         yield "lookup", {name: np.zeros(x.shape)}
+    if isinstance(given["start"], str):
+        yield "start_everywhere", {name: 1.5 * y}
+    if len(x) > 1:
+        yield "single_array", {name: np.broadcast_to(expected[name][:1], x.shape)}
     yield "gradient_last", {name: (1.5 if operations > 1 else 1) * 3 * a * g**2}
     last = 1.5 * g if operations == 3 else g
     yield "gradient_last", {name: 1.5 * 3 * a * last**2}
@@ -161,7 +159,11 @@ def _join(given: Given) -> Expectations:
 
 
 def _join_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    g, w = given["g"], given["w"]
     yield "lookup", {name: np.zeros(given["x"].shape) for name in expected}
+    yield "start_everywhere", {"gradient of x": 1.5 * g, "gradient of w": 3 * w**2 * g}
+    if len(g) > 1:
+        yield "single_array", {name: np.broadcast_to(gradient[:1], g.shape) for name, gradient in expected.items()}
 
 
 def _with_gradient(rng: np.random.Generator) -> list[Given]:
@@ -194,6 +196,7 @@ def _twice_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
         # The buffer's content is added again with each contribution.
         doubling = 2 * doubling + path
     yield "engine_doubles", {"gradient of x": doubling}
+    yield "start_everywhere", {"gradient of x": sum(paths) - 0.5 * paths[-1]}
     if len(total) > 1:
         yield "single_array", {"gradient of x": paths[-2] + paths[-1][:1]}
         yield "single_array", {"gradient of x": sum(paths[:-1]) + paths[-1][:1]}
@@ -237,6 +240,8 @@ def _slot_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     if given["again"]:
         yield "stale", {"dw": dw + 3 * step}
         yield "stale", {"gradient of x": expected["gradient of x"] + 2.0 * given["g"]}
+        yield "start_everywhere", {"gradient of x": expected["gradient of x"] / 2}
+        yield "single_array", {"gradient of x": np.broadcast_to(expected["gradient of x"][:1], given["x"].shape)}
 
 
 def _unused(rng: np.random.Generator) -> list[Given]:

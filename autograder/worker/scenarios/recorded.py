@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.worker.scenarios.common import SCENARIOS, Given, scenario
+from autograder.worker.scenarios.common import SCENARIOS, Given, buffer_of, scenario
 
 # A code in each entry of a gradient to update: one bit per call of backward, then the entry's index, then the array's number.
 MOST_WALKS, INDEX_BITS = 10, 16
@@ -170,7 +170,7 @@ def recorded_by_engine(student: Any, given: Given) -> dict[str, Any]:
         def add_operation(inputs: Any, output: Any, gradients_to_update: Any, backward_operation: Any) -> None:
             before = len(engine.operation_list)
             record(inputs, output, gradients_to_update, backward_operation)
-            buffer = getattr(engine, "gradient_buffer", None) or engine.memory_buffer
+            buffer = buffer_of(engine)
             last = engine.operation_list[-1]
             same = (
                 len(engine.operation_list) == before + 1
