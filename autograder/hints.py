@@ -207,8 +207,8 @@ HINTS: dict[str, str] = {
     "state": ".state should hold the output of the last forward call.",
     # The engine
     "forwards": (
-        "This is what comes out if backward goes through the list from its beginning. Which operation's output is the one whose "
-        "gradient you know at the start?"
+        "This is what comes out if backward goes through the list from its beginning. Which operation's output is the "
+        "one whose gradient you know at the start?"
     ),
     "lookup": (
         "Nothing arrived beyond the last operation. The gradient with which an operation starts is that of its "

@@ -101,7 +101,7 @@ class Tape:
         self.recording = before
 
     def add_spot(self, array: Any) -> None:
-        """Nothing to do: every array has its number."""
+        """Do nothing: every array has its number."""
 
     def data(self, array: Any) -> Any:
         """The array itself."""

@@ -51,7 +51,8 @@ class Autograd:
         to start from, an array of that shape (as practice, also a plain number for all its entries). A backward_operation
         returns one array or a tuple; None in it means that nothing flows to that input.
         """
-        # TODO: Go through the list in reverse. Add each gradient to its array in gradients_to_update, in place, or to the buffer.
+        # TODO: Go through the list in reverse. Add each gradient to its array in gradients_to_update, in place, or to the
+        # buffer.
         raise NotImplementedError("Autograd.backward is not implemented yet")
 
     def zero_grad(self) -> None:
