@@ -59,6 +59,11 @@ def _recorded(given: Given) -> Expectations:
     }
 
 
+def _recorded_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    yield "record_order", {"operation 0 output": given["new z"], "operation 1 output": given["new y"]}
+    yield "record_order", {"operation 0 inputs[0]": given["new y"], "operation 1 inputs[0]": given["new x"]}
+
+
 def _spots(given: Given) -> Expectations:
     return {f"the spot of {name}": Expected(given[f"new {name}"], Kind.SPOT) for name in "xwy"}
 
@@ -69,6 +74,10 @@ def _spots_empty(given: Given) -> Expectations:
         "gradient of x before backward": Expected(np.zeros(given["x"].shape), Kind.GRADIENT),
         "the spot of x": Expected(given["new x"], Kind.SPOT),
     }
+
+
+def _spots_empty_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    yield "spot_not_empty", {"gradient of x before backward": np.ones(given["x"].shape)}
 
 
 def _pauses(rng: np.random.Generator) -> list[Given]:
@@ -116,8 +125,13 @@ def _chain_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     else:
         yield "start_ignored", {name: _chain_with(given, np.ones(x.shape))}
     if operations > 1:
+        yield "start_everywhere", {name: 1.5 * g, "gradient of 1.5 x + 0.25": 3 * a**2 * g}
         yield "forwards", {name: 1.5 * g}
         yield "lookup", {name: np.zeros(x.shape)}
+    if isinstance(given["start"], str):
+        yield "start_everywhere", {name: 1.5 * y}
+    if len(x) > 1:
+        yield "single_array", {name: np.broadcast_to(expected[name][:1], x.shape)}
     yield "gradient_last", {name: (1.5 if operations > 1 else 1) * 3 * a * g**2}
     last = 1.5 * g if operations == 3 else g
     yield "gradient_last", {name: 1.5 * 3 * a * last**2}
@@ -145,7 +159,11 @@ def _join(given: Given) -> Expectations:
 
 
 def _join_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    g, w = given["g"], given["w"]
     yield "lookup", {name: np.zeros(given["x"].shape) for name in expected}
+    yield "start_everywhere", {"gradient of x": 1.5 * g, "gradient of w": 3 * w**2 * g}
+    if len(g) > 1:
+        yield "single_array", {name: np.broadcast_to(gradient[:1], g.shape) for name, gradient in expected.items()}
 
 
 def _with_gradient(rng: np.random.Generator) -> list[Given]:
@@ -173,10 +191,16 @@ def _twice_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     doubling = total
     for path in paths:
         yield "one_path", {"gradient of x": path}
+    for path in paths:
         yield "engine_doubles", {"gradient of x": sum(paths) + path}
         # The buffer's content is added again with each contribution.
         doubling = 2 * doubling + path
     yield "engine_doubles", {"gradient of x": doubling}
+    yield "start_everywhere", {"gradient of x": sum(paths) - 0.5 * paths[-1]}
+    if len(total) > 1:
+        yield "single_array", {"gradient of x": paths[-2] + paths[-1][:1]}
+        yield "single_array", {"gradient of x": sum(paths[:-1]) + paths[-1][:1]}
+        yield "single_array", {"gradient of x": sum(paths) - paths[0] - paths[-1] + paths[0][:1] + paths[-1][:1]}
     if len(paths) == 3:
         for left_out in paths:
             yield "one_path", {"gradient of x": sum(paths) - left_out}
@@ -212,9 +236,12 @@ def _slot_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     yield "slot_unchanged", {"dw": dw}
     yield "slot_overwritten", {"dw": step}
     yield "slot_doubled", {"dw": dw + 2 * times * step}
+    yield "slot_subtracted", {"dw": dw - times * step}
     if given["again"]:
         yield "stale", {"dw": dw + 3 * step}
         yield "stale", {"gradient of x": expected["gradient of x"] + 2.0 * given["g"]}
+        yield "start_everywhere", {"gradient of x": expected["gradient of x"] / 2}
+        yield "single_array", {"gradient of x": np.broadcast_to(expected["gradient of x"][:1], given["x"].shape)}
 
 
 def _unused(rng: np.random.Generator) -> list[Given]:
@@ -269,6 +296,7 @@ CHECKS = [
         "engine_records",
         _leaves,
         _recorded,
+        _recorded_suspects,
         story="y = 2 x - 3 w and z = y cubed are recorded; then all arrays get new numbers, which the list has to show.",
     ),
     Check(
@@ -287,6 +315,7 @@ CHECKS = [
         "engine_spots",
         _leaves,
         _spots_empty,
+        _spots_empty_suspects,
         story="2 x - 3 w = y is recorded, then y cubed; backward is not called.",
     ),
     Check(

@@ -103,12 +103,14 @@ def engine_chain(student: Any, given: Given) -> dict[str, Any]:
     """Backward through x -> affine -> cube -> affine, from a gradient array or from the output itself."""
     engine = student.engine()
     x = given["x"]
-    y = cube(engine, x if given["operations"] == 1 else affine(engine, x))
+    first = x if given["operations"] == 1 else affine(engine, x)
+    y = cube(engine, first)
     if given["operations"] == 3:
         y = affine(engine, y)
     start = given["start"]
     engine.backward(y if isinstance(start, str) else start)
-    return {"gradient of x": gradient(engine, x)}
+    between = {"gradient of 1.5 x + 0.25": gradient(engine, first)} if given["operations"] > 1 else {}
+    return {"gradient of x": gradient(engine, x), **between}
 
 
 @scenario
