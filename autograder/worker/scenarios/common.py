@@ -53,7 +53,7 @@ def gradient(engine: Any, array: np.ndarray) -> Any:
 
 
 def spot(method: Callable[..., Any], engine: Any, array: np.ndarray, *rest: Any) -> Any:
-    """What a buffer's method returns for an array, or a phrase: buffers differ in how they refuse an unknown array."""
+    """The result of a buffer's method for an array, or a phrase. Buffers differ in how they refuse an unknown array."""
     try:
         value = method(array, *rest)
     except KeyError:
@@ -136,7 +136,7 @@ def cube(engine: Any, a: np.ndarray) -> np.ndarray:
 
 
 def linear_layer(student: Any, engine: Any, W: np.ndarray, b: np.ndarray) -> Any:
-    """The submission's Linear with these weights, in their dtype. Raises MissingName for arrays of another form."""
+    """The submission's Linear with these weights, in their dtype or a wider one. Raises MissingName for another form."""
     make = student.get("linear", "Linear")
     try:
         layer = make(W.shape[1], W.shape[0], engine, dtype=W.dtype)
@@ -150,7 +150,8 @@ def linear_layer(student: Any, engine: Any, W: np.ndarray, b: np.ndarray) -> Any
                 f"Linear({W.shape[1]}, {W.shape[0]}).{name} has shape {shape}. Make it an array of shape {value.shape}."
             )
         for part in (name, f"d{name}", f"momentum_{name}"):
-            if hasattr(layer, part) and getattr(layer, part).dtype != W.dtype:
+            # Numbers would lose digits in a narrower array. A wider one stays: the layer may keep views of it.
+            if hasattr(layer, part) and getattr(layer, part).dtype.itemsize < W.dtype.itemsize:
                 setattr(layer, part, getattr(layer, part).astype(W.dtype))
         getattr(layer, name)[...] = value.reshape(shape)
     return layer
