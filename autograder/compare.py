@@ -12,7 +12,8 @@ from autograder.helpers import Check, Expectations, Given, Kind, Values
 from autograder.hints import HINTS
 from autograder.worker.scenarios.common import EMPTY_SPOT, NO_SPOT, NOTHING, ONE_ARRAY, SEQUENCES
 
-RTOL = 1e-6
+# Below the rounding error of float32, which must not pass for float64.
+RTOL = 1e-8
 # Relative to the largest entry: the rounding error that a chain of primitives leaves where terms cancel.
 SCALE_TOL = 1e-9
 
@@ -101,6 +102,8 @@ class _Difference:
             return ("integer" if got.dtype.kind in "iub" and expected.dtype.kind == "f" else "not_array"), 0.0
         if expected.dtype == np.float32 and got.dtype.itemsize != expected.dtype.itemsize:
             return "widened", 0.0
+        if expected.dtype == np.float64 and got.dtype.itemsize < expected.dtype.itemsize and not self.check.rtol:
+            return "narrowed", 0.0
         if close(got, expected, self.check.rtol):
             return None
         if kind is Kind.GIVEN:

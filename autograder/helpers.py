@@ -105,6 +105,13 @@ def positive(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return rng.uniform(0.5, 2.5, shape)
 
 
+def apart(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Numbers of both signs between 0.5 and 2.5 in size; the first two entries have different signs."""
+    x = positive(rng, *shape) * rng.choice([-1.0, 1.0], shape)
+    x.reshape(-1)[:2] = np.abs(x.reshape(-1)[:2]) * [-1, 1][: x.size]
+    return x
+
+
 def one_hot(rng: np.random.Generator, batch: int, classes: int) -> np.ndarray:
     """One true class per row."""
     return np.eye(classes)[rng.integers(0, classes, batch)]

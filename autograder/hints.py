@@ -62,6 +62,14 @@ HINTS: dict[str, str] = {
         "This is the derivative alone, as if grad_output were one everywhere. The chain rule multiplies by what "
         "came from above."
     ),
+    "grad_divides": (
+        "The gradient was divided by grad_output where it should be multiplied. The chain rule multiplies by what came "
+        "from above."
+    ),
+    "at_zero": (
+        "At exactly 0 this function has a kink, and its derivative there is set to 0. Let the gradient through where the "
+        "input is greater than 0, and nowhere else."
+    ),
     "passed_through": (
         "grad_output was passed through unchanged, as an addition does. This operation has a derivative of its own."
     ),
@@ -123,6 +131,9 @@ HINTS: dict[str, str] = {
         "float32 came in and another precision went out. A constant or np.zeros without dtype widens everything "
         "after it."
     ),
+    "narrowed": (
+        "float64 came in and a smaller precision went out, so digits were lost. Keep the dtype of what you were given."
+    ),
     "integer": "The result holds integers, so fractions are cut off. Allocate it as float.",
     "in_place": (
         "An array that was only lent has been changed. Operations such as x[...] = , x *= or out= write into the "
@@ -164,6 +175,34 @@ HINTS: dict[str, str] = {
         "What had been in gradients_to_update is gone. Gradients are added to it until someone sets them to zero."
     ),
     "slot_doubled": "The contribution arrived twice in gradients_to_update.",
+    "slot_place": (
+        "A gradient went to the wrong place. gradients_to_update belongs to one operation and has one entry per input: use "
+        "the entry at the input's own place, and the buffer where that entry is None."
+    ),
+    "further_inputs": (
+        "The first two inputs got their gradients and a later one did not. An operation may have any number of inputs: go "
+        "through all of them."
+    ),
+    "shared_gradient": (
+        "A backward function may return one array for two inputs, or the very array that it was given. If you store it and "
+        "later add to it in place, the gradient of another array changes too. Make a new array (old + new), or store a copy."
+    ),
+    "none_stops": (
+        "The walk ended, or left an operation out, where no gradient came. Nothing flows there, so go on with the next input "
+        "and the next operation: continue, not break or return."
+    ),
+    "none_starts": (
+        "An operation to which no gradient flowed got the gradient that backward was given. That one belongs to the last "
+        "operation's output alone."
+    ),
+    "start_by_value": (
+        "An array with the same numbers as the output was taken for the output itself. It is another variable: compare with "
+        "`is`, not by value."
+    ),
+    "lengths": (
+        "inputs and gradients_to_update of different lengths were accepted, and equal ones must be. Raise an error if the "
+        "lengths differ, before anything is recorded."
+    ),
     "not_recorded": "Operations are missing from operation_list, or there are too many. Each call appends exactly one.",
     "record_identity": (
         "The operation does not keep the very object that it was given. Store the arrays themselves, not copies, "

@@ -75,26 +75,37 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     y = f(x)
     if given["activation"] != "Identity":
         yield "passed_through", {name: g}
+    if not x.all():
+        yield "at_zero", {name: np.where(x == 0, g, expected[name])}
     yield "wrong_point", {name: derivative(f, [y], g)[0]}
     yield "grad_ignored", {name: derivative(f, [x], np.ones(x.shape))[0]}
     yield "times_forward", {name: g * y}
     yield "forward_value", {name: y}
 
 
-def _given(activation: str, batches: tuple[int, ...], scale: float = 1.0) -> Any:
-    return lambda rng: [{"activation": activation, "x": scale * normal(rng, n, 3)} for n in batches]
+def _given(activation: str, batches: tuple[int, ...]) -> Any:
+    return lambda rng: [
+        *({"activation": activation, "x": normal(rng, n, 3)} for n in batches),
+        *({key: case[key] for key in ("activation", "x")} for case in _ordinary(activation)(rng)),
+    ]
+
+
+def _ordinary(activation: str) -> Any:
+    """Values at 0 and as far as 30 to both sides, where no exponential is near its limits."""
+    x = np.array([[0.0, -30.0, 12.5, -0.0, 6.5], [30.0, -12.5, 0.25, -6.5, 0.0]])
+    return lambda rng: [{"activation": activation, "x": x.copy(), "g": normal(rng, 2, 5), "where": "last"}]
 
 
 def _backward_cases(activation: str, batches: tuple[int, ...], where: str) -> Any:
     def cases(rng: np.random.Generator) -> list[Given]:
         result = []
         for n in batches:
-            x = normal(rng, n, 3)
+            x = normal(rng, n, 2 if n == 7 else 3)
             # Both signs at every seed: with positive numbers alone, a ReLU without its mask would pass.
             x[0, :2] = np.abs(x[0, :2]) * [1, -1]
-            given = {"activation": activation, "x": x, "g": normal(rng, n, 3), "where": where}
+            given = {"activation": activation, "x": x, "g": normal(rng, *x.shape), "where": where}
             if where == "second step":
-                given["before"] = normal(rng, n, 3)
+                given["before"] = normal(rng, *x.shape)
             result.append(given)
         return result
 
@@ -143,7 +154,17 @@ def _checks(name: str) -> list[Check]:
         ),
         Check(forward, ".state keeps the output", 0.25, "activation_forward", _given(name, (1, 4)), _state_expected),
         gradient("one row", 1, (1,), "last", f"{name} is the last operation."),
-        gradient("batches", 1, (4, 7, 3), "last", f"{name} is the last operation."),
+        gradient("batches", 0.75, (4, 7, 3), "last", f"{name} is the last operation."),
+        Check(
+            f"{name} Backward",
+            "at 0, and as far as 30",
+            0.25,
+            backward,
+            _ordinary(name),
+            _backward_expected,
+            _backward_suspects,
+            story=f"{name} is the last operation.",
+        ),
         gradient("in the middle of a network", 1, (1, 4), "middle", f"1.5 x + 0.25, then {name}, then cubed."),
         gradient(
             "input and output used again",

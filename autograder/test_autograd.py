@@ -7,9 +7,28 @@ from typing import Any
 
 import numpy as np
 
+from autograder.graphs import EVERY_LENGTH, HANDED_ON, NOTHING_FLOWS, SEVERAL_USES, cases_for, graph_expected, graph_suspects
 from autograder.helpers import Check, Expectations, Expected, Given, Kind, Suspect, Values, normal
 
 ADD, BACK = "Autograd Add Operation", "Autograd Backward"
+
+
+LENGTHS = np.array([[2, 1], [1, 2], [2, 2], [1, 0], [0, 1], [3, 2]])
+
+
+def _lengths(rng: np.random.Generator) -> list[Given]:
+    return [{"x": normal(rng, 4, 3), "lengths": LENGTHS.copy()}]
+
+
+def _refused(given: Given) -> Expectations:
+    inputs, slots = given["lengths"].T
+    return {"refused": Expected((inputs != slots).astype(np.int64))}
+
+
+def _refused_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    inputs, slots = given["lengths"].T
+    for wrong in (inputs < 0, inputs > slots, inputs < slots):
+        yield "lengths", {"refused": wrong.astype(np.int64)}
 
 
 def _leaves(rng: np.random.Generator) -> list[Given]:
@@ -198,6 +217,37 @@ def _slot_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
         yield "stale", {"gradient of x": expected["gradient of x"] + 2.0 * given["g"]}
 
 
+def _unused(rng: np.random.Generator) -> list[Given]:
+    result = []
+    for n in (1, 4):
+        given = {name: normal(rng, n, 3) for name in ("x", "w", "g", "dw")}
+        result.append({**given, "dw before": given["dw"].copy()})
+    return result
+
+
+def _unused_expected(given: Given) -> Expectations:
+    h = 1.5 * given["x"] + 0.25
+    return {
+        "gradient of x": Expected(1.5 * 3 * h**2 * given["g"], Kind.GRADIENT),
+        "dw": Expected(given["dw before"], Kind.SLOT),
+    }
+
+
+def _unused_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    yield "none_starts", {"gradient of x": expected["gradient of x"] + 1.5 * 2.0 * given["g"]}
+    yield "none_stops", {"gradient of x": np.zeros(given["x"].shape)}
+
+
+def _equal_to_output(rng: np.random.Generator) -> list[Given]:
+    """The gradient to start from has the numbers of the output, but is another array."""
+    x = normal(rng, 4, 3)
+    return [{"x": x, "start": x**3, "operations": 1}]
+
+
+def _equal_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    yield "start_by_value", {"gradient of x": 3 * given["x"] ** 2}
+
+
 def _dead(where: str, start: Any = None) -> Any:
     return lambda rng: [{"x": normal(rng, 4, 3), "start": start or normal(rng, 4, 3), "dead": where}]
 
@@ -207,11 +257,15 @@ def _dead_expected(given: Given) -> Expectations:
     return {"gradient of x": Expected(slope * given["start"], Kind.GRADIENT)}
 
 
+def _graphs(title: str, points: float, names: tuple[str, ...]) -> Check:
+    return Check(BACK, title, points, "program", cases_for(names), graph_expected, graph_suspects)
+
+
 CHECKS = [
     Check(
         ADD,
         "each call appends one complete Operation",
-        2,
+        1.75,
         "engine_records",
         _leaves,
         _recorded,
@@ -237,6 +291,16 @@ CHECKS = [
     ),
     Check(
         ADD,
+        "lists of different lengths are refused",
+        0.25,
+        "engine_lengths",
+        _lengths,
+        _refused,
+        _refused_suspects,
+        story="add_operation with so many inputs and so many gradients_to_update; 1 where it raised an error.",
+    ),
+    Check(
+        ADD,
         "nothing is recorded while paused",
         0,
         "engine_paused",
@@ -245,11 +309,11 @@ CHECKS = [
         _paused_suspects,
         story="cube(x), some times inside of `with engine.paused():` and some times after it.",
     ),
-    Check(BACK, "one operation", 0.75, "engine_chain", _chains(1), _chain, _chain_suspects, story="cube(x)."),
+    Check(BACK, "one operation", 0.5, "engine_chain", _chains(1), _chain, _chain_suspects, story="cube(x)."),
     Check(
         BACK,
         "a chain of three operations",
-        0.75,
+        0.5,
         "engine_chain",
         _chains(3),
         _chain,
@@ -269,7 +333,7 @@ CHECKS = [
     Check(
         BACK,
         "an array used twice",
-        0.75,
+        0.5,
         "engine_twice",
         _twice(2),
         _twice_expected,
@@ -289,7 +353,7 @@ CHECKS = [
     Check(
         BACK,
         "gradients_to_update is added to in place",
-        1,
+        0.5,
         "engine_slots",
         _slots(False),
         _slot_expected,
@@ -299,7 +363,7 @@ CHECKS = [
     Check(
         BACK,
         "starting from the very output",
-        0.5,
+        0.25,
         "engine_chain",
         _chains(2, "output"),
         _chain,
@@ -308,17 +372,41 @@ CHECKS = [
     ),
     Check(
         BACK,
+        "starting from another array with the output's numbers",
+        0.25,
+        "engine_chain",
+        _equal_to_output,
+        _chain,
+        _equal_suspects,
+        story="engine.backward(start), where start is not the output of cube(x) but has the same numbers.",
+    ),
+    Check(
+        BACK,
         "a second step after zero_grad",
-        0.5,
+        0.25,
         "engine_slots",
         _slots(True),
         _slot_expected,
         _slot_suspects,
         story="Two steps with zero_grad() in between, dw not set to zero.",
     ),
+    _graphs("an array twice among the inputs", 0.25, SEVERAL_USES),
+    _graphs("lists of one, three and four inputs", 0.5, EVERY_LENGTH),
+    _graphs("None where nothing flows", 0.25, NOTHING_FLOWS),
+    _graphs("rules that return what they were given", 0.25, HANDED_ON),
     Check(
         BACK,
-        "an operation that nobody used",
+        "nothing comes from an operation that nobody used",
+        0.25,
+        "engine_unused",
+        _unused,
+        _unused_expected,
+        _unused_suspects,
+        story="With h = 1.5 x + 0.25, first 2 h - 3 w with dw, which nobody uses, then cube(h).",
+    ),
+    Check(
+        BACK,
+        "an operation that nobody used is passed over",
         0,
         "engine_dead_branch",
         _dead("middle"),

@@ -68,7 +68,7 @@ return grad_output * (a > 0)
 == matmul_backward
 return grad_output @ b.T, a.T @ grad_output
 == outer_backward
-return grad_output @ b, a @ grad_output
+return (grad_output @ b.ravel()).reshape(a.shape), (a.ravel() @ grad_output).reshape(b.shape)
 == sum_backward
 if axis is not None and not keepdims:
     grad_output = np.expand_dims(grad_output, axis)
@@ -252,7 +252,7 @@ return [fit(grad_output / b, a), fit(grad_output * -(a / b) / b, b)]
 == matmul_backward
 return [np.dot(grad_output, np.transpose(b)), np.dot(np.transpose(a), grad_output)]
 == outer_backward
-return [np.sum(grad_output * b, axis=1), np.sum(grad_output.T * a, axis=1)]
+return [np.sum(grad_output * b, axis=1).reshape(a.shape), np.sum(grad_output.T * a, axis=1).reshape(b.shape)]
 == exp_backward
 return [np.exp(a) * grad_output]
 == Sigmoid.forward
@@ -308,9 +308,11 @@ for operation in self.operation_list[::-1]:
     if type(result) is not tuple:
         result = (result,)
     for i, gradient in enumerate(result):
+        if gradient is None:
+            continue
         if operation.gradients_to_update[i] is not None:
             operation.gradients_to_update[i][...] += gradient
-        elif gradient is not None:
+        else:
             before = self.gradient_buffer.get_param(operation.inputs[i])
             self.gradient_buffer.set_param(operation.inputs[i], before + gradient)
 == SoftmaxCrossEntropy.forward

@@ -144,7 +144,7 @@ def linear_backward(student: Any, given: Given) -> dict[str, Any]:
     result = {"gradient of x": gradient(engine, x)}
     for number, layer in enumerate(layers, 1):
         result.update({f"{name}{number if len(layers) > 1 else ''}": parameter(layer, name) for name in ("dW", "db")})
-    return {**result, "x afterwards": plain(x), "W afterwards": plain(layers[0].W)}
+    return {**result, "x afterwards": plain(x), **{f"{n} afterwards": parameter(layers[0], n) for n in "Wb"}}
 
 
 @scenario

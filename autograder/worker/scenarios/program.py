@@ -63,6 +63,30 @@ def drift_rule(grad_output: Any, a: np.ndarray, b: np.ndarray) -> tuple[None, An
     return None, np.array(grad_output)
 
 
+def product_rule(grad_output: Any, a: np.ndarray, b: np.ndarray) -> tuple[Any, Any]:
+    return np.asarray(grad_output) * b, np.asarray(grad_output) * a
+
+
+def blend_rule(grad_output: Any, a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> tuple[Any, ...]:
+    g = np.asarray(grad_output)
+    return g * b, g * a, g * -2.0, g * 3.0 * d * d
+
+
+# Rules that return what they were given, uncopied: the gradient itself for one or two inputs, or parts of it.
+
+
+def same_rule(grad_output: Any, a: np.ndarray) -> Any:
+    return grad_output
+
+
+def share_rule(grad_output: Any, a: np.ndarray, b: np.ndarray) -> tuple[Any, Any]:
+    return grad_output, grad_output
+
+
+def part_rule(grad_output: Any, a: np.ndarray, b: np.ndarray) -> tuple[Any, Any]:
+    return grad_output[: len(a)], grad_output[len(a) :]
+
+
 Forward = Callable[..., Any]
 # The autograder's own operations, forward and backward. The forward functions take complex numbers too.
 OPERATIONS: dict[str, tuple[Forward, Callable[..., Any]]] = {
@@ -74,6 +98,11 @@ OPERATIONS: dict[str, tuple[Forward, Callable[..., Any]]] = {
     "mix": (lambda a, b, c: a * a * b - 2.0 * c, mix_rule),
     "stack": (lambda a, b: np.concatenate((a, b)), stack_rule),
     "average": (lambda a: a.sum(axis=0, keepdims=True) / len(a), average_rule),
+    "product": (lambda a, b: a * b, product_rule),
+    "blend": (lambda a, b, c, d: a * b - 2.0 * c + d * d * d, blend_rule),
+    "same": (lambda a: a * 1.0, same_rule),
+    "share": (lambda a, b: a + b, share_rule),
+    "part": (lambda a, b: np.concatenate((a, b)), part_rule),
     # The second input of shift and the first of drift are data, without a gradient.
     "shift": (lambda a, b: a + np.real(b), shift_rule),
     "drift": (lambda a, b: np.real(a) + b, drift_rule),
@@ -85,7 +114,7 @@ FORWARDS: dict[str, Forward] = {
     "mul_backward": lambda a, b: a * b,
     "div_backward": lambda a, b: a / b,
     "matmul_backward": lambda a, b: a @ b,
-    "outer_backward": lambda a, b: a[:, None] * b,
+    "outer_backward": lambda a, b: np.reshape(a, (-1, 1)) * np.reshape(b, -1),
     "log_backward": np.log,
     "exp_backward": np.exp,
 }
