@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.helpers import Given, normal, one_hot, positive
+from autograder.helpers import Given, near, normal, one_hot, positive, signs, structure
 from autograder.staff.marks.expected import expected
 from autograder.worker.scenarios.program import FORWARDS
 
@@ -48,9 +48,11 @@ def large_graph(rng: np.random.Generator, rows: int) -> Given:
     shape = (rows, 3)
     steps = [_own(out, operation, *inputs) for out, operation, *inputs in map(str.split, GRAPHS[rows].split(", "))]
     shows = [["gradient", f"gradient of {name}", name] for name in ("a", "b", "c", "v0")]
+    rough = {name: structure(rng).uniform(0.5, 0.9, shape) * signs(rng, *shape) for name in ("a", "b", "c")}
+    start = normal(rng, *shape)
     while True:
-        arrays = {name: rng.uniform(0.4, 1.1, shape) * rng.choice([-1.0, 1.0], shape) for name in ("a", "b", "c")}
-        arrays["g"] = normal(rng, *shape)
+        arrays = {name: near(rng, array) for name, array in rough.items()}
+        arrays["g"] = near(rng, start)
         given = _program(arrays, [*steps, ["backward", "g"], *shows])
         sizes = [np.abs(value.array) for value in expected(given).values()]
         if all(size.min() > 1e-6 * size.max() for size in sizes):
@@ -272,7 +274,7 @@ def float32(rng: np.random.Generator, rows: int) -> Given:
     arrays, steps = _network(rng, [3, 4, 5], ["ReLU"])
     bias = np.array([60.0, -60.0, 180.0, 30.0, 120.0])
     # A true class with the largest score would give a loss near zero, which in float32 is rounding error.
-    classes = rng.choice(np.flatnonzero(bias < 180.0), rows)
+    classes = structure(rng).choice(np.flatnonzero(bias < 180.0), rows)
     arrays |= {"x": normal(rng, rows, 3), "y": np.eye(5)[classes], "L2.b": bias.reshape(5, 1) + 150.0}
     shows = [["value", f"{part}{k}", f"L{k}.{part}"] for k in (1, 2) for part in ("dW", "db")]
     end = [["loss backward", "C"], ["gradient", "gradient of x", "x"], ["value", "loss", "loss"], *shows]
