@@ -109,7 +109,7 @@ def engine_chain(student: Any, given: Given) -> dict[str, Any]:
         y = affine(engine, y)
     start = given["start"]
     engine.backward(y if isinstance(start, str) else start)
-    between = {"gradient of 1.5 x + 0.25": gradient(engine, first)} if given["operations"] > 1 else {}
+    between = {"gradient of 1.7 x + 0.25": gradient(engine, first)} if given["operations"] > 1 else {}
     return {"gradient of x": gradient(engine, x), **between}
 
 
