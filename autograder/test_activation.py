@@ -36,7 +36,7 @@ def _network(given: Given, f: Any) -> Any:
     where = given["where"]
 
     def total(x: Any) -> Any:
-        h = x if where == "last" else 1.5 * x + 0.25
+        h = x if where == "last" else 1.7 * x + 0.25
         y = f(h)
         if where == "last":
             return y
@@ -55,10 +55,10 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     f, x, g, where = FORWARD[given["activation"]], given["x"], given["g"], given["where"]
     name = "gradient of x"
     if where == "used twice":
-        h = 1.5 * x + 0.25
+        h = 1.7 * x + 0.25
         y = f(h)
         inner = derivative(f, [h], np.ones(h.shape))[0]
-        ways = [1.5 * -3 * g, 1.5 * 2 * inner * g, 1.5 * 3 * y**2 * inner * g]
+        ways = [1.7 * -3 * g, 1.7 * 2 * inner * g, 1.7 * 3 * y**2 * inner * g]
         for way in ways:
             yield "one_path", {name: way}
             yield "one_path", {name: expected[name] - way}
@@ -68,11 +68,11 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
         below["passed_through"] = [np.ones(h.shape)] if given["activation"] != "Identity" else []
         for hint, slopes in below.items():
             for slope in slopes:
-                yield hint, {name: ways[0] + 1.5 * (2 + 3 * y**2) * slope * g}
+                yield hint, {name: ways[0] + 1.7 * (2 + 3 * y**2) * slope * g}
         return
     if where != "last":
-        h = 1.5 * x + 0.25
-        y, over = f(h), 1.5
+        h = 1.7 * x + 0.25
+        y, over = f(h), 1.7
         upstream = g * 3 * y**2
         yield "wrong_point", {name: over * derivative(f, [y], upstream)[0]}
         yield "wrong_point", {name: over * derivative(f, [x], upstream)[0]}
@@ -82,7 +82,7 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
         if given["activation"] != "Identity":
             yield "passed_through", {name: over * upstream}
         yield "times_forward", {name: over * upstream * y}
-        yield "stale", {name: expected[name] + 1.5 * derivative(f, [h], np.ones(h.shape))[0]}
+        yield "stale", {name: expected[name] + 1.7 * derivative(f, [h], np.ones(h.shape))[0]}
         return
     y = f(x)
     if given["activation"] != "Identity":
@@ -179,13 +179,13 @@ def _checks(name: str) -> list[Check]:
             _backward_suspects,
             story=f"{name} is the last operation.",
         ),
-        gradient("in the middle of a network", 1, (1, 4), "middle", f"1.5 x + 0.25, then {name}, then cubed."),
+        gradient("in the middle of a network", 1, (1, 4), "middle", f"1.7 x + 0.25, then {name}, then cubed."),
         gradient(
             "input and output used again",
             0.5,
             (4,),
             "used twice",
-            f"With h = 1.5 x + 0.25 and y = {name}(h), 2 y - 3 h + y cubed.",
+            f"With h = 1.7 x + 0.25 and y = {name}(h), 2 y - 3 h + y cubed.",
         ),
         gradient(
             "a second training step", 0.5, (4,), "second step", f"Two steps through {name} with zero_grad() in between."

@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from autograder.graphs import EVERY_LENGTH, HANDED_ON, NOTHING_FLOWS, SEVERAL_USES, cases_for, graph_expected, graph_suspects
+from autograder.graphs import (
+    EVERY_LENGTH,
+    HANDED_ON,
+    NOTHING_FLOWS,
+    SEVERAL_USES,
+    cases_for,
+    graph_expected,
+    graph_suspects,
+)
 from autograder.helpers import Check, Expectations, Expected, Given, Kind, Suspect, Values, normal
 
 ADD, BACK = "Autograd Add Operation", "Autograd Backward"
@@ -103,21 +111,21 @@ def _start(given: Given, y: np.ndarray) -> Any:
 
 
 def _chain(given: Given) -> Expectations:
-    """Gradient by the chain rule for x -> 1.5 x + 0.25 -> cube -> 1.5 x + 0.25, or for a part of it."""
+    """Gradient by the chain rule for x -> 1.7 x + 0.25 -> cube -> 1.7 x + 0.25, or for a part of it."""
     return {"gradient of x": Expected(_chain_with(given, None), Kind.GRADIENT)}
 
 
 def _chain_with(given: Given, start: np.ndarray | None) -> np.ndarray:
     x, operations = given["x"], given["operations"]
-    a = x if operations == 1 else 1.5 * x + 0.25
-    slope = 3 * a**2 * {1: 1.0, 2: 1.5, 3: 2.25}[operations]
+    a = x if operations == 1 else 1.7 * x + 0.25
+    slope = 3 * a**2 * {1: 1.0, 2: 1.7, 3: 2.89}[operations]
     return slope * (_start(given, x) if start is None else start)
 
 
 def _chain_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     x, operations = given["x"], given["operations"]
-    a = x if operations == 1 else 1.5 * x + 0.25
-    y = a**3 if operations < 3 else 1.5 * a**3 + 0.25
+    a = x if operations == 1 else 1.7 * x + 0.25
+    y = a**3 if operations < 3 else 1.7 * a**3 + 0.25
     g = np.array(_start(given, x))
     name = "gradient of x"
     if isinstance(given["start"], str):
@@ -125,17 +133,17 @@ def _chain_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     else:
         yield "start_ignored", {name: _chain_with(given, np.ones(x.shape))}
     if operations > 1:
-        yield "start_everywhere", {name: 1.5 * g, "gradient of 1.5 x + 0.25": 3 * a**2 * g}
-        yield "forwards", {name: 1.5 * g}
+        yield "start_everywhere", {name: 1.7 * g, "gradient of 1.7 x + 0.25": 3 * a**2 * g}
+        yield "forwards", {name: 1.7 * g}
         yield "lookup", {name: np.zeros(x.shape)}
     if isinstance(given["start"], str):
-        yield "start_everywhere", {name: 1.5 * y}
+        yield "start_everywhere", {name: 1.7 * y}
     if len(x) > 1:
         yield "single_array", {name: np.broadcast_to(expected[name][:1], x.shape)}
-    yield "gradient_last", {name: (1.5 if operations > 1 else 1) * 3 * a * g**2}
-    last = 1.5 * g if operations == 3 else g
-    yield "gradient_last", {name: 1.5 * 3 * a * last**2}
-    yield "gradient_last", {name: 1.5 * x}
+    yield "gradient_last", {name: (1.7 if operations > 1 else 1) * 3 * a * g**2}
+    last = 1.7 * g if operations == 3 else g
+    yield "gradient_last", {name: 1.7 * 3 * a * last**2}
+    yield "gradient_last", {name: 1.7 * x}
 
 
 def _chains(operations: int, start: str | None = None) -> Any:
@@ -153,7 +161,7 @@ def _chains(operations: int, start: str | None = None) -> Any:
 def _join(given: Given) -> Expectations:
     g, w = given["g"], given["w"]
     return {
-        "gradient of x": Expected(2.0 * 1.5 * g, Kind.GRADIENT),
+        "gradient of x": Expected(2.0 * 1.7 * g, Kind.GRADIENT),
         "gradient of w": Expected(-3.0 * 3 * w**2 * g, Kind.GRADIENT),
     }
 
@@ -161,7 +169,7 @@ def _join(given: Given) -> Expectations:
 def _join_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     g, w = given["g"], given["w"]
     yield "lookup", {name: np.zeros(given["x"].shape) for name in expected}
-    yield "start_everywhere", {"gradient of x": 1.5 * g, "gradient of w": 3 * w**2 * g}
+    yield "start_everywhere", {"gradient of x": 1.7 * g, "gradient of w": 3 * w**2 * g}
     if len(g) > 1:
         yield "single_array", {name: np.broadcast_to(gradient[:1], g.shape) for name, gradient in expected.items()}
 
@@ -178,7 +186,7 @@ def _paths(given: Given) -> list[np.ndarray]:
     """The contributions to the gradient of x, in the order of the backward pass."""
     x, g, uses = given["x"], given["g"], given["uses"]
     paths = [-3 * g, 6 * x**2 * g]
-    return [1.5 * g, *paths] if uses == 3 else paths
+    return [1.7 * g, *paths] if uses == 3 else paths
 
 
 def _twice_expected(given: Given) -> Expectations:
@@ -253,15 +261,15 @@ def _unused(rng: np.random.Generator) -> list[Given]:
 
 
 def _unused_expected(given: Given) -> Expectations:
-    h = 1.5 * given["x"] + 0.25
+    h = 1.7 * given["x"] + 0.25
     return {
-        "gradient of x": Expected(1.5 * 3 * h**2 * given["g"], Kind.GRADIENT),
+        "gradient of x": Expected(1.7 * 3 * h**2 * given["g"], Kind.GRADIENT),
         "dw": Expected(given["dw before"], Kind.SLOT),
     }
 
 
 def _unused_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
-    yield "none_starts", {"gradient of x": expected["gradient of x"] + 1.5 * 2.0 * given["g"]}
+    yield "none_starts", {"gradient of x": expected["gradient of x"] + 1.7 * 2.0 * given["g"]}
     yield "none_stops", {"gradient of x": np.zeros(given["x"].shape)}
 
 
@@ -280,7 +288,7 @@ def _dead(where: str, start: Any = None) -> Any:
 
 
 def _dead_expected(given: Given) -> Expectations:
-    slope = 3 * given["x"] ** 2 * (1.5 if given["dead"] == "middle" else 1.0)
+    slope = 3 * given["x"] ** 2 * (1.7 if given["dead"] == "middle" else 1.0)
     return {"gradient of x": Expected(slope * given["start"], Kind.GRADIENT)}
 
 
@@ -347,7 +355,7 @@ CHECKS = [
         _chains(3),
         _chain,
         _chain_suspects,
-        story="1.5 x + 0.25, cubed, then the same again.",
+        story="1.7 x + 0.25, cubed, then the same again.",
     ),
     Check(
         BACK,
@@ -357,7 +365,7 @@ CHECKS = [
         _with_gradient,
         _join,
         _join_suspects,
-        story="2 (1.5 x + 0.25) - 3 w cubed.",
+        story="2 (1.7 x + 0.25) - 3 w cubed.",
     ),
     Check(
         BACK,
@@ -377,7 +385,7 @@ CHECKS = [
         _twice(3),
         _twice_expected,
         _twice_suspects,
-        story="2 cube(x) - 3 x + (1.5 x + 0.25).",
+        story="2 cube(x) - 3 x + (1.7 x + 0.25).",
     ),
     Check(
         BACK,
@@ -431,7 +439,7 @@ CHECKS = [
         _unused,
         _unused_expected,
         _unused_suspects,
-        story="With h = 1.5 x + 0.25, first 2 h - 3 w with dw, which nobody uses, then cube(h).",
+        story="With h = 1.7 x + 0.25, first 2 h - 3 w with dw, which nobody uses, then cube(h).",
     ),
     Check(
         BACK,

@@ -167,7 +167,10 @@ CHECKS = [
         "matmul_backward",
         "batches, no square",
         0.5,
-        _pair("matmul_backward", [((4, 3), (3, 2)), ((7, 2), (2, 5)), ((3, 3), (3, 3)), ((5, 1), (1, 4)), ((6, 3), (3, 1))]),
+        _pair(
+            "matmul_backward",
+            [((4, 3), (3, 2)), ((7, 2), (2, 5)), ((3, 3), (3, 3)), ((5, 1), (1, 4)), ((6, 3), (3, 1))],
+        ),
     ),
     _rule(
         "outer_backward",

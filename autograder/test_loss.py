@@ -33,7 +33,7 @@ def _value(given: Given) -> Any:
 
 
 def _inner(given: Given) -> Any:
-    return (lambda x: x) if given["where"] == "alone" else (lambda x: 1.5 * x**3 + 0.25)
+    return (lambda x: x) if given["where"] == "alone" else (lambda x: 1.7 * x**3 + 0.25)
 
 
 def _unchanged(y_hat: np.ndarray, y: np.ndarray) -> Expectations:
@@ -179,13 +179,13 @@ def _inside_cases(rng: np.random.Generator) -> list[Given]:
 
 
 def _inside_with(given: Given, first: float, second: float) -> Values:
-    y, other, scores = given["y"], given["y of second"], 1.5 * given["x"] + 0.25
+    y, other, scores = given["y"], given["y of second"], 1.7 * given["x"] + 0.25
 
     def total(p: Any) -> Any:
         return (first * np.sum(cross_entropy(p, y)) + second * np.sum(cross_entropy(p, other))) / len(y)
 
     (gradient,) = derivative(total, [scores], 1.0)
-    return {"gradient of the scores": gradient, "gradient of x": 1.5 * gradient}
+    return {"gradient of the scores": gradient, "gradient of x": 1.7 * gradient}
 
 
 def _inside_expected(given: Given) -> Expectations:
@@ -210,7 +210,7 @@ def _two(first: Any, second: Any) -> Any:
 
 
 NAME = "SoftmaxCrossEntropy"
-NETWORK = "The scores are 1.5 x cubed + 0.25."
+NETWORK = "The scores are 1.7 x cubed + 0.25."
 
 
 def _forward(
@@ -246,7 +246,7 @@ _ALL = [
         _inside_cases,
         _inside_expected,
         _inside_suspects,
-        story="2 first - 3 second, two losses on the scores 1.5 x + 0.25.",
+        story="2 first - 3 second, two losses on the scores 1.7 x + 0.25.",
     ),
     _backward(
         "large scores",

@@ -26,7 +26,7 @@ class Autograd:
         self.gradient_buffer = GradientBuffer()
         self.recording = True
         self._data: set[Location] = set()
-        self._last_scalar: np.generic | None = None
+        self._last_scalar: Any = None
         if debug:
             observe(self)
 
@@ -45,8 +45,7 @@ class Autograd:
         """
         if not self.recording:
             return
-        scalar = output if isinstance(output, np.generic) else None
-        made = output if scalar is None else np.asarray(scalar)
+        made = np.asarray(output) if isinstance(output, np.generic) else output
         operation = Operation(inputs, made, gradients_to_update, backward_operation)
         checks.check_operation(operation, self.operation_list, self.gradient_buffer.held, self._last_scalar is not None)
         operation.inputs, operation.gradients_to_update = list(inputs), list(gradients_to_update)
@@ -56,7 +55,7 @@ class Autograd:
         for array in operation.output if isinstance(operation.output, tuple) else (operation.output,):
             self.gradient_buffer.hold(array)
         self.operation_list.append(operation)
-        self._last_scalar = scalar
+        self._last_scalar = output if made is not output else None
 
     def backward(self, divergence: Any) -> None:
         """Go through the list once, in reverse, and leave the gradients in the layers' arrays and in the buffer.
@@ -171,6 +170,7 @@ def _call_rule(operation: Operation, number: int, grad_output: Any) -> Sequence[
                 and gradient.dtype is array.dtype
                 and gradient.shape == array.shape
                 and gradient.dtype.kind == "f"
+                and array is not operation.output
             ):
                 break
         else:

@@ -19,6 +19,8 @@ class Console(io.TextIOWrapper):
 class _Kept(io.BufferedIOBase):
     """Bytes in memory. They are never closed: a program may wrap them and drop the wrapper."""
 
+    name = "<console>"
+
     def __init__(self, descriptor: int, kept: bytearray, limit: int) -> None:
         self._descriptor, self._kept, self._limit = descriptor, kept, limit
 
@@ -32,6 +34,10 @@ class _Kept(io.BufferedIOBase):
 
     def fileno(self) -> int:
         return self._descriptor
+
+    def detach(self) -> _Kept:  # type: ignore[override]
+        """The stream itself: there is none below it."""
+        return self
 
     def close(self) -> None:
         """Do nothing, so that what shares these bytes can go on."""

@@ -8,6 +8,7 @@ import importlib
 import sys
 import types
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class Student:
         self.folder = Path(folder)
         self.engines: list[Any] = []
         self._loaded: dict[str, Any] = {}
-        self._latest: weakref.ref[Any] | None = None
+        self._latest: Callable[[], Any] = lambda: None
         sys.path.insert(0, str(self.folder))
 
     def load(self, parts: list[str]) -> None:
@@ -63,10 +64,10 @@ class Student:
 
     def engine(self) -> Any:
         """A new engine of the submission. Raises OneEngine for a class that allows no other beside one in use."""
-        engine = self._make(self.get("engine", "Autograd"))
+        engine: Any = self._make(self.get("engine", "Autograd"))
         if any(engine is other for other in self.engines):
             raise OneEngine
-        if self._latest is not None and engine is self._latest():
+        if engine is self._latest():
             # A class that makes its only object once gives it out as the last scenario left it.
             engine.zero_grad()
         self._latest = weakref.ref(engine)

@@ -82,6 +82,8 @@ def _difference(before: str, after: str) -> str:
     lines = [line for line in difflib.ndiff(before.splitlines(), after.splitlines()) if line[0] in "+-"]
     gone = "; ".join(line[2:].strip() for line in lines if line[0] == "-")
     come = "; ".join(line[2:].strip() for line in lines if line[0] == "+")
+    if gone == come:
+        return f"moved  {gone}"
     return f"{gone or 'nothing'}  ->  {come or 'nothing'}"
 
 
@@ -96,7 +98,9 @@ def _changes(function: ast.FunctionDef) -> Iterator[None]:
                     yield
                 setattr(parent, field, value)
             elif isinstance(value, list) and value and isinstance(value[0], ast.stmt):
-                yield from _lists(parent, field, value, list(statements(value, isinstance(parent, ast.For | ast.While))))
+                yield from _lists(
+                    parent, field, value, list(statements(value, isinstance(parent, ast.For | ast.While)))
+                )
             elif isinstance(value, list) and value and isinstance(value[0], ast.expr | ast.keyword):
                 yield from _lists(parent, field, value, list(sequences(value, parameters, _may_be_kept(parent))))
         if isinstance(parent, ast.If) and parent.orelse:
@@ -186,7 +190,9 @@ def _calls(node: ast.Call) -> Iterator[ast.expr]:
     # The argument alone, and the object of the method alone: a conversion, a copy or a reduction is left out.
     if node.args:
         yield node.args[0]
-    if isinstance(node.func, ast.Attribute) and not (isinstance(node.func.value, ast.Name) and node.func.value.id == "np"):
+    if isinstance(node.func, ast.Attribute) and not (
+        isinstance(node.func.value, ast.Name) and node.func.value.id == "np"
+    ):
         yield node.func.value
     for position in range(len(node.keywords)):
         yield ast.Call(node.func, node.args, node.keywords[:position] + node.keywords[position + 1 :])
@@ -261,8 +267,22 @@ def _instead(one: ast.stmt) -> Iterator[ast.stmt]:
         for test in (True, False):
             yield ast.If(ast.Constant(test), one.body, one.orelse)
     elif isinstance(one, ast.For):
-        yield ast.For(one.target, ast.Subscript(ast.Call(ast.Name("list"), [one.iter], []), ast.Slice(ast.Constant(1)), ast.Load()), one.body, one.orelse)
-        yield ast.For(one.target, ast.Subscript(ast.Call(ast.Name("list"), [one.iter], []), ast.Slice(None, ast.UnaryOp(ast.USub(), ast.Constant(1))), ast.Load()), one.body, one.orelse)
+        yield ast.For(
+            one.target,
+            ast.Subscript(ast.Call(ast.Name("list"), [one.iter], []), ast.Slice(ast.Constant(1)), ast.Load()),
+            one.body,
+            one.orelse,
+        )
+        yield ast.For(
+            one.target,
+            ast.Subscript(
+                ast.Call(ast.Name("list"), [one.iter], []),
+                ast.Slice(None, ast.UnaryOp(ast.USub(), ast.Constant(1))),
+                ast.Load(),
+            ),
+            one.body,
+            one.orelse,
+        )
 
 
 def _loaded(node: ast.expr) -> ast.expr:

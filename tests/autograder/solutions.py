@@ -15,7 +15,7 @@ LINEAR = "mytorch/nn/modules/linear.py"
 MLP = "hw_bonus/mlp.py"
 
 
-def _bodies(text: str) -> Bodies:
+def sections(text: str) -> Bodies:
     """Sections ``== name`` followed by a body."""
     found: Bodies = {}
     for section in re.split(r"(?m)^== ", textwrap.dedent(text))[1:]:
@@ -25,7 +25,7 @@ def _bodies(text: str) -> Bodies:
 
 
 # The shortest thing that is right: primitives, one after the other, as the writeup suggests.
-SIMPLE = _bodies(
+SIMPLE = sections(
     """
 == Autograd.add_operation
 if not self.recording:
@@ -178,7 +178,7 @@ return tuple(stats)
 )
 
 # Everything in one operation, closed forms from the output, one product for the whole layer.
-FUSED = SIMPLE | _bodies(
+FUSED = SIMPLE | sections(
     """
 == Sigmoid.forward
 y = self.state = 0.5 * (np.tanh(x / 2) + 1)
@@ -218,7 +218,7 @@ return summed(grad_output * b, a.shape), summed(a * grad_output, b.shape)
 )
 
 # An engine with a dictionary of its own that is never paused, lists in place of tuples, layers with memories.
-LISTS = SIMPLE | _bodies(
+LISTS = SIMPLE | sections(
     """
 == Autograd.add_operation
 assert len(inputs) == len(gradients_to_update)
@@ -289,7 +289,7 @@ return [np.array(result) / len(result) * grad_output[0], None]
 )
 
 # Zeros in every spot, read and written back; the loss from primitives; numbers that are plain float.
-ZEROS = SIMPLE | _bodies(
+ZEROS = SIMPLE | sections(
     """
 == Autograd.add_operation
 if len(inputs) != len(gradients_to_update):

@@ -12,7 +12,9 @@ from autograder.grade import Grades, Result, Run, explain_dependencies, rerun_on
 from autograder.helpers import Check
 from autograder.isolate import TIME_LIMIT, run_scenarios
 from autograder.staff.handout import contents, sources
-from tests.autograder.solutions import Bodies
+from tests.autograder.solutions import STYLES, Bodies
+from tests.autograder.solutions_habits import CONSOLE_TOPS, HABITS
+from tests.autograder.solutions_older import OLDER
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STUB = re.compile(
@@ -52,6 +54,13 @@ def fill(bodies: Bodies, leave_out: str = "") -> Files:
         return "".join(f"{indent[0]}{line}\n" if line else "\n" for line in bodies[name].splitlines())
 
     return {name: STUB.sub(body, source) for name, source in handout().items()}
+
+
+def right_ones() -> dict[str, Files]:
+    """All right solutions by the names of their styles, the reference among them."""
+    filled = {name: fill(bodies) for name, bodies in (STYLES | HABITS).items()}
+    filled["console"] = {name: text + CONSOLE_TOPS.get(name, "") for name, text in filled["console"].items()}
+    return filled | OLDER | {"reference": reference()}
 
 
 def patch(files: Files, changes: list[tuple[str, str, str]]) -> Files:

@@ -55,7 +55,7 @@ def gradient(engine: Any, array: np.ndarray) -> Any:
 
 
 def spot(method: Callable[..., Any], engine: Any, array: np.ndarray, *rest: Any) -> Any:
-    """What a buffer's method returns for an array, or a phrase: buffers differ in how they refuse an unknown array."""
+    """The result of a buffer's method for an array, or a phrase. Buffers differ in how they refuse an unknown array."""
     try:
         value = method(array, *rest)
     except KeyError:
@@ -94,7 +94,7 @@ def walk_back(loss: Any, value: Any, engine: Any) -> None:
 
 
 def affine_rule(grad_output: Any, a: np.ndarray) -> np.ndarray:
-    return np.asarray(grad_output) * 1.5
+    return np.asarray(grad_output) * 1.7
 
 
 def join_rule(grad_output: Any, a: np.ndarray, b: np.ndarray) -> tuple[Any, Any]:
@@ -110,8 +110,8 @@ def cube_rule(grad_output: Any, a: np.ndarray) -> np.ndarray:
 
 
 def affine(engine: Any, a: np.ndarray) -> np.ndarray:
-    """1.5 a + 0.25, recorded."""
-    y = 1.5 * a + 0.25
+    """1.7 a + 0.25, recorded."""
+    y = 1.7 * a + 0.25
     engine.add_operation([a], y, [None], affine_rule)
     return y
 
@@ -138,7 +138,7 @@ def cube(engine: Any, a: np.ndarray) -> np.ndarray:
 
 
 def linear_layer(student: Any, engine: Any, W: np.ndarray, b: np.ndarray) -> Any:
-    """The submission's Linear with these weights, in their dtype. Raises MissingName for arrays of another form."""
+    """The submission's Linear with these weights, in their dtype or a wider one. Raises MissingName for another form."""
     make = student.get("linear", "Linear")
     try:
         layer = make(W.shape[1], W.shape[0], engine, dtype=W.dtype)
@@ -152,7 +152,8 @@ def linear_layer(student: Any, engine: Any, W: np.ndarray, b: np.ndarray) -> Any
                 f"Linear({W.shape[1]}, {W.shape[0]}).{name} has shape {shape}. Make it an array of shape {value.shape}."
             )
         for part in (name, f"d{name}", f"momentum_{name}"):
-            if hasattr(layer, part) and getattr(layer, part).dtype != W.dtype:
+            # Numbers would lose digits in a narrower array. A wider one stays: the layer may keep views of it.
+            if hasattr(layer, part) and getattr(layer, part).dtype.itemsize < W.dtype.itemsize:
                 setattr(layer, part, getattr(layer, part).astype(W.dtype))
         getattr(layer, name)[...] = value.reshape(shape)
     return layer

@@ -89,7 +89,8 @@ def engine_spots(student: Any, given: Given) -> dict[str, Any]:
     """Record, read a spot before backward, then put numbers into each input's spot and read them again."""
     engine = student.engine()
     x, w = given["x"], given["w"]
-    y = join(engine, x, w)
+    y = 2.0 * x - 3.0 * w
+    engine.add_operation([x, w], y, [None, np.zeros(w.shape)], join_rule)
     cube(engine, y)
     result: dict[str, Any] = {"gradient of x before backward": gradient(engine, x)}
     for name, array in (("x", x), ("w", w), ("y", y)):
@@ -109,7 +110,7 @@ def engine_chain(student: Any, given: Given) -> dict[str, Any]:
         y = affine(engine, y)
     start = given["start"]
     engine.backward(y if isinstance(start, str) else start)
-    between = {"gradient of 1.5 x + 0.25": gradient(engine, first)} if given["operations"] > 1 else {}
+    between = {"gradient of 1.7 x + 0.25": gradient(engine, first)} if given["operations"] > 1 else {}
     return {"gradient of x": gradient(engine, x), **between}
 
 

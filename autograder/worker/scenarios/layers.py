@@ -33,8 +33,9 @@ def rule(student: Any, given: Given) -> dict[str, Any]:
     settings = {name: given[name] for name in ("axis", "keepdims") if name in given}
     returned = function(grad, *inputs, **settings)
     names = ["a", "b"][: len(inputs)]
-    if len(inputs) == 1 and isinstance(returned, (tuple, list)) and len(returned) == 1:
-        returned = returned[0]
+    if isinstance(returned, (tuple, list)) and all(more is None for more in returned[len(inputs) :]):
+        # Entries beyond the inputs belong to nothing.
+        returned = returned[0] if len(inputs) == len(returned[:1]) else returned[: len(inputs)]
     if len(inputs) == 1:
         result = {"gradient of a": plain(returned)}
     elif isinstance(returned, (tuple, list)) and len(returned) == len(inputs):
