@@ -81,7 +81,8 @@ CASES: dict[str, tuple[str, set[str], list[Change], dict[str, str]]] = {
     "new operations at the front": (
         "Autograd Add Operation", {"record_order"}, [(ENGINE, "operation_list.append(", "operation_list.insert(0, ")], {}),
     "the start for every operation": (
-        "Autograd Backward", {"start_everywhere", "none_starts", "shapes_clash"}, [(ENGINE, LOOKUP, "gradient = divergence")], {}),
+        "Autograd Backward", {"start_everywhere", "none_starts", "shapes_clash"},
+        [(ENGINE, LOOKUP, "gradient = divergence")], {}),
     "an exception's class returned": ("Functional", {"returned_class"}, [(FUNCTIONAL, EXP, "return NotImplementedError")], {}),
     "no state": ("Tanh Forward", {"state_unset"}, [], {"Tanh.forward": SIMPLE["Tanh.forward"].replace("self.state", "y")}),
     "b of another shape": (
