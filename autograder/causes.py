@@ -156,7 +156,7 @@ class _Exercise:
             return result
         seen = no_feedback() if found is None or found.feedback["place"] else found.feedback
         parts = {part: seen[part] for part in ("given", "looked_at", "expected", "came")}  # type: ignore[literal-required]
-        return replace(result, status="failed", problem=problem(error.hint, place=error.place, **parts))  # type: ignore[arg-type]
+        return replace(result, status="failed", problem=problem(error.hint, place=error.place, **parts))
 
     def _starts_empty(self) -> bool:
         """False where add_operation leaves a gradient in the spots, which is seen before backward alone."""

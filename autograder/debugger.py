@@ -88,7 +88,8 @@ def _codes(check: Check, given: Given, student: Student) -> set[CodeType]:
         part = next(e.parts[-1] for e in EXERCISES if e.name == exercise)
         name = exercise.removesuffix(" Forward").removesuffix(" Backward").removesuffix(" with Skip")
         functions = [getattr(student.get(part, name), "forward", None)]
-    return {function.__code__ for function in functions if hasattr(function, "__code__")}
+    codes = (getattr(function, "__code__", None) for function in functions)
+    return {code for code in codes if code is not None}
 
 
 def _at_exception(trace: Any, folder: Path) -> None:

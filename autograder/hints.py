@@ -207,8 +207,8 @@ HINTS: dict[str, str] = {
     "state": ".state should hold the output of the last forward call.",
     # The engine
     "forwards": (
-        "This is what comes out if the list is walked from its beginning. Which operation's output is the one whose "
-        "gradient you know at the start?"
+        "This is what comes out if backward goes through the list from its beginning. Which operation's output is the "
+        "one whose gradient you know at the start?"
     ),
     "lookup": (
         "Nothing arrived beyond the last operation. The gradient with which an operation starts is that of its "
@@ -216,7 +216,7 @@ HINTS: dict[str, str] = {
     ),
     "lost_lookup": (
         "The buffer was asked for an array that nobody took as an input. Only the last output is in that position, "
-        "and its gradient is the one that backward was given. Is the list walked from its end, and is the gradient "
+        "and its gradient is the one that backward was given. Does backward begin at the end of the list, and is the gradient "
         "that of the output?"
     ),
     "gradient_last": (
@@ -227,7 +227,7 @@ HINTS: dict[str, str] = {
         "One contribution was counted twice on top of the other. The buffer's update_param already adds; see what "
         "else is added."
     ),
-    "start_ignored": "The gradient that backward was given is ignored; the walk starts as if it were all ones.",
+    "start_ignored": "The gradient that backward was given is ignored; backward starts as if it were all ones.",
     "start_is_output": (
         "The output's values were used as the gradient to start from. When backward gets the very array that an "
         "operation produced, its gradient is one."

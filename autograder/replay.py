@@ -12,7 +12,7 @@ from autograder.worker.scenarios.recorded import INDEX_BITS, MOST_WALKS
 
 
 class Undecided(Exception):
-    """What was recorded does not tell the gradients."""
+    """The recorded operations do not tell the gradients."""
 
 
 class Misrecorded(Exception):
@@ -31,14 +31,13 @@ def values(found: Any, expected: Expectations, replaced: set[str]) -> Values:
     """
     try:
         shown, walks = dict(found["shown"]), list(found["walks"])
-        for name, one in expected.items():
-            got = shown.get(name)
-            if not isinstance(got, np.ndarray):
-                continue
-            if one.kind is Kind.GRADIENT:
-                shown[name] = _of_array(walks, found["epoch"][-1], int(got[0]), replaced)
-            elif one.kind is Kind.SLOT:
-                shown[name] = _of_slot(walks, got, replaced)
+        with np.errstate(all="ignore"):
+            for name, one in expected.items():
+                got = shown.get(name)
+                if isinstance(got, np.ndarray) and one.kind is Kind.GRADIENT:
+                    shown[name] = _of_array(walks, found["epoch"][-1], int(got[0]), replaced)
+                elif isinstance(got, np.ndarray) and one.kind is Kind.SLOT:
+                    shown[name] = _of_slot(walks, got, replaced)
     except (KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError) as error:
         raise Undecided(str(error)) from None
     return shown
@@ -57,7 +56,7 @@ def _of_array(walks: list[Any], epoch: int, number: int, replaced: set[str]) -> 
 
 
 def _of_slot(walks: list[Any], marked: np.ndarray, replaced: set[str]) -> np.ndarray:
-    """What the walks add to a gradient to update whose entries hold the Tape's code; zeros where none does."""
+    """A gradient to update whose entries hold the Tape's code, as the walks add to it; zeros where none does."""
     codes = np.asarray(marked).astype(np.int64)
     result: np.ndarray = np.zeros(codes.shape)
     rows: dict[tuple[int, int], np.ndarray] = {}

@@ -85,7 +85,7 @@ def feedback_for_all(grades: Grades, verbose: bool) -> list[str]:
 
 
 def _not_imported(results: list[Result]) -> list[str]:
-    """What kept files from being imported, each reason once, with the exercises that wait for it."""
+    """Reasons why files could not be imported, each once, with the exercises that wait for it."""
     lines: list[str] = []
     groups: dict[str, list[Result]] = {}
     for result in results:
@@ -117,7 +117,9 @@ def _feedback_of(name: str, checks: list[CheckRecord], said: dict[str, str]) -> 
             groups.setdefault(reason(check) or _sameness(check), []).append(check)
     for words, (first, *others) in groups.items():
         if reason(first):
-            lines.append(f"  {name}: {words}")
+            # A stub that several exercises need is named once.
+            lines += [] if words in said else [f"  {name}: {words}"]
+            said[words] = name
             continue
         hint = first["feedback"]["hint"]
         lines += ["", *feedback_lines(first, [other["check"] for other in others], said.get(hint, ""))]
@@ -126,7 +128,7 @@ def _feedback_of(name: str, checks: list[CheckRecord], said: dict[str, str]) -> 
 
 
 def _sameness(check: CheckRecord) -> str:
-    """What two checks of an exercise have in common if one explanation does for both: the line of code, or the hint."""
+    """The line of code or the hint that two checks of an exercise share if one explanation does for both."""
     parts = check["feedback"]
     return parts["came"] + parts["place"] if check["hint"] == "raised" else parts["hint"]
 

@@ -8,20 +8,32 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from autograder.grade import Grades, Result
 from autograder.hints import UNSPECIFIC
+from tests.autograder import workshop
 from tests.autograder.mistakes_engine import Mistake
+from tests.autograder.solutions import SIMPLE
 from tests.autograder.test_catalogue import MISTAKES, graded
 
 RIGHT, HONEST, WRONG = "right", "honest but unspecific", "wrong"
 
 
 def first_hint(grades: Grades) -> Result | None:
-    """The first check that the runner explains: with marks, if any lost them, else practice."""
+    """The first check that the runner explains: with marks, if any lost them, else practice that the base solution passes."""
     failed = [r for r in grades.results if r.status not in ("passed", "blocked") and r.problem]
-    return next((r for r in failed if r.check.points), failed[0] if failed else None)
+    practice = [r for r in failed if (r.check.exercise, r.check.name) not in base_failures()]
+    return next((r for r in failed if r.check.points), practice[0] if practice else None)
+
+
+@cache
+def base_failures() -> set[tuple[str, str]]:
+    """The practice that the solution fails into which the mistakes are put."""
+    with tempfile.TemporaryDirectory() as folder:
+        grades = workshop.grade_together(workshop.write(workshop.fill(SIMPLE), Path(folder)))
+    return {(r.check.exercise, r.check.name) for r in grades.results if r.status != "passed"}
 
 
 def quality(mistake: Mistake, found: Result | None) -> str:

@@ -66,18 +66,18 @@ class Tape:
         self.walks.append(walk)
 
     def _noted(self, operation: Any) -> dict[str, Any]:
-        rule = operation.backward_operation
+        called = operation.backward_operation
         arrays = [np.asarray(array) for array in operation.inputs]
         output = np.asarray(operation.output)
         return {
-            "rule": str(getattr(getattr(rule, "func", rule), "__name__", ""))[:80],
+            "rule": str(getattr(getattr(called, "func", called), "__name__", ""))[:80],
             "inputs": [self.number(array) for array in operation.inputs],
             "slots": [self.number(slot) for slot in operation.slots],
             "output": self.number(operation.output),
             "shape": np.array(output.shape, np.int64),
             "arrays": [array.copy() for array in arrays],
             "result": output.copy(),
-            **_derivatives(rule, output.shape, operation.inputs, arrays),
+            **_derivatives(called, output.shape, operation.inputs, arrays),
         }
 
     def get_param(self, array: np.ndarray) -> np.ndarray:
@@ -101,7 +101,7 @@ class Tape:
         self.recording = before
 
     def add_spot(self, array: Any) -> None:
-        """Nothing to do: every array has its number."""
+        """Do nothing: every array has its number."""
 
     def data(self, array: Any) -> Any:
         """The array itself."""
