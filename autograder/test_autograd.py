@@ -41,8 +41,8 @@ def _refused_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
 
 def _leaves(rng: np.random.Generator) -> list[Given]:
     """Arrays x and w to record, new numbers for every array, and a gradient."""
-    new = ("new x", "new w", "new y", "new z", "new dw")
-    return [{name: normal(rng, n, 3) for name in ("x", "w", "g", *new)} for n in (1, 4)]
+    new = ("new x", "new w", "new u", "new y", "new z", "new dw")
+    return [{name: normal(rng, n, 3) for name in ("x", "w", "u", "g", *new)} for n in (1, 4)]
 
 
 def _recorded(given: Given) -> Expectations:
@@ -73,7 +73,7 @@ def _recorded_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
 
 
 def _spots(given: Given) -> Expectations:
-    return {f"the spot of {name}": Expected(given[f"new {name}"], Kind.SPOT) for name in "xwy"}
+    return {f"the spot of {name}": Expected(given[f"new {name}"], Kind.SPOT) for name in "xwuy"}
 
 
 def _spots_empty(given: Given) -> Expectations:
@@ -168,6 +168,8 @@ def _join(given: Given) -> Expectations:
 
 def _join_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     g, w = given["g"], given["w"]
+    yield "swapped", {"gradient of x": 1.7 * -3 * g, "gradient of w": 3 * w**2 * 2 * g}
+    g, w = given["g"], given["w"]
     yield "lookup", {name: np.zeros(given["x"].shape) for name in expected}
     yield "start_everywhere", {"gradient of x": 1.7 * g, "gradient of w": 3 * w**2 * g}
     if len(g) > 1:
@@ -244,6 +246,8 @@ def _slot_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     yield "slot_unchanged", {"dw": dw}
     yield "slot_overwritten", {"dw": step}
     yield "slot_doubled", {"dw": dw + 2 * times * step}
+    for other in (2.0, 2.0 - 3.0):
+        yield "slot_place", {"dw": dw + times * other * given["g"]}
     yield "slot_subtracted", {"dw": dw - times * step}
     if given["again"]:
         yield "stale", {"dw": dw + 3 * step}
@@ -276,7 +280,7 @@ def _unused_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
 def _equal_to_output(rng: np.random.Generator) -> list[Given]:
     """The gradient to start from has the numbers of the output, but is another array."""
     x = normal(rng, 4, 3)
-    return [{"x": x, "start": x**3, "operations": 1}]
+    return [{"x": x, "start": x * x * x, "operations": 1}]
 
 
 def _equal_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -314,7 +318,7 @@ CHECKS = [
         "engine_spots",
         _leaves,
         _spots,
-        story="2 x - 3 w = y is recorded, then y cubed; then new numbers are put into each spot and read again.",
+        story="y = 2 x - 3 w with dw, then y + x u; then new numbers are put into each spot and read again.",
     ),
     Check(
         ADD,
@@ -324,7 +328,7 @@ CHECKS = [
         _leaves,
         _spots_empty,
         _spots_empty_suspects,
-        story="2 x - 3 w = y is recorded, then y cubed; backward is not called.",
+        story="y = 2 x - 3 w with dw, then y + x u; backward is not called.",
     ),
     Check(
         ADD,

@@ -41,6 +41,7 @@ class Student:
         self.folder = Path(folder)
         self.engines: list[Any] = []
         self._loaded: dict[str, Any] = {}
+        self._found: dict[tuple[str, str], Any] = {}
         self._latest: Callable[[], Any] = lambda: None
         sys.path.insert(0, str(self.folder))
 
@@ -86,10 +87,12 @@ class Student:
 
     def get(self, part: str, name: str) -> Any:
         """A function or class of one of the submission's files: the part's own file, else the only one that defines it."""
-        module = self._loaded.get(part)
-        if module is None or not hasattr(module, name):
-            module = self._home(part, name)
-        return getattr(module, name)
+        if (part, name) not in self._found:
+            module = self._loaded.get(part)
+            if module is None or not hasattr(module, name):
+                module = self._home(part, name)
+            self._found[part, name] = getattr(module, name)
+        return self._found[part, name]
 
     def rules_used(self) -> list[str]:
         """Names of the backward functions that are recorded on the engines now."""
