@@ -206,7 +206,7 @@ def test_a_missing_file_is_named_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("part", range(2))
 def test_a_sample_of_the_catalogue_gets_the_right_hints(part: int) -> None:
     """The whole catalogue: python -m tests.autograder.hint_quality."""
-    rows = hint_quality.measure(hint_quality.MISTAKES[part * 7 :: 14])
+    rows = list(hint_quality.measure(hint_quality.MISTAKES[part * 7 :: 14]))
     wrong = [
         (mistake.name, first and first.problem) for mistake, first, verdict in rows if verdict == hint_quality.WRONG
     ]
