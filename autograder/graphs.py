@@ -137,6 +137,7 @@ GRAPHS: dict[str, Graph] = {
             ("one_path", lambda a: {"gradient of x": 2 * a.x**2 * a.g}),
             ("one_path", lambda a: {"gradient of x": a.x**2 * a.g}),
             ("one_path", lambda a: {"gradient of x": -2 * a.g}),
+            ("further_inputs", lambda a: {"gradient of x": 3 * a.x**2 * a.g}),
         ),
     ),
     # Lists of one, three and four inputs, with and without arrays to update
@@ -167,6 +168,7 @@ GRAPHS: dict[str, Graph] = {
             "du": a.du - 2 * a.g,
             "gradient of w": 3 * a.w**2 * a.x**2 * a.g,
         },
+        (("slot_place", lambda a: {"dx": a.dx + (2 * a.x * a.w**3 + 3 * a.w**2 * a.x**2) * a.g}),),
     ),
     "four inputs, two with their own": Graph(
         _all((5,), "x", "w", "u", "v", "dw", "dv"),

@@ -27,6 +27,10 @@ def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     yield "sign", {"output": FORWARD[given["activation"]](-x)}
 
 
+# Derivatives in terms of the output, as they are often taken from a formula and then given the input.
+OF_OUTPUT = {"Sigmoid": lambda y: y * (1 - y), "Tanh": lambda y: 1 - y**2}
+
+
 def _network(given: Given, f: Any) -> Any:
     """The scenario's computation as a function of x."""
     where = given["where"]
@@ -59,6 +63,12 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
             yield "one_path", {name: way}
             yield "one_path", {name: expected[name] - way}
         yield "one_path", {name: ways[1] + ways[2]}
+        below = {"wrong_point": [derivative(f, [y], np.ones(h.shape))[0]], "times_forward": [y]}
+        below["wrong_point"] += [OF_OUTPUT[given["activation"]](h)] if given["activation"] in OF_OUTPUT else []
+        below["passed_through"] = [np.ones(h.shape)] if given["activation"] != "Identity" else []
+        for hint, slopes in below.items():
+            for slope in slopes:
+                yield hint, {name: ways[0] + 1.7 * (2 + 3 * y**2) * slope * g}
         return
     if where != "last":
         h = 1.7 * x + 0.25
@@ -66,6 +76,8 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
         upstream = g * 3 * y**2
         yield "wrong_point", {name: over * derivative(f, [y], upstream)[0]}
         yield "wrong_point", {name: over * derivative(f, [x], upstream)[0]}
+        if given["activation"] in OF_OUTPUT:
+            yield "wrong_point", {name: over * upstream * OF_OUTPUT[given["activation"]](h)}
         yield "grad_ignored", {name: over * derivative(f, [h], np.ones(h.shape))[0]}
         if given["activation"] != "Identity":
             yield "passed_through", {name: over * upstream}
@@ -78,6 +90,8 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     if not x.all():
         yield "at_zero", {name: np.where(x == 0, g, expected[name])}
     yield "wrong_point", {name: derivative(f, [y], g)[0]}
+    if given["activation"] in OF_OUTPUT:
+        yield "wrong_point", {name: g * OF_OUTPUT[given["activation"]](x)}
     yield "grad_ignored", {name: derivative(f, [x], np.ones(x.shape))[0]}
     yield "times_forward", {name: g * y}
     yield "forward_value", {name: y}

@@ -41,8 +41,8 @@ def _refused_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
 
 def _leaves(rng: np.random.Generator) -> list[Given]:
     """Arrays x and w to record, new numbers for every array, and a gradient."""
-    new = ("new x", "new w", "new y", "new z", "new dw")
-    return [{name: normal(rng, n, 3) for name in ("x", "w", "g", *new)} for n in (1, 4)]
+    new = ("new x", "new w", "new u", "new y", "new z", "new dw")
+    return [{name: normal(rng, n, 3) for name in ("x", "w", "u", "g", *new)} for n in (1, 4)]
 
 
 def _recorded(given: Given) -> Expectations:
@@ -67,8 +67,13 @@ def _recorded(given: Given) -> Expectations:
     }
 
 
+def _recorded_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    yield "record_order", {"operation 0 output": given["new z"], "operation 1 output": given["new y"]}
+    yield "record_order", {"operation 0 inputs[0]": given["new y"], "operation 1 inputs[0]": given["new x"]}
+
+
 def _spots(given: Given) -> Expectations:
-    return {f"the spot of {name}": Expected(given[f"new {name}"], Kind.SPOT) for name in "xwy"}
+    return {f"the spot of {name}": Expected(given[f"new {name}"], Kind.SPOT) for name in "xwuy"}
 
 
 def _spots_empty(given: Given) -> Expectations:
@@ -77,6 +82,10 @@ def _spots_empty(given: Given) -> Expectations:
         "gradient of x before backward": Expected(np.zeros(given["x"].shape), Kind.GRADIENT),
         "the spot of x": Expected(given["new x"], Kind.SPOT),
     }
+
+
+def _spots_empty_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    yield "spot_not_empty", {"gradient of x before backward": np.ones(given["x"].shape)}
 
 
 def _pauses(rng: np.random.Generator) -> list[Given]:
@@ -124,8 +133,13 @@ def _chain_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     else:
         yield "start_ignored", {name: _chain_with(given, np.ones(x.shape))}
     if operations > 1:
+        yield "start_everywhere", {name: 1.7 * g, "gradient of 1.7 x + 0.25": 3 * a**2 * g}
         yield "forwards", {name: 1.7 * g}
         yield "lookup", {name: np.zeros(x.shape)}
+    if isinstance(given["start"], str):
+        yield "start_everywhere", {name: 1.7 * y}
+    if len(x) > 1:
+        yield "single_array", {name: np.broadcast_to(expected[name][:1], x.shape)}
     yield "gradient_last", {name: (1.7 if operations > 1 else 1) * 3 * a * g**2}
     last = 1.7 * g if operations == 3 else g
     yield "gradient_last", {name: 1.7 * 3 * a * last**2}
@@ -153,7 +167,13 @@ def _join(given: Given) -> Expectations:
 
 
 def _join_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    g, w = given["g"], given["w"]
+    yield "swapped", {"gradient of x": 1.7 * -3 * g, "gradient of w": 3 * w**2 * 2 * g}
+    g, w = given["g"], given["w"]
     yield "lookup", {name: np.zeros(given["x"].shape) for name in expected}
+    yield "start_everywhere", {"gradient of x": 1.7 * g, "gradient of w": 3 * w**2 * g}
+    if len(g) > 1:
+        yield "single_array", {name: np.broadcast_to(gradient[:1], g.shape) for name, gradient in expected.items()}
 
 
 def _with_gradient(rng: np.random.Generator) -> list[Given]:
@@ -181,10 +201,16 @@ def _twice_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     doubling = total
     for path in paths:
         yield "one_path", {"gradient of x": path}
+    for path in paths:
         yield "engine_doubles", {"gradient of x": sum(paths) + path}
         # The buffer's content is added again with each contribution.
         doubling = 2 * doubling + path
     yield "engine_doubles", {"gradient of x": doubling}
+    yield "start_everywhere", {"gradient of x": sum(paths) - 0.5 * paths[-1]}
+    if len(total) > 1:
+        yield "single_array", {"gradient of x": paths[-2] + paths[-1][:1]}
+        yield "single_array", {"gradient of x": sum(paths[:-1]) + paths[-1][:1]}
+        yield "single_array", {"gradient of x": sum(paths) - paths[0] - paths[-1] + paths[0][:1] + paths[-1][:1]}
     if len(paths) == 3:
         for left_out in paths:
             yield "one_path", {"gradient of x": sum(paths) - left_out}
@@ -220,9 +246,14 @@ def _slot_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     yield "slot_unchanged", {"dw": dw}
     yield "slot_overwritten", {"dw": step}
     yield "slot_doubled", {"dw": dw + 2 * times * step}
+    for other in (2.0, 2.0 - 3.0):
+        yield "slot_place", {"dw": dw + times * other * given["g"]}
+    yield "slot_subtracted", {"dw": dw - times * step}
     if given["again"]:
         yield "stale", {"dw": dw + 3 * step}
         yield "stale", {"gradient of x": expected["gradient of x"] + 2.0 * given["g"]}
+        yield "start_everywhere", {"gradient of x": expected["gradient of x"] / 2}
+        yield "single_array", {"gradient of x": np.broadcast_to(expected["gradient of x"][:1], given["x"].shape)}
 
 
 def _unused(rng: np.random.Generator) -> list[Given]:
@@ -249,7 +280,7 @@ def _unused_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
 def _equal_to_output(rng: np.random.Generator) -> list[Given]:
     """The gradient to start from has the numbers of the output, but is another array."""
     x = normal(rng, 4, 3)
-    return [{"x": x, "start": x**3, "operations": 1}]
+    return [{"x": x, "start": x * x * x, "operations": 1}]
 
 
 def _equal_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -277,6 +308,7 @@ CHECKS = [
         "engine_records",
         _leaves,
         _recorded,
+        _recorded_suspects,
         story="y = 2 x - 3 w and z = y cubed are recorded; then all arrays get new numbers, which the list has to show.",
     ),
     Check(
@@ -286,7 +318,7 @@ CHECKS = [
         "engine_spots",
         _leaves,
         _spots,
-        story="2 x - 3 w = y is recorded, then y cubed; then new numbers are put into each spot and read again.",
+        story="y = 2 x - 3 w with dw, then y + x u; then new numbers are put into each spot and read again.",
     ),
     Check(
         ADD,
@@ -295,7 +327,8 @@ CHECKS = [
         "engine_spots",
         _leaves,
         _spots_empty,
-        story="2 x - 3 w = y is recorded, then y cubed; backward is not called.",
+        _spots_empty_suspects,
+        story="y = 2 x - 3 w with dw, then y + x u; backward is not called.",
     ),
     Check(
         ADD,

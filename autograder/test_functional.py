@@ -59,6 +59,8 @@ def rule_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     labels = [f"gradient of {name}" for name in names]
     if len(labels) == 2 and arrays[0].shape == arrays[1].shape:
         yield "swapped", {labels[0]: expected[labels[1]], labels[1]: expected[labels[0]]}
+    for label in labels:
+        yield "sign", {label: -expected[label]}
     for label, array in zip(labels, arrays):
         yield "passed_through", {label: grad}
         yield "passed_through", {label: grad * np.ones(array.shape) if grad.shape == array.shape else grad}

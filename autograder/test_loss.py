@@ -65,6 +65,14 @@ def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
         yield "log_base", {"loss": loss / np.log(base)}
     yield "labels_swapped", {"loss": [float(np.sum(cross_entropy(y, p)) / n)]}
     yield "labels_ignored", {"loss": [float(np.sum(cross_entropy(p, np.ones(y.shape))) / n)]}
+    shares = np.exp(p - p.max(axis=1, keepdims=True))
+    total = shares.sum(axis=1, keepdims=True)
+    for tiny in 10.0 ** -np.arange(1, 17):
+        for inside in (shares / total + tiny, np.maximum(shares / total, tiny), shares / (total + tiny)):
+            yield "clipped", {"loss": [-float(np.sum(y * np.log(np.maximum(inside, 1e-300)))) / n]}
+        within = y * np.log(np.clip(shares / total, tiny, 1 - tiny))
+        yield "clipped", {"loss": [-float(np.sum(within)) / n]}
+        yield "clipped", {"loss": [float(np.sum(y * (np.log(total + tiny) + p.max(axis=1, keepdims=True) - p))) / n]}
     with np.errstate(all="ignore"):
         yield "no_softmax", {"loss": [float(-np.sum(y * np.log(np.abs(p))) / n)]}
         yield "softmax_axis", {"loss": [float(np.sum(cross_entropy(p.T, y.T)) / n)]}
@@ -102,6 +110,11 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
             yield "no_softmax", {name: (p - y) * scale}
             yield "labels_swapped", {name: (y - p) * scale}
             yield "forward_value", {name: y * scale}
+            over_samples = np.exp(p - p.max(axis=0))
+            yield "softmax_axis", {name: (over_samples / over_samples.sum(axis=0) - y) * scale}
+            of_rows = np.exp(p - p.max(axis=1, keepdims=True))
+            yield "softmax_axis", {name: (of_rows / of_rows.sum(axis=0) - y) * scale}
+            yield "softmax_axis", {name: (of_rows / of_rows.sum() - y) * scale}
 
 
 def _pairs(loss: str, batches: tuple[int, ...], scale: float = 1.0, shift: float = 0.0, classes: int = 0) -> Any:

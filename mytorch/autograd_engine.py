@@ -1,4 +1,4 @@
-"""Autograd: record operations in a list on the way forward, then walk the list back to the gradients."""
+"""Autograd: record operations in a list on the way forward, then go through it in reverse to the gradients."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Autograd:
         self._last_scalar = output if made is not output else None
 
     def backward(self, divergence: Any) -> None:
-        """Walk the list once, in reverse, and leave the gradients in the layers' arrays and in the buffer.
+        """Go through the list once, in reverse, and leave the gradients in the layers' arrays and in the buffer.
 
         divergence: the very array that an operation produced (its gradient is then one), or the gradient to start from:
         a scalar or an array that broadcasts to the shape of the last output (a tuple where the last operation has
@@ -160,7 +160,7 @@ def _call_rule(operation: Operation, number: int, grad_output: Any) -> Sequence[
         result = operation.backward_operation(grad_output, *inputs)
     except Exception as error:
         if hasattr(error, "add_note"):
-            error.add_note(f"This happened in the walk back, in operation {number} ({operation.name}).")
+            error.add_note(f"This happened in the backward pass, in operation {number} ({operation.name}).")
         raise
     gradients = result if isinstance(result, tuple) else (result,)
     if len(gradients) == len(inputs):

@@ -158,7 +158,7 @@ def starting_gradients(divergence: Any, operations: Sequence[Operation]) -> dict
     """
     if not operations:
         raise RuntimeError(
-            "There is nothing to walk back: no operation was recorded. Run the forward pass first, outside of paused(), "
+            "There is nothing to go back through: no operation was recorded. Run the forward pass first, outside of paused(), "
             "and call zero_grad() after backward, not before."
         )
     if isinstance(divergence, ndarray):
@@ -182,16 +182,16 @@ def _starting_gradient(start: Any, output: ndarray) -> ndarray:
     value, dtype = np.asarray(start), gradient_dtype(output)
     if value.dtype.kind not in "fciub":
         raise TypeError(
-            f"The walk back was given a {type(start).__name__}. Pass the array to differentiate, or a number or array as the "
+            f"backward was given a {type(start).__name__}. Pass the array to differentiate, or a number or array as the "
             "gradient to start from."
         )
     if value.dtype.kind == "c" and dtype.kind == "f":
-        raise TypeError("The walk back was given a complex gradient, but the last operation's output is real.")
+        raise TypeError("backward was given a complex gradient, but the last operation's output is real.")
     try:
         return np.array(np.broadcast_to(value, output.shape), dtype=dtype)
     except ValueError:
         raise ValueError(
-            f"The walk back was given a gradient of shape {value.shape}, but the last operation's output has shape "
+            f"backward was given a gradient of shape {value.shape}, but the last operation's output has shape "
             f"{output.shape}. Pass the output itself, a scalar, or an array that broadcasts to that shape."
         ) from None
 

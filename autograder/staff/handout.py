@@ -19,7 +19,7 @@ AS_THEY_ARE = (
     "mytorch/nn/modules/__init__.py", "mytorch/nn/modules/module.py",
     "hw_bonus/__init__.py", "hw_bonus/errors.py", "hw_bonus/formats.py", "hw_bonus/datasets.py",
     "hw_bonus/data/digits.npz", "hw_bonus/data/LICENSE", "hw_bonus/data/README.md",
-    "docs/writeup.md", "create_tarball.sh", "create_tarball.py", "LICENSE",
+    "docs/writeup.md", "docs/writeup.html", "create_tarball.sh", "create_tarball.py", "LICENSE",
 )  # fmt: skip
 # The public autograder. Files for staff alone lie in autograder/staff.
 AUTOGRADER = ("autograder/*.py", "autograder/worker/**/*.py")

@@ -82,6 +82,8 @@ def _difference(before: str, after: str) -> str:
     lines = [line for line in difflib.ndiff(before.splitlines(), after.splitlines()) if line[0] in "+-"]
     gone = "; ".join(line[2:].strip() for line in lines if line[0] == "-")
     come = "; ".join(line[2:].strip() for line in lines if line[0] == "+")
+    if gone == come:
+        return f"moved  {gone}"
     return f"{gone or 'nothing'}  ->  {come or 'nothing'}"
 
 

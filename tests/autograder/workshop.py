@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from autograder.exercises import CHECKS, EXERCISES, cases_of
-from autograder.grade import Grades, Result, Run, explain_dependencies, run_unit
+from autograder.grade import Grades, Result, Run, explain_dependencies, rerun_on, run_unit
 from autograder.helpers import Check
-from autograder.isolate import run_scenarios
+from autograder.isolate import TIME_LIMIT, run_scenarios
 from autograder.staff.handout import contents, sources
 from tests.autograder.solutions import STYLES, Bodies
 from tests.autograder.solutions_habits import CONSOLE_TOPS, HABITS
@@ -98,9 +98,8 @@ def prepared(check: Check, seed: int) -> Check:
 def grade_together(folder: Path, seed: int = 0, run_with: Run = run_scenarios) -> Grades:
     """All exercises in one process: quick, and a test that none disturbs another. For submissions that can be imported."""
     parts = tuple(dict.fromkeys(part for exercise in EXERCISES for part in exercise.parts))
-    return explain_dependencies(
-        Grades(run_unit(folder, parts, [prepared(check, seed) for check in CHECKS], run_with=run_with))
-    )
+    results = run_unit(folder, parts, [prepared(check, seed) for check in CHECKS], run_with=run_with)
+    return explain_dependencies(Grades(results), partial(rerun_on, folder, seed, TIME_LIMIT, run_with))
 
 
 def total(grades: Grades) -> float:

@@ -13,7 +13,7 @@ from autograder import exercises
 from autograder.compare import Problem, problem
 from autograder.exercises import EXERCISES, Exercise
 from autograder.feedback import CheckRecord
-from autograder.grade import Grades, Result, Run, explain_dependencies, rounded, run_unit, units
+from autograder.grade import Grades, Result, Run, explain_dependencies, rerun_on, rounded, run_unit, units
 from autograder.helpers import Check
 from autograder.isolate import run_scenarios
 from autograder.staff.marks import hidden as hidden_exercises
@@ -58,7 +58,9 @@ def grade_submission(
     """
     began = time.monotonic()
     session = _Session(folder, run_with, limit, began + budget)
-    opened = explain_dependencies(Grades(session.run(EXERCISES, exercises.checks_of, seeds[0]))).results
+    marked = Grades(session.run(EXERCISES, exercises.checks_of, seeds[0]))
+    again = None if session.over() else partial(rerun_on, folder, seeds[0], limit, run_with)
+    opened = explain_dependencies(marked, again).results
     closed = session.run(hidden_exercises.EXERCISES, hidden_exercises.checks_of, seeds[1]) if hidden else []
     rows = [
         _exercise(exercise, [r for r in (*opened, *closed) if r.check.exercise == exercise.name])

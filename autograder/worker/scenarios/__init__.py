@@ -4,7 +4,7 @@
 """
 
 # Importing a file registers its scenarios.
-from autograder.worker.scenarios import engine, layers, lists, program
+from autograder.worker.scenarios import engine, layers, lists, program, recorded
 from autograder.worker.scenarios.common import SCENARIOS
 
-__all__ = ["SCENARIOS", "engine", "layers", "lists", "program"]
+__all__ = ["SCENARIOS", "engine", "layers", "lists", "program", "recorded"]

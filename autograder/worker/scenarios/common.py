@@ -15,7 +15,7 @@ SCENARIOS: dict[str, Scenario] = {}
 # Larger than any right result, small enough to be sent.
 MOST_ENTRIES = 10_000
 # Phrases that are sent instead of an array. SEQUENCES: beginnings of those for tuples and lists.
-NOTHING, ONE_ARRAY = "None", "one array"
+NOTHING, ONE_ARRAY, CLASS = "None", "one array", "a class"
 NO_SPOT, EMPTY_SPOT = "no spot in the gradient buffer", "an empty spot in the gradient buffer"
 SEQUENCES = ("a tuple of", "a list of")
 
@@ -36,6 +36,8 @@ def plain(value: Any) -> Any:
         return f"an array of dtype {value.dtype}"
     if isinstance(value, (tuple, list)):
         return f"a {'tuple' if isinstance(value, tuple) else 'list'} of {len(value)}"
+    if isinstance(value, type):
+        return CLASS
     return NOTHING if value is None else f"a {type(value).__name__}"
 
 
