@@ -60,6 +60,7 @@ class Sandbox:
     """Runner of scenarios in confined processes, one at a time. A context manager; use one for each thread.
 
     level: the level of isolation on this machine in words, as a confined process found it out.
+    folder: its temporary folder. readable: the files and folders that a submission can read.
     without: measures to leave out (namespaces, uid, landlock, seccomp), which tests use to try weaker levels.
     Raises CannotIsolate if there is no fork, SandboxBroken if the isolation cannot be set up.
     """
@@ -85,7 +86,7 @@ class Sandbox:
 
             # Weakly isolated submissions have the grader's uid; its memory holds what is expected of them.
             linux.hide_memory()
-        self._folder, self._held = claim_folder(PREFIX)
+        self.folder, self._held = claim_folder(PREFIX)
         try:
             if os.getuid() == 0 and "uid" not in without:
                 self._uid, self._claim = claim_uid()
@@ -104,7 +105,7 @@ class Sandbox:
     def close(self) -> None:
         """End the warm process and everything below it, and remove all files."""
         self._stop()
-        remove(self._folder)
+        remove(self.folder)
         for descriptor in (self._held, self._claim):
             if descriptor >= 0:
                 os.close(descriptor)
@@ -152,35 +153,35 @@ class Sandbox:
         # Under root, the folder belongs to the group of this sandbox's uid: without Landlock, a submission could otherwise read
         # the one that another job grades beside it.
         if self._claim >= 0:
-            os.chown(self._folder, -1, self._uid)
-        self._folder.chmod(0o750)
+            os.chown(self.folder, -1, self._uid)
+        self.folder.chmod(0o750)
         shutil.copytree(
-            WORKER, self._folder / "runtime" / "autograder" / WORKER.name, ignore=shutil.ignore_patterns("__pycache__")
+            WORKER, self.folder / "runtime" / "autograder" / WORKER.name, ignore=shutil.ignore_patterns("__pycache__")
         )
         # Links to NumPy alone: a submission cannot import what else is installed beside it.
         packages = Path(np.__file__).resolve().parent.parent
-        site = self._folder / "runtime" / "site"
+        site = self.folder / "runtime" / "site"
         site.mkdir()
         for name in ("numpy", "numpy.libs"):
             if (packages / name).exists():
                 (site / name).symlink_to(packages / name)
         for name in ("slot", "home"):
-            (self._folder / name).mkdir()
+            (self.folder / name).mkdir()
         self._readable = [
-            str(self._folder / name) for name in ("runtime", "slot", "home")
+            str(self.folder / name) for name in ("runtime", "slot", "home")
         ] + [str(packages / name) for name in ("numpy", "numpy.libs")]  # fmt: skip
-        for path in (self._folder / "runtime").rglob("*"):
+        for path in (self.folder / "runtime").rglob("*"):
             if not path.is_symlink():
                 path.chmod(0o755 if path.is_dir() else 0o444)
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        home = str(self._folder / "home")
+        home = str(self.folder / "home")
         environment = {
             "PATH": os.defpath, "LANG": "C.UTF-8", "HOME": home, "TMPDIR": home,
             "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "VECLIB_MAXIMUM_THREADS": "1",
         }  # fmt: skip
-        program = self._folder / "runtime" / "autograder" / WORKER.name / "warm.py"
+        program = self.folder / "runtime" / "autograder" / WORKER.name / "warm.py"
         # The warm process holds the claims too: if the grader is killed, it is the last to use folder and uid.
         kept = [theirs.fileno(), *(descriptor for descriptor in (self._held, self._claim) if descriptor >= 0)]
         with theirs:
@@ -193,7 +194,7 @@ class Sandbox:
         self._control, self._processor = ours, 0.0
         setup = {
             "readable": self._readable, "uid": self._uid, "memory": self.limits.memory, "without": self._without,
-            "secret": str(AUTOGRADER / "exercises.py"), "grader": os.getpid(), "folder": str(self._folder),
+            "secret": str(AUTOGRADER / "exercises.py"), "grader": os.getpid(), "folder": str(self.folder),
         }  # fmt: skip
         try:
             hello = self._ask(setup)
@@ -226,7 +227,7 @@ class Sandbox:
 
     def _sweep(self) -> None:
         """Kill what outlived the warm process, which a weakly isolated submission can end: processes with our own HOME."""
-        home = f"HOME={self._folder / 'home'}\0".encode()
+        home = f"HOME={self.folder / 'home'}\0".encode()
         for path in Path("/proc").glob("[0-9]*/environ"):
             with contextlib.suppress(OSError):
                 if home in path.read_bytes():
@@ -254,7 +255,7 @@ class Sandbox:
     def _copy(self, folder: Path) -> Path:
         """A read-only copy of the submission; made anew after a process that could have changed it."""
         self._tidy()
-        copy = self._folder / "slot" / "submission"
+        copy = self.folder / "slot" / "submission"
         files = [path for part in GRADED for path in sorted((folder / part).rglob("*.py"))]
         files = [path for path in files if path.is_file() and not path.is_symlink()]
         state = [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files]
@@ -275,7 +276,7 @@ class Sandbox:
 
     def _tidy(self) -> None:
         """Empty HOME. Without Landlock and another uid, a submission can leave names and links there."""
-        for path in (self._folder / "home").iterdir():
+        for path in (self.folder / "home").iterdir():
             if path.is_dir() and not path.is_symlink():
                 remove(path)
             else:
