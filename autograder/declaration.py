@@ -81,15 +81,20 @@ def read(path: Path = FILE) -> Declaration:
     if OPEN not in parser:
         raise CannotGrade(f"{name} has no section [{OPEN}]. Declare at least one exercise there.")
     top = path.resolve().parent.parent
-    folders = {key: top / value for key, value in (parser[FOLDERS] if FOLDERS in parser else {}).items()}
-    found = Declaration(*(_marks(parser, section, name) for section in (OPEN, HIDDEN)), folders)
+    folders = {key: top / value for key, value in _section(parser, FOLDERS).items()}
+    found = Declaration(_marks(parser, OPEN, name), _marks(parser, HIDDEN, name), folders)
     _check_folders(found, name)
     return found
 
 
+def _section(parser: configparser.ConfigParser, name: str) -> dict[str, str]:
+    """A section's lines; none where the section is missing."""
+    return dict(parser[name]) if name in parser else {}
+
+
 def _marks(parser: configparser.ConfigParser, section: str, file: str) -> dict[str, float]:
     """The marks of a section, which have to add up to its total where it names one."""
-    lines = dict(parser[section]) if section in parser else {}
+    lines = _section(parser, section)
     total = lines.pop(TOTAL, None)
     marks = {exercise: _number(text, f"{exercise} in {file}") for exercise, text in lines.items()}
     if total is not None and not math.isclose(sum(marks.values()), wanted := _number(total, f"{TOTAL} in {file}")):
@@ -183,7 +188,7 @@ def _run(exercise: str, path: Path) -> ModuleType:
 
 
 def shared(checks: Sequence[Check], points: float) -> list[Check]:
-    """An exercise's checks with the marks of the declaration, shared in the proportions of their own; equally if none has any."""
+    """An exercise's checks with these marks, shared in the proportions of their own; equally if none has any."""
     weights = sum(check.points for check in checks)
     if math.isclose(weights, points):
         return list(checks)

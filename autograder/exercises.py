@@ -28,7 +28,7 @@ class Exercise:
         return self.name.removesuffix(" Forward").removesuffix(" Backward")
 
 
-# The exercises of the homework by name: the files that each one uses and the exercises that it needs. marks.ini has their marks.
+# The exercises of the homework by name: the files that each one uses and the exercises that it needs.
 ALL: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ADD: (("engine",), ()),
     BACK: (("engine",), (ADD,)),

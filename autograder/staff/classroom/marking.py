@@ -63,7 +63,7 @@ class Task:
 
     grader: the fingerprint of the grader and its options. name_of: gives a submission's file name in the reports.
     after: called with each new record, its name and the graded folder (or None) before the record is kept, so that its
-    files exist whenever the record does.
+    files exist whenever the record does. fresh: grade what has a valid record, too.
     """
 
     reports: Reports
@@ -72,6 +72,7 @@ class Task:
     possible: float
     name_of: Callable[[Handin], str]
     after: Callable[[Record, str, Path | None], None] = lambda record, name, folder: None
+    fresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader]) -> Finis
             opened = open_handin(handin.path)
             record["digest"] = opened.digest
             record["seed"], record["hidden_seed"] = seeds_for(task.class_seed, opened.digest)
-            if before and before["status"] != GRADER_ERROR and opened.digest and _same(before, record):
+            valid = before and before["status"] != GRADER_ERROR and opened.digest and not task.fresh
+            if before and valid and _same(before, record):
                 return Finished(handin, KEPT, before["status"], note)
             contents = _contents(opened.contents, record)
             if contents is not None:
