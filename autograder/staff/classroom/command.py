@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -209,17 +209,34 @@ def _chosen(options: argparse.Namespace, klass: Klass) -> tuple[list[Handin], li
     return about, only
 
 
+def _key(handin: Handin) -> tuple[str, int, str]:
+    return handin.student, handin.version, handin.source
+
+
+def file_names(handins: Iterable[Handin]) -> dict[tuple[str, int, str], str]:
+    """Names of the hand-ins' files in the reports, whatever the options are: the newest of a student has the plain one."""
+    handins = list(handins)
+    last = {_key(handin) for handin in submissions.newest(handins)}
+    names = {key: safe_name(same_student(key[0])) for key in last}
+    taken = set(names.values())
+    for handin in handins:
+        if _key(handin) not in last:
+            plain = f"{same_student(handin.student)}_{handin.version}"
+            # A slash is in no student's name that is a file's, so the second name is nobody else's.
+            name = safe_name(plain)
+            names[_key(handin)] = name if name not in taken else safe_name(plain.replace("_", "/"))
+    return names
+
+
 def _grade(options: argparse.Namespace, reports: Reports, klass: Klass, make_grader: MakeGrader, mark: str,
            stop: threading.Event) -> int:  # fmt: skip
     """Grade the hand-ins of a class, and write its reports; returns the exit code."""
     about, graded = _chosen(options, klass)
-    versions = "_{}" if options.all_versions or klass.policy.every_version else ""
-    names = {
-        (h.student, h.version, h.source): safe_name(same_student(h.student) + versions.format(h.version)) for h in about
-    }  # fmt: skip
+    chosen = {_key(handin) for handin in about}
+    names = file_names(klass.found.handins)
 
     def name_of(handin: Handin) -> str:
-        return names.get((handin.student, handin.version, handin.source), "")
+        return names[_key(handin)] if _key(handin) in chosen else ""
 
     notes = klass.found.notes() + klass.notes()
     with reports.locked():

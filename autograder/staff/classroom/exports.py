@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import os
 import re
@@ -18,6 +17,7 @@ from autograder.staff.classroom.roster import Owner, Roster
 from autograder.staff.files import replace_file
 from autograder.staff.packing import DATE
 from autograder.staff.pages.roll import Standing
+from autograder.staff.pages.text import escaped
 
 # The columns that identify a student in Canvas' gradebook. It wants all of them, empty ones too.
 CANVAS_COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
@@ -131,7 +131,7 @@ def _comment(standing: Standing, possible: float) -> str:
     one = standing.counted
     words = [f"{one.total:g} of {possible:g} marks"] if one and one.total is not None else []
     words += [one.lateness] if one and one.lateness else []
-    return html.escape("; ".join([*words, *standing.changes]))
+    return escaped("; ".join([*words, *standing.changes]))
 
 
 def feedback_names(pairs: Pairs, platform: str) -> Iterable[tuple[str, str]]:

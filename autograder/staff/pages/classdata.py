@@ -103,7 +103,10 @@ class Class:
         self.all = sorted(summaries, key=lambda s: (same_student(s.student), -s.version, s.student))
         self.roll = roll or _roll_of(self.all)
         standing = {one.name: s for s in self.roll.standings for one in s.attempts if one.name}
+        place = {one.name: i for s in self.roll.standings for i, one in enumerate(s.attempts)}
         self.all = [one for one in self.all if one.name in standing]
+        # The attempts of a student stand together, whatever their files are called.
+        self.all.sort(key=lambda s: (standing[s.name].key.lower(), standing[s.name].key, -place[s.name]))
         self.student = {one.name: standing[one.name].key for one in self.all}
         self.standing = standing
 
@@ -220,10 +223,10 @@ def _roll_of(summaries: Sequence[Summary]) -> Roll:
     return Roll(
         tuple(
             Standing(
-                key=key, name=several[0].student, counts=0, mark=several[0].total,
+                key=key, name=several[0].student, counts=len(several) - 1, mark=several[0].total,
                 attempts=tuple(
                     Attempt(one.name, one.source, one.version, "", "", one.status, one.total, 0, 0, 0, False, one.total, False)
-                    for one in several
+                    for one in reversed(several)
                 ),
             )
             for key, several in attempts.items()

@@ -105,7 +105,7 @@ def _same(of: dict[str, Summary], group: Group) -> dict[str, Any]:
     return {
         "students": [_person(of, key) for key in group.keys],
         "equal": group.equal,
-        "alike": "equal" if group.equal else f"at least {100 * group.least:.0f} %",
+        "alike": "equal" if group.equal else f"{100 * group.least:.0f} %",
     }
 
 
@@ -131,6 +131,8 @@ def _row(klass: Class, one: Summary) -> dict[str, Any]:
     remarks += list(standing.changes) if counts else []
     ungraded = sum(not other.name for other in standing.attempts)
     remarks += [f"{ungraded} earlier hand-in{'s' * (ungraded > 1)} not graded"] if counts and ungraded else []
+    if len(standing.attempts) > 1:
+        remarks.insert(0, f"version {one.version}{' counts' if counts else ''}")
     name = standing.name if standing.name != one.student else ""
     return {"one": one, "counts": counts, "mark": standing.mark, "person": name, "remarks": [*remarks, *_remarks(one)]}
 
