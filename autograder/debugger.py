@@ -11,7 +11,7 @@ from typing import Any
 from autograder.compare import judge
 from autograder.exercises import EXERCISES, cases_of
 from autograder.helpers import Check
-from autograder.worker.scenarios import SCENARIOS
+from autograder.worker.scenarios import find
 from autograder.worker.student import Student
 
 
@@ -24,7 +24,7 @@ def debug(folder: Path, checks: list[Check], seed: int = 0) -> int:
         for number in range(len(cases_of(check, seed))):
             try:
                 student.load(parts[check.exercise])
-                got = SCENARIOS[check.scenario](student, cases_of(check, seed)[number])
+                got = find(check.scenario)(student, cases_of(check, seed)[number])
             except Exception as error:
                 print(f"{name} stopped with {type(error).__name__}: {error}\n")
                 traceback.print_exc(limit=-3, file=sys.stdout)

@@ -6,6 +6,8 @@ import argparse
 import importlib
 import sys
 
+from autograder.archives import CannotGrade
+
 # Each command is a module with configure(parser) and run(options) -> exit code.
 COMMANDS = {
     "grade": ("autograder.staff.classroom.command", "grade a class: a folder of hand-ins"),
@@ -21,7 +23,12 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     modules = {}
     for name, (where, about) in COMMANDS.items():
-        modules[name] = importlib.import_module(where)
+        try:
+            modules[name] = importlib.import_module(where)
+        except CannotGrade as error:
+            # A declaration of marks that does not add up.
+            print(error, file=sys.stderr)
+            return 2
         modules[name].configure(commands.add_parser(name, help=about, description=about))
     given = parser.parse_args(arguments)
     return int(modules[given.command].run(given))

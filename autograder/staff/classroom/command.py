@@ -8,21 +8,24 @@ import os
 import platform
 import signal
 import sys
+import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from autograder.archives import CannotGrade, shown
+from autograder.exercises import DECLARED
+from autograder.staff.classroom import changes, policy, roster, submissions
 from autograder.staff.classroom.again import again, record_of
 from autograder.staff.classroom.marking import MakeGrader, NoGrader, Outcome, Stopped, Task, grade_class
 from autograder.staff.classroom.progress import Progress
-from autograder.staff.classroom.reports import after, finish
+from autograder.staff.classroom.reports import Klass, after, finish
 from autograder.staff.classroom.store import Reports, safe_name
-from autograder.staff.handins import Handin, find, newest, same_student
+from autograder.staff.handins import Handin, same_student
 from autograder.staff.marks.grading import all_exercises, grade_hidden, grade_open, grade_submission
 from autograder.staff.pages.render import environment
 from autograder.staff.record import GRADER_ERROR, class_seed
@@ -40,7 +43,7 @@ def fingerprint(**options: object) -> str:
         digest.update(f"{path.relative_to(top).as_posix()}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     import numpy as np
 
-    about = {**options, "python": platform.python_version(), "numpy": np.__version__}
+    about = {**options, "marks": DECLARED.digest(), "python": platform.python_version(), "numpy": np.__version__}
     digest.update(repr(sorted(about.items())).encode())
     return digest.hexdigest()[:20]
 
@@ -98,7 +101,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         return value
 
     parser.add_argument(
-        "submissions", metavar="SUBMISSIONS", type=Path, help="folder with an archive or folder for each student"
+        "submissions",
+        metavar="SUBMISSIONS",
+        type=Path,
+        help="folder with an archive or folder for each student, or a platform's zip",
     )
     parser.add_argument(
         "--out", metavar="REPORTS", type=Path, required=True, help="folder for gradebook, feedback and records"
@@ -109,6 +115,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=whole,
         default=os.cpu_count() or 1,
         help="submissions at a time (default: processors)",
+    )
+    parser.add_argument(
+        "--class", metavar="FILE", dest="class_file", type=Path,
+        help="class.ini: roster, deadline and late rules, manual changes (see docs/grading.md)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--only", metavar="STUDENT", help="grade this one anew, and write all reports; nobody else is graded"
     )
     parser.add_argument(
         "--all-versions", action="store_true", help="grade every version, not only each student's newest"
@@ -171,35 +184,89 @@ def _run(options: argparse.Namespace, make_grader: MakeGrader, most: float | Non
         return again(record, options.submissions, mark, make_grader)
     # Raises where Jinja2 is missing: now, and not after hours of grading.
     environment()
-    found, notes = find(options.submissions)
     reports.check(options.submissions)
-    handins = found if options.all_versions else newest(found)
-    versions = "_{}" if options.all_versions else ""
-    names = {h.source: safe_name(same_student(h.student) + versions.format(h.version)) for h in handins}
+    with tempfile.TemporaryDirectory() as scratch:
+        klass = read_class(options, Path(scratch), most)
+        return _grade(options, reports, klass, make_grader, mark, stop)
+
+
+def read_class(options: argparse.Namespace, scratch: Path, most: float | None = None) -> Klass:
+    """The class: its hand-ins by student, its roster, rules and changes. Raises CannotGrade."""
+    rules = policy.read(options.class_file)
+    with submissions.opened(options.submissions, scratch, rules.zone) as folder:
+        found = submissions.find(folder, rules.zone)
+    known = roster.read(rules.roster, rules.zone) if rules.roster else roster.Roster()
+    owners = roster.owners(found.handins, known)
+    changed = changes.by_owner(changes.read(rules.changes), owners, rules.changes.name) if rules.changes else {}
+    total = sum(exercise.points for exercise in all_exercises(options.hidden)) if most is None else most
+    return Klass(owners, changed, rules, known, found, total)
+
+
+def _chosen(options: argparse.Namespace, klass: Klass) -> tuple[list[Handin], list[Handin]]:
+    """The hand-ins that this class is about, and those of them that are graded now."""
+    every = options.all_versions or klass.policy.every_version
+    of = {owner.key: owner.handins if every else owner.handins[-1:] for owner in klass.owners}
+    about = [handin for handins in of.values() for handin in handins]
+    if options.only is None:
+        return about, about
+    only = of[changes.owner_of(options.only, klass.owners, "--only").key]
+    if not only:
+        raise CannotGrade(f"{shown(options.only)} has handed in nothing, so there is nothing to grade.")
+    return about, only
+
+
+def _key(handin: Handin) -> tuple[str, int, str]:
+    return handin.student, handin.version, handin.source
+
+
+def file_names(handins: Iterable[Handin]) -> dict[tuple[str, int, str], str]:
+    """Names of the hand-ins' files in the reports, whatever the options are: the newest of a student has the plain one."""
+    handins = list(handins)
+    last = {_key(handin) for handin in submissions.newest(handins)}
+    names = {key: safe_name(same_student(key[0])) for key in last}
+    taken = set(names.values())
+    for handin in handins:
+        if _key(handin) not in last:
+            plain = f"{same_student(handin.student)}_{handin.version}"
+            # A slash is in no student's name that is a file's, so the second name is nobody else's.
+            name = safe_name(plain)
+            names[_key(handin)] = name if name not in taken else safe_name(plain.replace("_", "/"))
+    return names
+
+
+def _grade(options: argparse.Namespace, reports: Reports, klass: Klass, make_grader: MakeGrader, mark: str,
+           stop: threading.Event) -> int:  # fmt: skip
+    """Grade the hand-ins of a class, and write its reports; returns the exit code."""
+    about, graded = _chosen(options, klass)
+    chosen = {_key(handin) for handin in about}
+    names = file_names(klass.found.handins)
+
+    def name_of(handin: Handin) -> str:
+        return names[_key(handin)] if _key(handin) in chosen else ""
+
+    notes = klass.found.notes() + klass.notes()
     with reports.locked():
         class_seed = reports.class_seed(options.seed, notes)
-        total = sum(exercise.points for exercise in all_exercises(options.hidden)) if most is None else most
-
-        def name_of(handin: Handin) -> str:
-            return names[handin.source]
-
-        task = Task(reports, class_seed, mark, total, name_of, options.hidden, partial(after, reports))
-        progress = Progress(len(handins), sys.stderr)
+        fresh = options.only is not None
+        task = Task(
+            reports, class_seed, mark, klass.possible, name_of, options.hidden, partial(after, reports), fresh
+        )
+        progress = Progress(len(graded), sys.stderr)
         for note in notes:
             progress.say(f"note: {note}")
-        outcome = grade_class(handins, task, make_grader, min(options.jobs, len(handins)), progress, stop)
+        outcome = grade_class(graded, task, make_grader, min(options.jobs, len(graded)), progress, stop)
         progress.close()
         if not outcome.stopped:
-            _finish(reports, handins, name_of, {handin.source for handin in newest(found)}, outcome)
-    return _summary(outcome, len(handins), reports)
+            for remark in _finish(reports, klass, name_of, outcome):
+                print(f"note: {remark}", file=sys.stderr)
+    return _summary(outcome, len(graded), reports)
 
 
-def _finish(reports: Reports, handins: list[Handin], name_of: Callable[[Handin], str], last: set[str],
-            outcome: Outcome) -> None:  # fmt: skip
-    """Write gradebook and class page. A bug in that is reported and takes no mark away."""
-    failure = ""
+def _finish(reports: Reports, klass: Klass, name_of: Callable[[Handin], str], outcome: Outcome) -> list[str]:
+    """Write gradebook and class page; returns remarks. A bug in that is reported and takes no mark away."""
+    failure, remarks = "", []
     try:
-        finish(reports, handins, name_of, last)
+        remarks = finish(reports, klass, name_of)
     except OSError:
         raise
     except Exception as error:
@@ -207,6 +274,7 @@ def _finish(reports: Reports, handins: list[Handin], name_of: Callable[[Handin],
         outcome.errors.append(f"gradebook or class page: {type(error).__name__}: {shown(str(error), 200)}")
     # A name with a leading dot, which no student's file has.
     reports.keep_traceback(".class", failure)
+    return remarks
 
 
 def _summary(outcome: Outcome, total: int, reports: Reports) -> int:

@@ -73,7 +73,7 @@ class Task:
     grader: the fingerprint of the grader and its options. name_of: gives a submission's file name in the reports.
     hidden: True if there is a second round.
     after: called with each new record, its name and the graded folder (or None) before the record is kept, so that its
-    files exist whenever the record does.
+    files exist whenever the record does. fresh: grade what has a valid record, too.
     """
 
     reports: Reports
@@ -83,6 +83,7 @@ class Task:
     name_of: Callable[[Handin], str]
     hidden: bool = True
     after: Callable[[Record, str, Path | None], None] = lambda record, name, folder: None
+    fresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,11 @@ def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader], *, first
             opened = open_handin(handin.path)
             record["digest"] = opened.digest
             record["seed"], record["hidden_seed"] = seeds_for(task.class_seed, opened.digest)
-            if before and before["status"] != GRADER_ERROR and opened.digest and _same(before, record):
+            valid = before and before["status"] != GRADER_ERROR and opened.digest and not task.fresh
+            if before and valid and _same(before, record):
                 return Finished(handin, KEPT, before["status"], note)
             half = task.reports.read_opened(name)
-            half = half if half and _same(half, record) else None
+            half = half if half and _same(half, record) and not (first and task.fresh) else None
             if half and first:
                 return Finished(handin, OPENED, "", note)
             if not half and not first:
@@ -221,7 +223,7 @@ def _round(
         for _ in range(min(jobs, len(handins)))
     ]
     failure: BaseException | None = None
-    opened: set[str] = set()
+    opened: set[Handin] = set()
     running = len(threads)
     for thread in threads:
         thread.start()
@@ -234,7 +236,7 @@ def _round(
                 if finished.note:
                     progress.say(f"note: {finished.note}")
                 if finished.status == OPENED:
-                    opened.add(finished.handin.source)
+                    opened.add(finished.handin)
                     progress.opened(finished.handin.student, finished.line)
                 else:
                     _count(outcome, finished, progress)
@@ -251,7 +253,7 @@ def _round(
             progress.say("Stopping: what is being graded is put aside. Once more Ctrl-C stops at once.")
     if failure:
         raise failure
-    return [handin for handin in handins if handin.source in opened]
+    return [handin for handin in handins if handin in opened]
 
 
 def _count(outcome: Outcome, one: Finished, progress: Progress) -> None:
