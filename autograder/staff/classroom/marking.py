@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from autograder.archives import CannotGrade, Contents, shown, write
+from autograder.staff.classroom.flags import flags_of
 from autograder.staff.classroom.progress import Progress
 from autograder.staff.classroom.store import Reports, is_record, now
 from autograder.staff.handins import Handin, open_handin
@@ -133,6 +134,7 @@ def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader], *, first
                 if first and task.hidden:
                     task.reports.write_opened(name, {**record, "learned": learned})
                     return Finished(handin, OPENED, f"open exercises {record['total']:g}", note)
+                record["flags"] = flags_of(record, contents.files)
         except (Exception, SystemExit) as error:
             failure = _own_error(record, error)
         try:
