@@ -152,7 +152,7 @@ REFERENCE_MISTAKES = [
     ref("sigmoid's slope of the output taken from the input", "sigmoid_backward(g, x)", "return g * x * (1 - x)", {"Sigmoid Backward"}, {"wrong_point"}),
     ref("tanh without the square", "tanh_backward(g, x)", "return g * (1 - np.tanh(x))", {"Tanh Backward"}, {"derivative"}),
     ref("tanh gives its value", "tanh_backward(g, x)", "return g * np.tanh(x)", {"Tanh Backward"}, {"times_forward"}),
-    ref("maximum lets all through", "max_backward(g, a, b=None)", "return g", set(), {"passed_through"}),
+    ref("maximum lets all through", "max_backward(g, a, b=None)", "return g", {"ReLU Backward"}, {"passed_through"}),
     ref("cross-entropy not averaged", "SoftmaxCrossEntropy_backward(g, pred, truth, **kept)", SOFTMAX + "return g * (p - truth), None", CE, {"not_averaged"}, True),
     ref("cross-entropy ignores its labels", "SoftmaxCrossEntropy_backward(g, pred, truth, **kept)", SOFTMAX + "return g * p / len(p), None", CE, {"labels_ignored"}),
 ]  # fmt: skip

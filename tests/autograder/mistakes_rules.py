@@ -147,7 +147,7 @@ LOSS_MISTAKES = [
     loss("cross-entropy: changes the scores", "shifted = y_hat - y_hat.max(axis=1, keepdims=True)", "y_hat -= y_hat.max(axis=1, keepdims=True)\n        shifted = y_hat", {FORWARD, BACKWARD}, {"in_place"}),
     loss("cross-entropy: truth and scores recorded in the other order", CE_RECORD, CE_RECORD.replace("[y_hat, y]", "[y, y_hat]"), {BACKWARD}, {"truth_first"}),
     loss("mean squared error: summed", "self.loss_val = np.array([np.mean((y - y_hat) ** 2)])", "self.loss_val = np.array([np.sum((y - y_hat) ** 2)])", set(), {"not_averaged"}),
-    loss("mean squared error: scaled by its own loss", "slope = grad * 2", "slope = self.loss_val * 2", set(), {"own_loss"}),
+    loss("mean squared error: scaled by its own loss", "slope = grad * 2", "slope = self.loss_val * 2", set(), {"not_proportional"}),
     rule("cross-entropy: grad_output is ignored", CE_RULE, CE_RULE.replace("grad_output * ", ""), {"grad_ignored"}, True, {BACKWARD}),
     rule("cross-entropy: one maximum for all rows in the gradient", CE_SHIFT, "e = np.exp(pred - pred.max())", {"overflow"}, True, {BACKWARD}),
     rule("cross-entropy: shifted by the smallest score", CE_SHIFT, CE_SHIFT.replace("pred.max", "pred.min"), {"overflow"}, True, {BACKWARD}),
