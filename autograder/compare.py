@@ -14,6 +14,8 @@ from autograder.worker.scenarios.common import CLASS, EMPTY_SPOT, NO_SPOT, NOTHI
 
 # Below the rounding error of float32, which must not pass for float64.
 RTOL = 1e-8
+# The rounding error that is left where a step computed in float32.
+SINGLE = 2e-6
 # Relative to the largest entry: the rounding error that a chain of primitives leaves where terms cancel.
 SCALE_TOL = 1e-9
 
@@ -140,6 +142,8 @@ class _Difference:
             return other
         if any(np.array_equal(got, np.round(expected, digits)) for digits in range(1, 7)):
             return "rounded", 0.0
+        if close(got, expected, SINGLE):
+            return "digits", 0.0
         factor = _constant_factor(got, expected)
         if factor is not None:
             return _name_factor(factor, self.check, self.given), factor

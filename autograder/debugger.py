@@ -16,7 +16,7 @@ from autograder.exercises import EXERCISES, cases_of
 from autograder.feedback import feedback_lines
 from autograder.helpers import Check, Given
 from autograder.outcome import Result
-from autograder.worker.scenarios import SCENARIOS
+from autograder.worker.scenarios import find
 from autograder.worker.student import Student
 
 # The function in which a wrong value of the engine is looked for.
@@ -31,7 +31,7 @@ def debug(folder: Path, checks: list[Check], seed: int = 0) -> int:
         for number in range(len(cases_of(check, seed))):
 
             def run(check: Check = check, number: int = number) -> Any:
-                return SCENARIOS[check.scenario](student, cases_of(check, seed)[number])
+                return find(check.scenario)(student, cases_of(check, seed)[number])
 
             try:
                 student.load(parts[check.exercise])

@@ -62,9 +62,16 @@ HINTS: dict[str, str] = {
         "This is the derivative alone, as if grad_output were one everywhere. The chain rule multiplies by what came "
         "from above."
     ),
-    "grad_divides": (
-        "The gradient was divided by grad_output where it should be multiplied. The chain rule multiplies by what came "
-        "from above."
+    "negative_side": (
+        "ReLU is 0 for every negative input and the input itself for every positive one. Look at what your function makes "
+        "of one negative number."
+    ),
+    "scaled_input": "This is the function of twice or half its input. Look at the factor in the exponent.",
+    "offset": "Every number is off by the same amount. Look at what is added or left out outside of the exponential.",
+    "inverted": "This is one divided by the right result. Numerator and denominator have changed places.",
+    "digits": (
+        "Only the first six or seven digits are right. A step computes in float32, or adds a small constant; keep float64 and "
+        "the formula as it is."
     ),
     "at_zero": (
         "At exactly 0 this function has a kink, and its derivative there is set to 0. Let the gradient through where the "

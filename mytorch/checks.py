@@ -132,9 +132,8 @@ def _refuse_overwriting(operation: Operation, output: ndarray, earlier: Sequence
 
 def _keeps_what_it_reads(operation: Operation, index: int) -> bool:
     """True if the rule is marked to give the same from the output in this input's place."""
-    return any(
-        marked(operation, mark) for mark in ("shapes_only", "makes_view", "same_from_output")[: 2 if index else 3]
-    )
+    marks = ("shapes_only", "makes_view", "same_from_output")[: 2 if index else 3]
+    return any(marked(operation, mark) for mark in marks)
 
 
 def marked(operation: Operation, mark: str) -> bool:
@@ -164,8 +163,7 @@ def starting_gradients(divergence: Any, operations: Sequence[Operation]) -> dict
     if isinstance(divergence, ndarray):
         location = locate(divergence)
         for operation in reversed(operations):
-            made: tuple[Any, ...] = operation.output if isinstance(operation.output, tuple) else (operation.output,)
-            for output in made:
+            for output in operation.output if isinstance(operation.output, tuple) else (operation.output,):
                 if locate(output) == location:
                     return {location: np.ones(output.shape, gradient_dtype(output))}
     outputs = operations[-1].outputs

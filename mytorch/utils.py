@@ -80,9 +80,7 @@ class GradientBuffer:
         location = self._location(np_array)
         gradient = np.asarray(gradient)
         if gradient.shape != np_array.shape:
-            raise ValueError(
-                f"This gradient has shape {gradient.shape}. Give one of its array's shape, {np_array.shape}."
-            )
+            raise ValueError(f"This gradient has shape {gradient.shape}; give it its array's shape, {np_array.shape}.")
         self.memory[location] = gradient
 
     def clear(self) -> None:

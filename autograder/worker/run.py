@@ -45,7 +45,7 @@ def work(job: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
     job: folder, parts (keys of student.MODULES), checks (pairs of a scenario's name and its cases), token. Each frame
     carries the token and the number of its check.
     """
-    from autograder.worker.scenarios import SCENARIOS
+    from autograder.worker.scenarios import find
     from autograder.worker.student import Student
 
     student = Student(job["folder"])
@@ -60,7 +60,7 @@ def work(job: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
         def run(scenario: str = scenario, cases: Any = cases, values: list[Any] = values) -> None:
             for given in cases:
                 student.engines.clear()
-                values.append(SCENARIOS[scenario](student, given))
+                values.append(find(scenario)(student, given))
 
         frame = attempt(run, student)
         send({**frame, "token": token, "check": number, "values": values})

@@ -5,7 +5,8 @@ This file is not where submissions run. They get programs as plain data (``autog
 
 from __future__ import annotations
 
-from autograder.exercises import Exercise
+from autograder import declaration
+from autograder.exercises import DECLARED, Exercise
 from autograder.helpers import Check
 from autograder.staff.marks.expected import expected
 from autograder.staff.marks.programs import (
@@ -29,10 +30,16 @@ from autograder.test_functional import rule_expected, rule_suspects
 
 ENGINE, FUNCTIONS, LAYERS = "Hidden Engine", "Hidden Functions", "Hidden Layers"
 
+# The hidden exercises by name, and the files that each one uses. marks.ini has their marks.
+ALL: dict[str, tuple[str, ...]] = {
+    ENGINE: ("engine",),
+    FUNCTIONS: ("engine", "functional"),
+    LAYERS: ("engine", "functional", "linear", "activation", "loss"),
+}
+declaration.check_known(DECLARED.hidden, ALL, DECLARED.folders, declaration.HIDDEN)
+OWN = DECLARED.own(DECLARED.hidden)
 EXERCISES: list[Exercise] = [
-    Exercise(ENGINE, 4, ("engine",)),
-    Exercise(FUNCTIONS, 3, ("engine", "functional")),
-    Exercise(LAYERS, 3, ("engine", "functional", "linear", "activation", "loss")),
+    Exercise(name, points, OWN[name].parts if name in OWN else ALL[name]) for name, points in DECLARED.hidden.items()
 ]
 
 # The general hint, which is all that a student is told about a hidden exercise that did not pass.
@@ -49,6 +56,7 @@ HINTS: dict[str, str] = {
         "Look at deeper networks than those of the open checks, at several layers of one kind, at several steps "
         "of training and at large scores. Compare with differences (mytorch/gradcheck.py)."
     ),
+    **{name: own.hint or "Look at this part of the homework once more." for name, own in OWN.items()},
 }
 
 
@@ -60,7 +68,7 @@ def _functions(name: str, points: float, cases: Cases) -> Check:
     return Check(FUNCTIONS, name, points, "rule", cases, rule_expected, rule_suspects, story="rule(grad_output, ...).")
 
 
-CHECKS: list[Check] = [
+_CHECKS: list[Check] = [
     _check(ENGINE, "large graphs", 1.25, some(large_graph, 1, 3, 5), "A graph of own operations."),
     _check(ENGINE, "inputs of several shapes", 0.5, some(several_shapes, 1, 3), "Operations between shapes."),
     _check(ENGINE, "None for an input", 0.5, some(nothing_flows, "shared", "apart"), "A rule returns None for an input."),
@@ -89,7 +97,9 @@ CHECKS: list[Check] = [
     _check(LAYERS, "deep networks", 1, some(deep, 1, 5, 9), "Linear layers and activations, then the loss."),
     _check(LAYERS, "float32 and large scores", 0.5, some(float32, 1, 5), "A network in float32.", rtol=2e-3),
     _check(LAYERS, "training with momentum", 0.75, some(training, 0.0, 0.9), "Three steps of gradient descent."),
+    *(check for own in OWN.values() for check in own.checks),
 ]  # fmt: skip
+CHECKS: list[Check] = declaration.with_marks(_CHECKS, DECLARED.hidden)
 
 
 def checks_of(name: str) -> list[Check]:

@@ -26,6 +26,14 @@ def scenario(function: Scenario) -> Scenario:
     return function
 
 
+def find(text: str) -> Scenario:
+    """The registered scenario of this name. Text of several lines is a name and the source that registers it."""
+    name, _, source = text.partition("\n")
+    if source and name not in SCENARIOS:
+        exec(compile(source, f"scenario {name}", "exec"), {"__name__": name})
+    return SCENARIOS[name]
+
+
 def plain(value: Any) -> Any:
     """An array or number as a copied array; any other object as a phrase that names it."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
