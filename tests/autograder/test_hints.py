@@ -86,7 +86,7 @@ CASES: dict[str, tuple[str, set[str], list[Change], dict[str, str]]] = {
     "an exception's class returned": ("Functional", {"returned_class"}, [(FUNCTIONAL, EXP, "return NotImplementedError")], {}),
     "no state": ("Tanh Forward", {"state_unset"}, [], {"Tanh.forward": SIMPLE["Tanh.forward"].replace("self.state", "y")}),
     "W.T recorded with dW": (
-        "Linear", {"slot_shape"}, [(LINEAR, PRODUCT, PRODUCT.replace("self.dW.T", "self.dW"))], {}),
+        "Linear", {"slot_shape", "shapes_clash"}, [(LINEAR, PRODUCT, PRODUCT.replace("self.dW.T", "self.dW"))], {}),
     "an operation's inputs in another order": (
         "Tanh Backward", {"inputs_mismatch"}, [(ACTIVATION, "record([above, below], self", "record([below, above], self")], {}),
     "b of another shape": (
