@@ -46,6 +46,12 @@ def problem(
     return Problem(key, parts)
 
 
+def with_hint(key: str, seen: Feedback, place: str = "") -> Problem:
+    """The same difference of values with another hint."""
+    given, looked_at, expected, came = seen["given"], seen["looked_at"], seen["expected"], seen["came"]
+    return problem(key, given=given, looked_at=looked_at, expected=expected, came=came, place=place)
+
+
 def judge(check: Check, given: Given, got: Any) -> Problem | None:
     """The first and most telling difference, or None if every expected value came back.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.compare import Problem, problem
+from autograder.compare import Problem, with_hint
 from autograder.helpers import Given
 from autograder.worker.scenarios.program import FORWARDS
 
@@ -24,28 +24,18 @@ def diagnose(given: Given, found: Any, compared: Problem) -> Problem:
         return compared
     try:
         operations = next(walk["operations"] for walk in reversed(found["walks"]) if walk["operations"])
-        told = _told(given, operations)
+        with np.errstate(all="ignore"):
+            told = _told(given, operations)
         if told is None:
-            own = [one for one in operations if one["rule"] not in OF_THE_AUTOGRADER]
-            return _as(compared, "layer_unknown") if len(own) > 1 and compared.hint == "derivative" else compared
+            steps = [one for one in operations if one["rule"] not in OF_THE_AUTOGRADER]
+            # Of a layer in several steps nobody knows which one is wrong.
+            unknown = len(steps) > 1 and compared.hint == "derivative"
+            return with_hint("layer_unknown", compared.feedback) if unknown else compared
         key, number, position = told
         name = f"operation {number} ({operations[number]['rule']})"
     except (KeyError, ValueError, TypeError, IndexError, AttributeError, StopIteration):
         return compared
-    return _as(compared, key, f"input {position} of {name}" if position is not None else name)
-
-
-def _as(compared: Problem, key: str, place: str = "") -> Problem:
-    """The same difference of values with another hint."""
-    seen = compared.feedback
-    return problem(
-        key,
-        given=seen["given"],
-        looked_at=seen["looked_at"],
-        expected=seen["expected"],
-        came=seen["came"],
-        place=place,
-    )
+    return with_hint(key, compared.feedback, f"input {position} of {name}" if position is not None else name)
 
 
 def _told(given: Given, operations: list[Any]) -> tuple[str, int, int | None] | None:

@@ -262,6 +262,10 @@ HINTS: dict[str, str] = {
     "slot_overwritten": (
         "What had been in gradients_to_update is gone. Gradients are added to it until someone sets them to zero."
     ),
+    "slot_shape": (
+        "This input and its entry in gradients_to_update have different shapes. Record the two in the same form: where W.T "
+        "is the input, dW.T is the array to update."
+    ),
     "slot_doubled": "The contribution arrived twice in gradients_to_update.",
     "slot_place": (
         "A gradient went to the wrong place. gradients_to_update belongs to one operation and has one entry per input: use "

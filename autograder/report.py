@@ -12,7 +12,7 @@ from autograder.grade import Grades, Result
 
 FUNCTIONAL = "Functional"
 # Hints that only say that values differ. In an exercise about one function they are another sight of what is explained.
-VAGUE = ("wrong", "derivative", "engine_unknown", "layer_unknown", "factor")
+VAGUE = ("wrong", "derivative", "engine_unknown", "layer_unknown", "factor", "twice", "counted_n")
 
 
 def table_row(name: str, earned: float, points: float, remark: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from autograder.grade import Grades, Result, grade
 from autograder.hints import UNSPECIFIC
+from autograder.staff.isolation.sandbox import Sandbox
 from tests.autograder import workshop
 from tests.autograder.mistakes_engine import Mistake
 from tests.autograder.solutions import SIMPLE
@@ -49,14 +50,16 @@ def quality(mistake: Mistake, found: Result | None) -> str:
 
 def measure(mistakes: list[Mistake]) -> Iterator[tuple[Mistake, Result | None, str]]:
     """Each mistake with its first explained check and the quality of that hint."""
-    for mistake in mistakes:
-        with tempfile.TemporaryDirectory() as folder:
-            place = workshop.write(mistake.files(), Path(folder))
+    with Sandbox() as sandbox, tempfile.TemporaryDirectory() as folder:
+        for number, mistake in enumerate(mistakes):
+            place = workshop.write(mistake.files(), Path(folder) / str(number))
             # Those that end the process need one for each exercise.
-            rough = mistake.hints & ROUGH
-            grades = grade(place, limit=patience(0.2), jobs=1) if rough else workshop.grade_together(place)
-        first = first_hint(grades)
-        yield mistake, first, quality(mistake, first)
+            if mistake.hints & ROUGH:
+                grades = grade(place, limit=patience(0.2), jobs=1)
+            else:
+                grades = workshop.grade_together(place, run_with=sandbox.run_scenarios)
+            first = first_hint(grades)
+            yield mistake, first, quality(mistake, first)
 
 
 def main(arguments: list[str]) -> int:

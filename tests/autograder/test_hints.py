@@ -12,7 +12,7 @@ from autograder.hints import HINTS, UNSPECIFIC
 from autograder.report import feedback_for_all
 from tests.autograder import hint_quality, workshop
 from tests.autograder.mistakes_engine import LOOKUP, UPDATE
-from tests.autograder.mistakes_layers import BIAS
+from tests.autograder.mistakes_layers import BIAS, PRODUCT
 from tests.autograder.mistakes_rules import CE_RECORD, CE_RULE, EXP, MATMUL, SUB
 from tests.autograder.solutions import ACTIVATION, ENGINE, FUNCTIONAL, LINEAR, LOSS, SIMPLE
 
@@ -85,6 +85,10 @@ CASES: dict[str, tuple[str, set[str], list[Change], dict[str, str]]] = {
         [(ENGINE, LOOKUP, "gradient = divergence")], {}),
     "an exception's class returned": ("Functional", {"returned_class"}, [(FUNCTIONAL, EXP, "return NotImplementedError")], {}),
     "no state": ("Tanh Forward", {"state_unset"}, [], {"Tanh.forward": SIMPLE["Tanh.forward"].replace("self.state", "y")}),
+    "W.T recorded with dW": (
+        "Linear", {"slot_shape", "shapes_clash"}, [(LINEAR, PRODUCT, PRODUCT.replace("self.dW.T", "self.dW"))], {}),
+    "an operation's inputs in another order": (
+        "Tanh Backward", {"inputs_mismatch"}, [(ACTIVATION, "record([above, below], self", "record([below, above], self")], {}),
     "b of another shape": (
         "Linear", {"layer_shape"}, [(LINEAR, "bound, (out_features, 1))", "bound, (out_features, 2))")], {}),
     "a copy between two operations": (

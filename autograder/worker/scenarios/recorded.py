@@ -73,6 +73,7 @@ class Tape:
             "rule": str(getattr(getattr(called, "func", called), "__name__", ""))[:80],
             "inputs": [self.number(array) for array in operation.inputs],
             "slots": [self.number(slot) for slot in operation.slots],
+            "slots fit": [slot is None or np.shape(slot) == np.shape(a) for slot, a in zip(operation.slots, arrays)],
             "output": self.number(operation.output),
             "shape": np.array(output.shape, np.int64),
             "arrays": [array.copy() for array in arrays],
