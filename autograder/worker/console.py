@@ -53,3 +53,6 @@ class Keyboard(io.TextIOWrapper):
 class _Enter(io.BytesIO):
     def fileno(self) -> int:
         return 0
+
+    def writable(self) -> bool:
+        return False

@@ -8,7 +8,6 @@ import importlib
 import sys
 import types
 import weakref
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ class Student:
         self.engines: list[Any] = []
         self._loaded: dict[str, Any] = {}
         self._found: dict[tuple[str, str], Any] = {}
-        self._latest: Callable[[], Any] = lambda: None
+        self._latest: Any = None
         sys.path.insert(0, str(self.folder))
 
     def load(self, parts: list[str]) -> None:
@@ -68,7 +67,7 @@ class Student:
         engine: Any = self._make(self.get("engine", "Autograd"))
         if any(engine is other for other in self.engines):
             raise OneEngine
-        if engine is self._latest():
+        if self._latest is not None and self._latest() is engine:
             # A class that makes its only object once gives it out as the last scenario left it.
             engine.zero_grad()
         self._latest = weakref.ref(engine)

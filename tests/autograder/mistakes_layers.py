@@ -7,6 +7,7 @@ from __future__ import annotations
 from tests.autograder.mistakes_engine import LINEAR, SKIP, Mistake
 from tests.autograder.solutions import ACTIVATION, FUNCTIONAL
 from tests.autograder.solutions import LINEAR as LINEAR_FILE
+from tests.autograder.solutions import MLP as MLP_FILE
 
 IDENTITY = "self.state = x.copy()"
 RELU = "self.state = np.maximum(x, 0)"
@@ -25,6 +26,10 @@ def act(name: str, old: str, new: str, costs: set[str], hints: set[str], partial
 
 def lin(name: str, old: str, new: str, costs: set[str], hints: set[str], partial: bool = False) -> Mistake:
     return Mistake(name, [(LINEAR_FILE, old, new)], costs, hints, partial=partial)
+
+
+def mlp(name: str, old: str, new: str, hints: set[str]) -> Mistake:
+    return Mistake(f"MLP: {name}", [(MLP_FILE, old, new)], set(), hints)
 
 
 def ref(name: str, function: str, body: str, costs: set[str], hints: set[str], partial: bool = False) -> Mistake:
@@ -132,6 +137,13 @@ LAYER_MISTAKES = [
     lin("Linear records the sum alone", PRODUCT + "\n", "\n", {LINEAR, SKIP}, {"copied", "no_spot", "zero", "slot_unchanged"}),
     lin("Linear's rule keeps W as it was at first", PRODUCT, PRODUCT.replace("matmul_backward", "lambda g, a, b: (g @ self.W.T.T * 0 + g @ np.ones_like(self.W), a.T @ g)"), {LINEAR, SKIP}, {"derivative"}),
     lin("Linear forgets the gradient of its input", PRODUCT, PRODUCT.replace("matmul_backward", "lambda g, a, b: (None, a.T @ g)"), {LINEAR, SKIP}, {"empty_spot", "zero", "one_path"}),
+]  # fmt: skip
+
+MLP_MISTAKES = [
+    mlp("the gradients are not set to zero", "for linear in self.linear_layers:\n            linear.zero_grad()", "pass", {"wrong"}),
+    mlp("no activations", "x = activation(linear(x))", "x = linear(x)", {"wrong"}),
+    mlp("no momentum", "linear.momentum_W *= self.momentum", "linear.momentum_W *= 0", {"wrong"}),
+    mlp("uphill", "linear.momentum_W -= self.lr", "linear.momentum_W += self.lr", {"wrong"}),
 ]  # fmt: skip
 
 F = {"Functional"}

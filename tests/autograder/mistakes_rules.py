@@ -122,6 +122,13 @@ RULE_MISTAKES = [
     rule("outer: the mean of the columns", OUTER, OUTER.replace("(grad_output @ b.ravel())", "(grad_output @ b.ravel() / b.size)"), {"factor"}, partial=True),
 ]  # fmt: skip
 
+SUM = "return np.ones_like(a) * grad_output"
+MAXIMUM = "return grad_output * (a > 0)"
+PRACTICE_MISTAKES = [
+    Mistake("sum: the mean's gradient", [(FUNCTIONAL, SUM, SUM + " / a.size")], set(), {"factor"}),
+    Mistake("maximum: through at exactly 0", [(FUNCTIONAL, MAXIMUM, MAXIMUM.replace(">", ">="))], {"ReLU Backward"}, {"at_zero"}),
+]  # fmt: skip
+
 LOSS_MISTAKES = [
     rule("cross-entropy: gradient not divided by N", CE_RULE, CE_RULE.replace(" / len(pred)", ""), {"not_averaged"}, True, {BACKWARD}),
     rule("cross-entropy: divided by N twice", CE_RULE, CE_RULE.replace("len(pred)", "len(pred) ** 2"), {"divided_twice"}, True, {BACKWARD}),
@@ -167,4 +174,5 @@ LOSS_MISTAKES = [
     loss("cross-entropy: the scores are clipped", "shifted = y_hat - y_hat.max(axis=1, keepdims=True)", "shifted = np.clip(y_hat, -50, 50)", {FORWARD}, {"clipped"}, True),
     loss("cross-entropy: returns another array than it recorded", CE_RECORD + "\n        return self.loss_val", CE_RECORD + "\n        return self.loss_val + 0", {BACKWARD}, {"copied", "no_spot", "zero", "key", "empty_spot"}, True),
     loss("cross-entropy: changes the truth", CE_VALUE, "y *= logs\n        self.loss_val = np.array([-np.sum(y) / len(y)])", {FORWARD, BACKWARD}, {"in_place"}),
+    loss("cross-entropy: a loss of another shape", CE_VALUE, CE_VALUE.replace("[-np.sum(y * logs) / len(y)]", "-np.sum(y * logs) / len(y)"), set(), {"scalar_loss"}),
 ]  # fmt: skip
