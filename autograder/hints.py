@@ -212,6 +212,16 @@ HINTS: dict[str, str] = {
         "added to it."
     ),
     "slot_subtracted": "The gradient was subtracted from the array in gradients_to_update; it is added to it.",
+    "sign_lost": "These are the right numbers without their signs: look for an absolute value.",
+    "cut_at_zero": (
+        "The positive numbers are right and the negative ones became zero: look for a maximum with zero, or with what was "
+        "there before. Contributions are added."
+    ),
+    "cut_off": "The numbers are right, but the large ones were cut off at a limit (np.clip).",
+    "multiplied": "The contributions were multiplied with each other. The gradients of several paths are added.",
+    "output_as_gradient": (
+        "The backward function got the operation's output where the gradient of that output belongs: f(grad_output, *inputs)."
+    ),
     "rounded": "These are the right numbers, rounded. Keep all digits; rounding also makes the derivative zero.",
     "not_transposed": (
         "This is the product with W where W.T is meant: y = x W.T + b.T. Square weights hide it from the shapes."
