@@ -217,10 +217,8 @@ NAME = "SoftmaxCrossEntropy"
 NETWORK = "The scores are 1.7 x cubed + 0.25."
 
 
-def _forward(
-    title: str, points: float, batches: tuple[int, ...], name: str = NAME, exercise: str = FORWARD, **how: float
-) -> Check:
-    cases = _pairs(name, batches, **how)
+def _forward(title: str, points: float, batches: tuple[int, ...], name: str = NAME, exercise: str = FORWARD) -> Check:
+    cases = _pairs(name, batches)
     return Check(exercise, title, points, "loss_forward", cases, _forward_expected, _forward_suspects)
 
 

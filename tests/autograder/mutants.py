@@ -31,7 +31,8 @@ COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.NotIn: (ast.In,),
 }
 FUNCTIONS = {
-    "sum": ("mean", "max"), "mean": ("sum",), "max": ("min", "sum"), "min": ("max",), "exp": ("log", "expm1"), "log": ("exp", "log2"),
+    "sum": ("mean", "max"), "mean": ("sum",), "max": ("min", "sum"), "min": ("max",),
+    "exp": ("log", "expm1"), "log": ("exp", "log2"),
     "maximum": ("minimum",), "ones_like": ("zeros_like", "empty_like"), "zeros_like": ("ones_like",), "ones": ("zeros",),
     "zeros": ("ones",), "tanh": ("sin", "arctan"), "add": ("subtract",), "append": ("remove",), "set_param": ("update_param",),
     "update_param": ("set_param",), "sub_backward": ("add_backward",), "add_backward": ("sub_backward",),

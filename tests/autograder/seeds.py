@@ -30,7 +30,7 @@ from autograder.worker.run import attempt
 from autograder.worker.scenarios import SCENARIOS
 from autograder.worker.student import TOPS, Student
 from tests.autograder import workshop
-from tests.autograder.test_catalogue import MISTAKES, ROUGH
+from tests.autograder.catalogue import MISTAKES, ROUGH
 
 PARTS = ["engine", "functional", "activation", "loss", "linear", "mlp"]
 MARKED = [check for check in (*CHECKS, *hidden.CHECKS) if check.points]

@@ -11,10 +11,10 @@ from autograder.exercises import EXERCISES
 from autograder.staff.classroom import flags
 from autograder.staff.handout import contents
 from autograder.staff.record import UNREADABLE, blank
+from tests.autograder.catalogue import MISTAKES
 from tests.autograder.class_tools import grade, records
 from tests.autograder.hostile_handins import FOR_MARKS
 from tests.autograder.solutions import STYLES
-from tests.autograder.test_catalogue import MISTAKES
 from tests.autograder.workshop import fill, handout
 from tests.clocks import at_most
 

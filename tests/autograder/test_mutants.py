@@ -40,7 +40,10 @@ def changes(function: str, style: str = "simple") -> list[str]:
         # Copies that go and come, None, narrow floats.
         ("Identity.forward", "self.state = x.copy()  ->  self.state = x"),
         ("Linear.forward", "->  self.autograd_engine.add_operation([x.copy(), self.W.T]"),
-        ("Linear.forward", "->  self.autograd_engine.add_operation([x, self.W.T], product, [None, None], matmul_backward)"),
+        (
+            "Linear.forward",
+            "->  self.autograd_engine.add_operation([x, self.W.T], product, [None, None], matmul_backward)",
+        ),
         ("log_backward", "return grad_output / a  ->  return (grad_output / a).astype('float32')"),
     ],
 )

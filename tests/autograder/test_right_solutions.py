@@ -9,8 +9,8 @@ import pytest
 from autograder.exercises import EXERCISES, checks_of
 from autograder.grade import grade, run_unit
 from tests.autograder import seeds, workshop
+from tests.autograder.catalogue import MISTAKES
 from tests.autograder.solutions_older import ORIGINAL, PACKAGED, Files, moved
-from tests.autograder.test_catalogue import MISTAKES
 
 STYLES = list(workshop.right_ones())
 

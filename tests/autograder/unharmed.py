@@ -1,5 +1,7 @@
 """Reasons for which a mutant may keep all its marks."""
 
+# ruff: noqa: E501  (a pattern reads best on one line)
+
 from __future__ import annotations
 
 import re
