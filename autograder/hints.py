@@ -108,8 +108,8 @@ HINTS: dict[str, str] = {
     ),
     "inputs_mismatch": (
         "This operation's output does not come from the recorded inputs by the operation to which the backward function "
-        "belongs (sub_backward belongs to a - b, div_backward to a / b). See whether the inputs, their order and the "
-        "function are those of this step."
+        "belongs (sub_backward belongs to a - b, div_backward to a / b). Are the inputs, their order and the function "
+        "those of this step? Is a step after it missing from the list?"
     ),
     "missing_bias": "The output is what it would be without the bias.",
     "bias_twice": "The bias was added more than once.",
@@ -273,8 +273,8 @@ HINTS: dict[str, str] = {
         "What had been in gradients_to_update is gone. Gradients are added to it until someone sets them to zero."
     ),
     "slot_shape": (
-        "This input and its entry in gradients_to_update have different shapes. Record the two in the same form: where W.T "
-        "is the input, dW.T is the array to update."
+        "This input and its entry in gradients_to_update have different shapes. The entry stands at its input's own place "
+        "and in the same form: where W.T is the input, dW.T is the array to update."
     ),
     "slot_doubled": "The contribution arrived twice in gradients_to_update.",
     "slot_place": (
