@@ -165,12 +165,14 @@ def _as_file(module: str) -> str:
 
 
 def _definitions(path: Path) -> set[str]:
-    """Names of the functions and classes that a file defines at its top level; none for a file that has no syntax."""
+    """Names that a file defines at its top level: functions, classes and variables; none for a file with wrong syntax."""
     try:
         body = ast.parse(path.read_bytes()).body
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
-    return {node.name for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    names = {node.name for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+    return names | {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 class OneEngine(Exception):
