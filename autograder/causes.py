@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from autograder import replay
-from autograder.compare import Problem, judge, problem
+from autograder.compare import Problem, judge, with_hint
 from autograder.diagnosis import diagnose
 from autograder.exercises import ADD, BACK, EXERCISES
 from autograder.feedback import no_feedback
@@ -109,8 +109,7 @@ class _Exercise:
         """The result by what the second run sent; None where that does not tell."""
         values = frame.get("values")
         if self.exercise.name == BACK:
-            faults = [one.get("faults") for one in values if isinstance(one, dict)] if isinstance(values, list) else []
-            return None if any(faults) or not self._starts_empty() else result
+            return self._by_list(result, values)
         if frame["status"] in ENDED:
             return result
         if frame["status"] != "ok":
@@ -120,34 +119,42 @@ class _Exercise:
         if not isinstance(values, list) or len(values) != len(cases):
             return None
         try:
-            own = _judged(result.check, cases, values, self.rules)
+            return self._by_replay(result, list(zip(cases, values)))
         except replay.Misrecorded as error:
             return self._misrecorded(result, error)
         except replay.Undecided:
             return None
+
+    def _by_list(self, result: Result, values: Any) -> Result | None:
+        """The result of a check of backward: its own, unless add_operation left a wrong record, or a gradient in a spot."""
+        faults = [one.get("faults") for one in values if isinstance(one, dict)] if isinstance(values, list) else []
+        filled = any(r.problem and r.problem.hint == "spot_not_empty" for r in self.before.of(ADD))
+        return None if any(faults) or filled else result
+
+    def _by_replay(self, result: Result, pairs: list[tuple[Any, Any]]) -> Result | None:
+        """The result by the recorded operations: its own, if a right engine and right rules do not make the check pass."""
         used = sorted(self.rules.intersection(result.rules))
-        if own is not None:
-            if self.others:
-                return None
-            compared = own if self.needs or used or result.problem is None else result.problem
-            failing = (
-                pair
-                for pair in zip(cases, values)
-                if _judged(result.check, [pair[0]], [pair[1]], self.rules) is not None
-            )
-            return replace(result, status="failed", problem=diagnose(*next(failing), compared))
+        wrong = _first_wrong(result.check, pairs, self.rules)
+        if wrong is not None:
+            case, found, undisturbed = wrong
+            compared = undisturbed if self.needs or used or result.problem is None else result.problem
+            return None if self.others else replace(result, status="failed", problem=diagnose(case, found, compared))
         if not self.needs and not used:
-            assert result.problem is not None
-            kept = {part: text for part, text in result.problem.feedback.items() if part != "hint"}
-            told = result.problem.hint in KNOWN
-            return result if told else replace(result, problem=problem("engine_after_all", **kept))  # type: ignore[arg-type]
+            return self._engine_after_all(result)
         if not used:
             return self._blocked(result, self._first(result))
         try:
-            enough = bool(self.needs) and _judged(result.check, cases, values, set()) is None
+            engine_alone = bool(self.needs) and _first_wrong(result.check, pairs, set()) is None
         except (replay.Misrecorded, replay.Undecided):
-            enough = False
-        return self._blocked(result, self._first(result) if enough else f"{used[0]} ({FUNCTIONAL})")
+            engine_alone = False
+        return self._blocked(result, self._first(result) if engine_alone else f"{used[0]} ({FUNCTIONAL})")
+
+    def _engine_after_all(self, result: Result) -> Result:
+        """The result where nothing that the check needs has failed, and yet it passes with another engine."""
+        found = result.problem
+        if found is None or found.hint in KNOWN:
+            return result
+        return replace(result, problem=with_hint("engine_after_all", found.feedback, found.feedback["place"]))
 
     def _misrecorded(self, result: Result, error: replay.Misrecorded) -> Result:
         """The result with what is wrong with an operation, unless comparing the values has told it in better words."""
@@ -155,12 +162,7 @@ class _Exercise:
         if found is not None and found.hint in ("in_place", "grad_ignored", "forward_value", "grad_divides"):
             return result
         seen = no_feedback() if found is None or found.feedback["place"] else found.feedback
-        parts = {part: seen[part] for part in ("given", "looked_at", "expected", "came")}  # type: ignore[literal-required]
-        return replace(result, status="failed", problem=problem(error.hint, place=error.place, **parts))
-
-    def _starts_empty(self) -> bool:
-        """False where add_operation leaves a gradient in the spots, which is seen before backward alone."""
-        return all(r.status == "passed" for r in self.before.of(ADD) if r.check.scenario == "engine_spots")
+        return replace(result, status="failed", problem=with_hint(error.hint, seen, error.place))
 
     def _first(self, result: Result) -> str:
         """The last need that fails for a reason of its own; else the first rule that was used and failed."""
@@ -168,7 +170,8 @@ class _Exercise:
             cause = self._cause(need)
             if cause is not None and cause.status != "blocked":
                 return need
-        return f"{min(self.rules.intersection(result.rules))} ({FUNCTIONAL})"
+        used = sorted(self.rules.intersection(result.rules))
+        return f"{used[0]} ({FUNCTIONAL})" if used else self.needs[0]
 
     def _cause(self, need: str) -> Result | None:
         """The first result by which an exercise or a rule, as in "exp_backward (Functional)", loses marks itself."""
@@ -188,10 +191,13 @@ class _Exercise:
         return replace(result, status="blocked", needs=need, problem=Problem("", {**no_feedback(), "hint": about}))
 
 
-def _judged(check: Check, cases: list[Any], values: list[Any], replaced: set[str]) -> Problem | None:
-    """The first problem that the recorded values show with a right engine and right rules in place of those replaced."""
-    for case, found in zip(cases, values):
-        problem_found = judge(check, case, replay.values(found, check.expect(case), replaced))
-        if problem_found is not None:
-            return problem_found
+def _first_wrong(check: Check, pairs: list[tuple[Any, Any]], replaced: set[str]) -> tuple[Any, Any, Problem] | None:
+    """The first case that a right engine does not help, with what it recorded and the problem that is left.
+
+    pairs: each case with what it recorded. replaced: the rules in whose place right ones stand.
+    """
+    for case, found in pairs:
+        left = judge(check, case, replay.values(found, check.expect(case), replaced))
+        if left is not None:
+            return case, found, left
     return None

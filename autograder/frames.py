@@ -14,6 +14,7 @@ ERROR_HINTS = (
     ("TypeError", "positional argument", "arguments"),
     ("TypeError", "NoneType", "none_used"),
     ("AttributeError", "NoneType", "none_used"),
+    ("MissingName", "has shape", "layer_shape"),
     ("MissingName", "", "missing_name"),
     ("SystemExit", "", "exit"),
     ("MemoryError", "", "memory"),
@@ -29,7 +30,7 @@ ERROR_HINTS = (
 )
 
 # What the given buffer says of a gradient in another shape than its array's.
-GRADIENT_SHAPES = re.compile(r"gradient has shape \(([\d, ]*)\)\. Give one of its array's shape, \(([\d, ]*)\)")
+GRADIENT_SHAPES = re.compile(r"gradient has shape \(([\d, ]*)\)[^()]*\(([\d, ]*)\)")
 
 
 def status_of(frame: dict[str, Any], number: int | None = None) -> str:

@@ -83,6 +83,8 @@ def _walked(walk: Any, number: int, slot: int, size: int, replaced: set[str]) ->
         about = f"operation {place} ({operation['rule']})"
         if operation["output"] in operation["inputs"]:
             raise Misrecorded("same_array", f"input {operation['inputs'].index(operation['output'])} of {about}")
+        if not all(operation["slots fit"]):
+            raise Misrecorded("slot_shape", f"input {operation['slots fit'].index(False)} of {about}")
         if not operation["proportional"] and operation["rule"] not in replaced:
             raise Misrecorded("not_proportional", about)
         matrices = _matrices(operation, replaced)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tests.autograder import workshop
@@ -36,37 +37,47 @@ FUNCTIONS = {
     "update_param": ("set_param",), "sub_backward": ("add_backward",), "add_backward": ("sub_backward",),
     "div_backward": ("mul_backward",), "exp_backward": ("log_backward",), "mul_backward": ("div_backward",),
 }  # fmt: skip
-SHORT = 60
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A changed submission. change: the lines that went and the lines that came."""
+    """A submission with one function changed. before, after: the text of the function."""
 
     function: str
-    change: str
+    before: str
+    after: str
     files: workshop.Files
 
+    @property
+    def change(self) -> str:
+        """The lines that went and the lines that came."""
+        lines = [x for x in difflib.ndiff(self.before.splitlines(), self.after.splitlines()) if x[0] in "+-"]
+        gone = "; ".join(line[2:].strip() for line in lines if line[0] == "-")
+        come = "; ".join(line[2:].strip() for line in lines if line[0] == "+")
+        return f"moved  {gone}" if gone == come else f"{gone or 'nothing'}  ->  {come or 'nothing'}"
 
-def mutants(bodies: Bodies) -> Iterator[Mutant]:
-    """Every mutant of a solution. Each source comes once, and compiles."""
+
+def mutants(bodies: Bodies, wanted: Callable[[str], bool] = lambda function: True) -> Iterator[Mutant]:
+    """Every mutant of a solution, or of the functions that are wanted. Each source comes once, and compiles."""
     files = workshop.fill(bodies)
     for name, source in workshop.handout().items():
-        stubs = workshop.STUB.findall(source)
-        tree = ast.parse(files[name])
-        plain = ast.unparse(tree)
-        seen = {plain}
-        for function, node in _functions(tree, stubs):
+        stubs = [stub for stub in workshop.STUB.findall(source) if wanted(stub)]
+        lines = files[name].splitlines()
+        for function, node in _functions(ast.parse(files[name]), stubs) if stubs else ():
+            above, below = lines[: node.lineno - 1], lines[node.end_lineno :]
             before = ast.unparse(node)
+            seen = {before}
             for _ in _changes(node):
                 try:
-                    text = ast.unparse(ast.fix_missing_locations(tree))
-                    compile(text, name, "exec")
+                    after = ast.unparse(ast.fix_missing_locations(node))
+                    compile(after, name, "exec")
                 except (SyntaxError, ValueError):
                     continue
-                if text not in seen:
-                    seen.add(text)
-                    yield Mutant(function, _difference(before, ast.unparse(node)), {**files, name: text})
+                if after not in seen:
+                    seen.add(after)
+                    body = textwrap.indent(after, " " * node.col_offset)
+                    text = "\n".join([*above, body, *below, ""])
+                    yield Mutant(function, before, after, {**files, name: text})
 
 
 def _functions(tree: ast.Module, stubs: list[str]) -> Iterator[tuple[str, ast.FunctionDef]]:
@@ -76,15 +87,6 @@ def _functions(tree: ast.Module, stubs: list[str]) -> Iterator[tuple[str, ast.Fu
                 name = f"{node.name}.{inner.name}" if isinstance(node, ast.ClassDef) else inner.name
                 if name in stubs:
                     yield name, inner
-
-
-def _difference(before: str, after: str) -> str:
-    lines = [line for line in difflib.ndiff(before.splitlines(), after.splitlines()) if line[0] in "+-"]
-    gone = "; ".join(line[2:].strip() for line in lines if line[0] == "-")
-    come = "; ".join(line[2:].strip() for line in lines if line[0] == "+")
-    if gone == come:
-        return f"moved  {gone}"
-    return f"{gone or 'nothing'}  ->  {come or 'nothing'}"
 
 
 def _changes(function: ast.FunctionDef) -> Iterator[None]:

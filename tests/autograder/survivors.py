@@ -24,7 +24,7 @@ from autograder.grade import Grades, run_unit
 from autograder.staff.isolation.sandbox import Sandbox, SandboxBroken
 from tests.autograder import workshop
 from tests.autograder.mutants import Mutant, mutants
-from tests.autograder.solutions import SIMPLE, STYLES
+from tests.autograder.solutions import SIMPLE, STYLES, Bodies
 from tests.autograder.unharmed import reason
 
 # The functions of a file, and the exercises that are about them. They run first, since they find most mutants.
@@ -56,14 +56,6 @@ class Verdict:
         return reason(self.style, self.function, self.change)
 
 
-def all_mutants() -> Iterator[tuple[str, Mutant]]:
-    """The mutants of the simple style, and in the other styles those of the functions that are written otherwise."""
-    for style, bodies in STYLES.items():
-        for mutant in mutants(bodies):
-            if style == "simple" or bodies[mutant.function] != SIMPLE[mutant.function]:
-                yield style, mutant
-
-
 def verdicts(chosen: Iterable[tuple[str, Mutant]]) -> Iterator[Verdict]:
     """Grade mutants, one after the other, in confined processes that a warm one forks."""
     usual: dict[str, set[str]] = {}
@@ -71,7 +63,10 @@ def verdicts(chosen: Iterable[tuple[str, Mutant]]) -> Iterator[Verdict]:
         for style, mutant in chosen:
             if style not in usual:
                 place = workshop.write(workshop.fill(STYLES[style]), Path(folder) / style)
-                usual[style] = set(_practice(workshop.grade_together(place, run_with=run)))
+                grades = workshop.grade_together(place, run_with=run)
+                if workshop.total(grades) != 50:
+                    raise RuntimeError(f"The style {style!r} itself has {workshop.total(grades)} marks and not 50.")
+                usual[style] = set(_practice(grades))
             place = workshop.write(mutant.files, Path(folder) / "mutant")
             lost, failed = _first(place, mutant.function, run)
             if not lost:
@@ -123,9 +118,19 @@ def _part(number: int, parts: int, chosen: tuple[str, ...], sample: int) -> list
     return list(verdicts(islice(select(chosen, sample), number, None, parts)))
 
 
-def select(chosen: tuple[str, ...] = (), sample: int = 0, seed: int = 0) -> list[tuple[str, Mutant]]:
-    """The mutants of the functions whose names contain one of the words; a sample of them if its size is given."""
-    found = [(s, m) for s, m in all_mutants() if not chosen or any(word in m.function for word in chosen)]
+def select(words: tuple[str, ...] = (), sample: int = 0, seed: int = 0) -> list[tuple[str, Mutant]]:
+    """Style and mutant: of the simple style, and of the functions that another style writes otherwise.
+
+    words: of the functions' names, if not all are chosen. sample: the number of mutants to draw, if not all.
+    """
+    found: list[tuple[str, Mutant]] = []
+    for style, bodies in STYLES.items():
+
+        def wanted(function: str, style: str = style, bodies: Bodies = bodies) -> bool:
+            own = style == "simple" or bodies[function] != SIMPLE[function]
+            return own and (not words or any(word in function for word in words))
+
+        found += [(style, mutant) for mutant in mutants(bodies, wanted)]
     return random.Random(seed).sample(found, sample) if 0 < sample < len(found) else found
 
 

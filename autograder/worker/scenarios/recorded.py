@@ -73,6 +73,7 @@ class Tape:
             "rule": str(getattr(getattr(called, "func", called), "__name__", ""))[:80],
             "inputs": [self.number(array) for array in operation.inputs],
             "slots": [self.number(slot) for slot in operation.slots],
+            "slots fit": [slot is None or np.shape(slot) == np.shape(a) for slot, a in zip(operation.slots, arrays)],
             "output": self.number(operation.output),
             "shape": np.array(output.shape, np.int64),
             "arrays": [array.copy() for array in arrays],
@@ -171,13 +172,8 @@ def recorded_by_engine(student: Any, given: Given) -> dict[str, Any]:
             before = len(engine.operation_list)
             record(inputs, output, gradients_to_update, backward_operation)
             buffer = buffer_of(engine)
-            last = engine.operation_list[-1]
-            same = (
-                len(engine.operation_list) == before + 1
-                and _same_objects(last.inputs, inputs)
-                and last.output is output
-                and _same_objects(last.gradients_to_update, gradients_to_update)
-                and last.backward_operation is backward_operation
+            same = len(engine.operation_list) == before + 1 and _keeps(
+                engine.operation_list[-1], inputs, output, gradients_to_update, backward_operation
             )
             if not same or not all(buffer.is_in_memory(array) and not _has_gradient(buffer, array) for array in inputs):
                 faults.append("the record is not right")
@@ -194,6 +190,17 @@ def recorded_by_engine(student: Any, given: Given) -> dict[str, Any]:
     finally:
         del student.engine
     return {"faults": len(faults)}
+
+
+def _keeps(last: Any, inputs: Any, output: Any, slots: Any, rule: Any) -> bool:
+    """True for an Operation that holds these very objects; what was appended may be anything."""
+    return (
+        all(hasattr(last, name) for name in ("inputs", "output", "gradients_to_update", "backward_operation"))
+        and _same_objects(last.inputs, inputs)
+        and last.output is output
+        and _same_objects(last.gradients_to_update, slots)
+        and last.backward_operation is rule
+    )
 
 
 def _same_objects(kept: Any, given: Any) -> bool:
