@@ -132,7 +132,7 @@ def _pairs(loss: str, batches: tuple[int, ...], scale: float = 1.0, shift: float
             y_hat = scale * normal(rng, n, k) + shift
             if loss != "MSELoss":
                 # If every true score were the largest, loss and gradient would consist of rounding errors.
-                y[0] = np.arange(k) == np.argmin(y_hat[0])
+                y_hat[0], y[0] = np.sort(y_hat[0])[::-1], np.arange(k) == k - 1
             result.append({"loss": loss, "y": y, "y_hat": y_hat})
         return result
 

@@ -203,6 +203,58 @@ return self.z
 """
 )
 
+# The list is used up by the backward pass; a helper tells slots and buffer apart; loops over entries.
+CONSUMING = SIMPLE | sections(
+    """
+== Autograd.add_operation
+inputs, gradients_to_update = tuple(np.asarray(one) for one in inputs), tuple(gradients_to_update)
+if len(inputs) - len(gradients_to_update):
+    raise IndexError("one gradient to update for each input, please")
+if self.recording:
+    list(map(self.gradient_buffer.add_spot, inputs))
+    self.operation_list.insert(len(self.operation_list), Operation(inputs, output, gradients_to_update, backward_operation))
+== Autograd.backward
+def deliver(array, slot, value):
+    if slot is not None:
+        np.copyto(slot, slot + value)
+    elif self.gradient_buffer.is_in_memory(array):
+        self.gradient_buffer.update_param(array, value)
+
+last = self.operation_list[-1].output
+gradient = 1.0 * divergence if last is not divergence else np.ones(last.shape)
+while self.operation_list:
+    operation = self.operation_list.pop()
+    if gradient is None:
+        gradient = self.gradient_buffer.get_param(operation.output).copy()
+    values = operation.backward_operation(gradient, *operation.inputs)
+    values = list(values) if type(values) in (list, tuple) else [values]
+    for triple in zip(operation.inputs, operation.gradients_to_update, values):
+        if triple[2] is not None:
+            deliver(*triple)
+    gradient = None
+== exp_backward
+d = np.exp(a)
+return np.multiply(d, grad_output, out=d)
+== outer_backward
+a_row, b_row = np.ravel(a), np.ravel(b)
+da = np.array([sum(grad_output[i, j] * b_row[j] for j in range(b_row.size)) for i in range(a_row.size)])
+db = np.array([sum(grad_output[i, j] * a_row[i] for i in range(a_row.size)) for j in range(b_row.size)])
+return da.reshape(np.shape(a)), db.reshape(np.shape(b))
+== Tanh.forward
+up, down = np.exp(x - np.abs(x)), np.exp(-x - np.abs(x))
+self.state = (up - down) / (up + down)
+state = self.state.copy()
+self.autograd_engine.add_operation([x], self.state, [None], lambda g, a: g * (1 + state) * (1 - state))
+return self.state
+== ReLU.forward
+y = x.copy()
+y[y < 0] = 0
+self.state = y
+self.autograd_engine.add_operation([x], y, [None], lambda g, a: np.heaviside(a, 0) * g)
+return y
+"""
+)
+
 # Whatever a program may do with the console when it runs. At import: see CONSOLE_TOPS.
 CONSOLE = SIMPLE | sections(
     """
@@ -275,5 +327,6 @@ HABITS: dict[str, Bodies] = {
     "settings": SETTINGS,
     "constants": CONSTANTS,
     "recursive": RECURSIVE,
+    "consuming": CONSUMING,
     "console": CONSOLE,
 }

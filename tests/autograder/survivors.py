@@ -44,7 +44,7 @@ PARTS = 10
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a mutant fared. lost: marks. practice: the checks without marks that failed beside those of the original."""
+    """Result of a mutant. lost: marks. practice: the checks without marks that failed beside those of the original."""
 
     style: str
     function: str
