@@ -107,8 +107,8 @@ def test_a_folder_of_everything(tmp_path: Path) -> None:
         ("Tom_8", "Tom_8_assignsubmission_onlinetext_onlinetext.html"),
     }  # fmt: skip
     assert {source for source, _ in found.aside} == {
-        "a_12_6790_notes.pdf", "a_12_6791_solution-1.py", "b_13_6793_relu.py", "Jane_7_assignsubmission_file_/readme.txt", "grades.csv", ".secret.tar",
-        "Jane_7_assignsubmission_onlinetext_onlinetext.html", "two/handin.tar",
+        "a_12_6790_notes.pdf", "a_12_6791_solution-1.py", "b_13_6793_relu.py", "grades.csv", ".secret.tar", "two/handin.tar",
+        "Jane_7_assignsubmission_file_/readme.txt", "Jane_7_assignsubmission_onlinetext_onlinetext.html",
     }  # fmt: skip
     assert all(reason for _, reason in found.aside)
     assert not accounted(tmp_path, found) - {"._a_12_6789_handin.tar"}

@@ -21,7 +21,8 @@ CANVAS_CSV = """Student,ID,SIS User ID,SIS Login ID,Section,MyTorch (77)
 "Müller, Jörg",12347,u3,jm,A,
 "Student, Test",,,abc,A,
 """
-MOODLE_CSV = """Identifier,Full name,ID number,Email address,Status,Grade,Maximum Grade,Last modified (submission),Feedback comments
+MOODLE_CSV = """\
+Identifier,Full name,ID number,Email address,Status,Grade,Maximum Grade,Last modified (submission),Feedback comments
 Participant 501,Jane Doe,m1,jane1@x.edu,Submitted,,60.00,"Friday, 20 November 2026, 11:30 PM",
 Participant 502,Jane Doe,m2,jane2@x.edu,No submission,,60.00,-,
 """
