@@ -114,7 +114,7 @@ def test_a_sandbox_that_cannot_be_set_up_says_so(monkeypatch: pytest.MonkeyPatch
 def test_everything_is_removed(tmp_path: Path) -> None:
     with Sandbox() as sandbox:
         run(sandbox, tmp_path, "")
-        folder, warm = sandbox._folder, sandbox._warm
+        folder, warm = sandbox.folder, sandbox._warm
     assert not folder.exists()
     assert warm is not None
     assert warm.poll() is not None
@@ -125,7 +125,7 @@ def test_a_killed_grader_leaves_nothing(tmp_path: Path) -> None:
     program = (
         "import os, signal, sys, time\nfrom pathlib import Path\n"
         "from autograder.staff.isolation.sandbox import Sandbox\nsandbox = Sandbox()\n"
-        "print(sandbox._folder, sandbox._warm.pid, flush=True)\n"
+        "print(sandbox.folder, sandbox._warm.pid, flush=True)\n"
         "list(sandbox.run_scenarios(Path(sys.argv[1]), ('engine',), []))\nos.kill(os.getpid(), signal.SIGKILL)"
     )
     code = "import time\nif True: time.sleep(0.2)\n"

@@ -26,7 +26,7 @@ from autograder.staff.classroom.progress import Progress
 from autograder.staff.classroom.reports import Klass, after, finish
 from autograder.staff.classroom.store import Reports, safe_name
 from autograder.staff.handins import Handin, same_student
-from autograder.staff.marks.grading import all_exercises, grade_submission
+from autograder.staff.marks.grading import all_exercises, grade_hidden, grade_open, grade_submission
 from autograder.staff.pages.render import environment
 from autograder.staff.record import GRADER_ERROR, class_seed
 
@@ -68,6 +68,12 @@ class SandboxGrader:
     def grade(self, folder: Path, seeds: tuple[int, int]) -> dict[str, Any]:
         chosen = {"hidden": self._options.hidden, "limit": self._options.time_limit}
         return dict(grade_submission(folder, seeds, run_with=self._run, **chosen))
+
+    def grade_open(self, folder: Path, seeds: tuple[int, int]) -> dict[str, Any]:
+        return dict(grade_open(folder, seeds[0], run_with=self._run, limit=self._options.time_limit))
+
+    def grade_hidden(self, folder: Path, seeds: tuple[int, int], opened: Any) -> dict[str, Any]:
+        return dict(grade_hidden(folder, seeds[1], opened, run_with=self._run, limit=self._options.time_limit))
 
     def _run(self, *arguments: Any) -> Iterator[dict[str, Any]]:
         """The sandbox's run_scenarios; raises Stopped when the run is stopped."""
@@ -242,7 +248,9 @@ def _grade(options: argparse.Namespace, reports: Reports, klass: Klass, make_gra
     with reports.locked():
         class_seed = reports.class_seed(options.seed, notes)
         fresh = options.only is not None
-        task = Task(reports, class_seed, mark, klass.possible, name_of, partial(after, reports), fresh)
+        task = Task(
+            reports, class_seed, mark, klass.possible, name_of, options.hidden, partial(after, reports), fresh
+        )
         progress = Progress(len(graded), sys.stderr)
         for note in notes:
             progress.say(f"note: {note}")
