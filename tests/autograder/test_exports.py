@@ -105,9 +105,9 @@ def test_a_class_on_canvas(canvas: Class) -> None:
 def test_what_staff_read(canvas: Class) -> None:
     words = canvas.page()
     for part in (
-        "For staff only", "Due 2026-11-20 23:59 (CET); 10 %", "3 of 3 times are those of the files", "not handed in 1",
+        "For staff only", "Sections: A, B.", "Due 2026-11-20 23:59 (CET); 10 %", "3 of 3 times are those of the files", "not handed in 1",
         "Not handed in 1 of the roster: jm (A).", "Not on the roster These handed in and were graded: stranger_99.",
-        "notes.txt no hand-in", "jsmith2 6 +1 marks: Right in an unusual way (Prof. X)", "1 day late, 1 marks off",
+        "notes.txt no hand-in", "jsmith2 6 +1 mark: Right in an unusual way (Prof. X)", "1 day late, 1 mark off",
     ):  # fmt: skip
         assert part in words, part
     data = json.loads((canvas.out / "class.json").read_text())
@@ -120,8 +120,8 @@ def test_what_staff_read(canvas: Class) -> None:
 def test_what_a_late_student_reads(canvas: Class) -> None:
     (page,) = (canvas.out / "feedback").glob("smithjohn_12346*.html")
     words = read(page.read_text()).words
-    assert "6 of 10 marks Handed in 2026-11-21 11:59: 1 day late, 1 marks off." in words
-    assert "+1 marks: Right in an unusual way (Prof. X) Your mark: 6" in words
+    assert "6 of 10 marks Handed in 2026-11-21 11:59: 1 day late, 1 mark off." in words
+    assert "+1 mark: Right in an unusual way (Prof. X) Your mark: 6" in words
     (other,) = (canvas.out / "feedback").glob("smithjohn_12345*.html")
     assert "Your mark" not in other.read_text()
 
@@ -196,7 +196,7 @@ def test_attempts_are_listed_and_the_best_counts(tmp_path: Path) -> None:
     words = made.page("feedback/ada@x.edu_2.html")
     assert "Your mark: 9 Your hand-ins. One of them counts." in words
     assert "version 2 2026-11-19 22:59 9 counts (this page)" in words
-    assert "version 10 2026-11-21 10:59 8.5 1 day late, 1 marks off" in words
+    assert "version 10 2026-11-21 10:59 8.5 1 day late, 1 mark off" in words
     # Its name in the reports does not depend on the rules, so that no page stays behind.
     assert {path.stem for path in (made.out / "feedback").glob("*.html")} == {"ada@x.edu", "ada@x.edu_1", "ada@x.edu_2"}
 

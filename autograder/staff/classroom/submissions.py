@@ -29,7 +29,7 @@ MOST_ENTRIES = 2000
 
 @dataclass
 class Found:
-    """What a folder holds: the hand-ins, each student's versions in order, and what is none of them, with the reason."""
+    """The hand-ins of a folder, each student's versions in order, and what is none of them, with the reason."""
 
     handins: list[Handin] = field(default_factory=list)
     aside: list[tuple[str, str]] = field(default_factory=list)

@@ -58,7 +58,7 @@ UNSEEN = re.compile(rf"(?P<string>{STRING})|\#[^\n]*", re.X | re.S)
 
 @dataclass(frozen=True)
 class Prints:
-    """What is kept of one submission. text: a hash of all its code without comments, the same for equal code. notes: what
+    """The fingerprints of one submission. text: a hash of all its code without comments, the same for equal code. notes: what
     was too large to be compared as a whole.
     """
 
