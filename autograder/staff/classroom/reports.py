@@ -94,7 +94,7 @@ def finish(reports: Reports, klass: Klass, name_of: Callable[[Handin], str]) -> 
         klass.policy.describe(),
         bool(klass.roster.people),
         remarks=_remarks(klass, found),
-        sections=tuple((section, safe_name(section)) for section in sections),,
+        sections=tuple((section, safe_name(section)) for section in sections),
     )
     names = [attempt.name for one in found for attempt in one.attempts if attempt.name]
     records = ((name, record) for name in names if (record := read(name)))
