@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from autograder.staff.classroom import command as classroom
+from tests.autograder import workshop
 from tests.autograder.archive_tools import ENGINE, GOOD, tar
 from tests.autograder.class_tools import grade
 from tests.autograder.page_tools import read
+from tests.autograder.solutions import SIMPLE
 from tests.autograder.test_names import METADATA, packed
 from tests.autograder.test_roster import CANVAS_CSV, MOODLE_CSV
 
@@ -31,8 +33,8 @@ percent per day = 10
 CHANGES = "student,set,add,extra days,comment,by\n"
 
 
-def marked(marks: float) -> bytes:
-    return tar({**GOOD, ENGINE: f"# marks {marks}\n".encode()})
+def marked(marks: float, **files: str) -> bytes:
+    return tar({**GOOD, **{name: text.encode() for name, text in files.items()}, ENGINE: f"# marks {marks}\n".encode()})
 
 
 class Class:
@@ -105,10 +107,17 @@ def test_a_class_on_canvas(canvas: Class) -> None:
 def test_what_staff_read(canvas: Class) -> None:
     words = canvas.page()
     for part in (
-        "For staff only", "Sections: A, B.", "Due 2026-11-20 23:59 (CET); 10 %", "3 of 3 times are those of the files", "not handed in 1",
-        "Not handed in 1 of the roster: jm (A).", "Not on the roster These handed in and were graded: stranger_99.",
-        "notes.txt no hand-in", "jsmith2 6 +1 mark: Right in an unusual way (Prof. X)", "1 day late, 1 mark off",
-    ):  # fmt: skip
+        "For staff only",
+        "Sections: A, B.",
+        "Due 2026-11-20 23:59 (CET); 10 %",
+        "3 of 3 times are those of the files",
+        "not handed in 1",
+        "Not handed in 1 of the roster: jm (A).",
+        "Not on the roster These handed in and were graded: stranger_99.",
+        "notes.txt no hand-in",
+        "jsmith2 6 +1 mark: Right in an unusual way (Prof. X)",
+        "1 day late, 1 mark off",
+    ):
         assert part in words, part
     data = json.loads((canvas.out / "class.json").read_text())
     assert (data["missing"], data["not_on_roster"]) == (["jm"], ["stranger_99"])
@@ -206,7 +215,8 @@ def test_a_group_on_gradescope_from_its_zip(tmp_path: Path) -> None:
         tmp_path, "First Name,Last Name,SID,Email\nJane,ODoe,001,jane@x.edu\nBob,,002,bob@x.edu\nJ,,007,j@x.edu\n"
     )
     top = "assignment_1_export"
-    files = {f"{top}/submission_metadata.yml": METADATA.encode(), f"{top}/submission_101/handin.tar": marked(7)}
+    files = {f"{top}/submission_metadata.yml": METADATA.encode()}
+    files[f"{top}/submission_101/handin.tar"] = marked(7, **workshop.fill(SIMPLE))
     files |= {f"{top}/submission_102/{name}": data for name, data in {**GOOD, ENGINE: b"# marks 4\n"}.items()}
     given = packed(tmp_path / "export.zip", files)
     assert made.grade(given=given) == 0

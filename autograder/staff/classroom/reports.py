@@ -83,10 +83,10 @@ def finish(reports: Reports, klass: Klass, name_of: Callable[[Handin], str]) -> 
         return lambda: (row for one in some for row in standing_rows(one, read, klass.policy.missing))
 
     write_gradebook(reports.gradebook, rows(found), columns)
-    similar = similarity.compare(
-        dict(_fingerprints(reports, found)),
-        owner={a.name: one.key for one in found for a in one.attempts if a.name}.__getitem__,
-    )
+    # The students of a group handed in one work: it is like itself.
+    first: dict[str, str] = {}
+    owner = {a.name: first.setdefault(a.source, one.key) for one in found for a in one.attempts if a.name}
+    similar = similarity.compare(dict(_fingerprints(reports, found)), owner=owner.__getitem__)
     sections = sorted({one.section for one in found if one.section})
     roll = Roll(
         tuple(found),
