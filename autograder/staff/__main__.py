@@ -11,6 +11,7 @@ from autograder.archives import CannotGrade
 # Each command is a module with configure(parser) and run(options) -> exit code.
 COMMANDS = {
     "grade": ("autograder.staff.classroom.command", "grade a class: a folder of hand-ins"),
+    "merge": ("autograder.staff.classroom.merging", "make one class of the parts that grade --shard has graded"),
     "handout": ("autograder.staff.handout", "build dist/handout.tar.gz and dist/handout.zip"),
     "autolab": ("autograder.staff.platforms.autolab", "build autograde-Makefile and autograde.tar for Autolab"),
     "gradescope": ("autograder.staff.platforms.gradescope", "build autograder.zip for Gradescope"),
