@@ -188,8 +188,9 @@ def shared_libraries(library: Path) -> list[str]:
             for path in sorted((library / "lib-dynload").glob("*.so")):
                 # A module of a program that is not installed completely.
                 attempt(lambda path=path: ctypes.CDLL(str(path)))  # type: ignore[misc]
-            found = {line.split(maxsplit=5)[-1].strip() for line in open("/proc/self/maps") if ".so" in line}
-            os.write(theirs, "\n".join(sorted(found)).encode()[:60_000])
+            mapped = Path("/proc/self/maps").read_text(errors="surrogateescape").splitlines()
+            found = {line.split(maxsplit=5)[-1] for line in mapped if ".so" in line}
+            os.write(theirs, "\n".join(sorted(found)).encode(errors="surrogateescape")[:60_000])
         finally:
             os._exit(0)
     os.close(theirs)
@@ -228,7 +229,9 @@ def _others(grader: int) -> str:
     if grader == os.getpid():
         return "no other processes"
     place = f"/proc/{grader}"
-    reading = [lambda name=name: os.close(os.open(f"{place}/{name}", os.O_RDONLY)) for name in ("environ", "mem", "maps")]
+    reading = [
+        lambda name=name: os.close(os.open(f"{place}/{name}", os.O_RDONLY)) for name in ("environ", "mem", "maps")
+    ]
     if any(map(_works, (lambda: os.kill(grader, 0), lambda: os.readlink(f"{place}/cwd"), *reading))):
         return "other processes open"
     return "other processes closed" if _works(lambda: os.stat(place)) else "no other processes"

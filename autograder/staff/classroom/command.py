@@ -271,9 +271,7 @@ def _grade(options: argparse.Namespace, reports: Reports, klass: Klass, make_gra
             seed = shards.class_seed(whole, options.seed, notes)
             shards.note(reports, shard, seed, mark, chosen.about)
         fresh = options.only is not None
-        task = Task(
-            reports, seed, mark, klass.possible, chosen.name_of, options.hidden, partial(after, reports), fresh
-        )
+        task = Task(reports, seed, mark, klass.possible, chosen.name_of, options.hidden, partial(after, reports), fresh)
         progress = Progress(len(chosen.graded), sys.stderr)
         for note in notes:
             progress.say(f"note: {note}")
