@@ -20,7 +20,7 @@ AS_THEY_ARE = (
     "mytorch/nn/modules/__init__.py", "mytorch/nn/modules/module.py",
     "hw_bonus/__init__.py", "hw_bonus/errors.py", "hw_bonus/formats.py", "hw_bonus/datasets.py",
     "hw_bonus/data/digits.npz", "hw_bonus/data/LICENSE", "hw_bonus/data/README.md",
-    "docs/writeup.md", "create_tarball.sh", "create_tarball.py", "LICENSE",
+    "docs/writeup.md", "docs/writeup.html", "create_tarball.sh", "create_tarball.py", "LICENSE",
 )  # fmt: skip
 # The declaration of the marks, of which students get the open exercises.
 MARKS = "autograder/marks.ini"

@@ -205,6 +205,7 @@ def _end(keeper: int, plan: Any, wait: float = 0.0) -> dict[str, Any]:
     pid stays its own until it is waited for. Where there is no subreaper, they are found by the uid that nobody else has.
     """
     status = None
+    waited = _waited(keeper)
     deadline = time.monotonic() + PATIENCE
     if keeper:
         until = time.monotonic() + wait
@@ -229,7 +230,23 @@ def _end(keeper: int, plan: Any, wait: float = 0.0) -> dict[str, Any]:
     else:
         return {"ended": status, "left": len(_children())}
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return {"ended": status, "left": 0, "processor": usage.ru_utime + usage.ru_stime}
+    return {"ended": status, "left": 0, "processor": usage.ru_utime + usage.ru_stime, "waited": waited}
+
+
+def _waited(pid: int) -> float | None:
+    """Seconds for which a process and those below it were ready and had no processor; None where no system tells.
+
+    Source: Documentation/scheduler/sched-stats.rst of the Linux kernel, /proc/<pid>/schedstat.
+    """
+    found, waiting = 0.0, [pid]
+    try:
+        while waiting:
+            one = Path(f"/proc/{waiting.pop()}")
+            found += int((one / "schedstat").read_text().split()[1]) / 1e9
+            waiting += [int(child) for child in (one / "task" / one.name / "children").read_text().split()[:20]]
+    except (OSError, ValueError, IndexError):
+        return None
+    return found
 
 
 def _ended(pid: int) -> int | None:

@@ -13,7 +13,7 @@ SUB = "return fit(grad_output, a), fit(-grad_output, b)"
 MUL = "return fit(grad_output * b, a), fit(grad_output * a, b)"
 DIV = "return fit(grad_output / b, a), fit(-grad_output * a / b**2, b)"
 MATMUL = "return grad_output @ b.T, a.T @ grad_output"
-OUTER = "return grad_output @ b, a @ grad_output"
+OUTER = "return (grad_output @ b.ravel()).reshape(a.shape), (a.ravel() @ grad_output).reshape(b.shape)"
 EXP = "return grad_output * np.exp(a)"
 LOG = "return grad_output / a\n"
 ADD_RULE = "return fit(grad_output, a), fit(grad_output, b)"
@@ -41,7 +41,7 @@ RULE_MISTAKES = [
     Mistake(
         "every function is a copy of add",
         [(FUNCTIONAL, old, ADD_RULE) for old in (SUB, MUL, DIV, MATMUL, OUTER)] + [(FUNCTIONAL, EXP, "return grad_output"), (FUNCTIONAL, LOG, "return grad_output\n")],
-        {F}, {"passed_through"},
+        {F}, {"sign"},
     ),
     rule("sub: both signs plus", SUB, ADD_RULE, {"sign"}),
     rule("sub: the minus on the first", SUB, "return fit(-grad_output, a), fit(grad_output, b)", {"sign", "swapped"}),
@@ -49,7 +49,7 @@ RULE_MISTAKES = [
     rule("mul: no sum over broadcast axes", MUL, "return grad_output * b, grad_output * a", {"not_summed"}, partial=True),
     rule("div: no sum over broadcast axes", DIV, "return grad_output / b, -grad_output * a / b**2", {"not_summed"}, partial=True),
     rule("sub: mean over broadcast axes", SUB, "return fit(grad_output, a), -fit(grad_output, b) * b.size / grad_output.size", {"batch_mean", "factor"}, partial=True),
-    rule("mul: the first row in place of the sum", MUL, "return fit(grad_output * b, a), (grad_output * a)[:1].reshape(b.shape) if b.size == a.shape[-1] and b.ndim < 3 else fit(grad_output * a, b)", {"first_row"}, partial=True),
+    rule("mul: the first row in place of the sum", MUL, "return fit(grad_output * b, a), (grad_output * a)[:1].reshape(b.shape) if b.size == a.shape[-1] and b.ndim < 3 else fit(grad_output * a, b)", {"first_row", "shapes_clash"}, partial=True),
     rule("mul: swapped", MUL, "return fit(grad_output * a, a), fit(grad_output * b, b)", {"other_input", "swapped"}),
     rule("mul: without grad_output", MUL, "return fit(b + 0 * grad_output, a), fit(a + 0 * grad_output, b)", {"grad_ignored"}),
     rule("mul: returns the product", MUL, "return fit(grad_output * a * b, a), fit(grad_output * a * b, b)", {"times_forward"}),
@@ -71,11 +71,11 @@ RULE_MISTAKES = [
     rule("matmul: factors not transposed", MATMUL, "return grad_output @ b, a @ grad_output", {"shapes_clash"}),
     rule("matmul: right for square arrays alone", MATMUL, "return grad_output @ (b if b.shape[0] == b.shape[1] else b.T), a.T @ grad_output", {"derivative"}, partial=True),
     rule("matmul: the second transposed", MATMUL, "return grad_output @ b.T, grad_output.T @ a", {"transposed"}),
-    rule("matmul: swapped", MATMUL, "return a.T @ grad_output, grad_output @ b.T", {"wrong_shape", "transposed", "not_summed", "oversummed"}),
+    rule("matmul: swapped", MATMUL, "return a.T @ grad_output, grad_output @ b.T", {"swapped"}),
     rule("matmul: mean over the batch", MATMUL, "return grad_output @ b.T, a.T @ grad_output / len(a)", {"batch_mean"}, partial=True),
     rule("matmul: only the first row", MATMUL, "return grad_output @ b.T, np.outer(a[0], grad_output[0])", {"first_row"}, partial=True),
     rule("matmul: one gradient alone", MATMUL, "return grad_output @ b.T", {"not_tuple"}),
-    rule("outer: swapped", OUTER, "return a @ grad_output, grad_output @ b", {"swapped", "not_summed", "oversummed", "wrong_shape"}),
+    rule("outer: swapped", OUTER, "return a @ grad_output, grad_output @ b", {"swapped"}),
     rule("outer: right for equal lengths alone", OUTER, "return grad_output @ b, grad_output @ a", {"shapes_clash"}),
     rule("outer: sums forgotten", OUTER, "return grad_output * b, grad_output.T * a", {"not_summed"}),
     rule("a syntax error", LOG, "return grad_output / a)\n", {"cannot_import"}, costs=NEED_FUNCTIONAL),
@@ -90,7 +90,7 @@ LOSS_MISTAKES = [
     rule("cross-entropy: opposite sign", CE_RULE, CE_RULE.replace("grad_output * (", "-grad_output * ("), {"sign"}, costs={BACKWARD}),
     rule("cross-entropy: no softmax in the gradient", CE_RULE, "return grad_output * (pred - ground_truth) / len(pred), None", {"no_softmax"}, costs={BACKWARD}),
     rule("cross-entropy: no max shift in the gradient", CE_SHIFT, "e = np.exp(pred)", {"overflow"}, True, {BACKWARD}),
-    rule("cross-entropy: one maximum for all rows and no keepdims", CE_RULE, CE_RULE.replace("e.sum(axis=1, keepdims=True)", "e.sum()"), {"derivative", "wrong"}, True, {BACKWARD}),
+    rule("cross-entropy: one maximum for all rows and no keepdims", CE_RULE, CE_RULE.replace("e.sum(axis=1, keepdims=True)", "e.sum()"), {"softmax_axis"}, True, {BACKWARD}),
     rule("cross-entropy: the truth's gradient first", CE_RULE, CE_RULE.replace("return ", "return None, ").replace(", None\n", "").removesuffix(", None"), {"zero", "empty_spot"}, costs={BACKWARD}),
     loss("cross-entropy: summed over the batch", CE_VALUE, CE_VALUE.replace(" / len(y)", ""), {FORWARD}, {"not_averaged"}, True),
     loss("cross-entropy: mean over all entries", CE_VALUE, "self.loss_val = np.array([-np.mean(y * logs)])", {FORWARD}, {"mean_over_entries"}),
@@ -100,12 +100,12 @@ LOSS_MISTAKES = [
     loss("cross-entropy: labels ignored in the value", CE_VALUE, CE_VALUE.replace("y * logs", "logs"), {FORWARD}, {"labels_ignored"}),
     loss("cross-entropy: no max shift", "shifted = y_hat - y_hat.max(axis=1, keepdims=True)", "shifted = y_hat + 0", {FORWARD}, {"overflow"}, True),
     loss("cross-entropy: softmax over the samples", "np.exp(shifted).sum(axis=1, keepdims=True)", "np.exp(shifted).sum(axis=0)", {FORWARD}, {"wrong", "softmax_axis"}),
-    loss("cross-entropy: an epsilon inside of the log", "np.log(np.exp(shifted).sum(axis=1, keepdims=True))", "np.log(np.exp(shifted).sum(axis=1, keepdims=True) + 1e-3)", {FORWARD}, {"wrong", "factor"}),
+    loss("cross-entropy: an epsilon inside of the log", "np.log(np.exp(shifted).sum(axis=1, keepdims=True))", "np.log(np.exp(shifted).sum(axis=1, keepdims=True) + 1e-3)", {FORWARD}, {"clipped"}),
     loss("cross-entropy: records nothing", CE_RECORD, "pass", {BACKWARD}, {"nothing_recorded"}),
     loss("cross-entropy: records a copy of the scores", CE_RECORD, CE_RECORD.replace("[y_hat, y]", "[y_hat.copy(), y]"), {BACKWARD}, {"no_spot", "zero"}),
     loss("cross-entropy: records the shifted scores", CE_RECORD, CE_RECORD.replace("[y_hat, y]", "[shifted, y]"), {BACKWARD}, {"no_spot", "zero"}),
     loss("cross-entropy: changes the scores", "shifted = y_hat - y_hat.max(axis=1, keepdims=True)", "y_hat -= y_hat.max(axis=1, keepdims=True)\n        shifted = y_hat", {FORWARD, BACKWARD}, {"in_place"}),
-    loss("cross-entropy: truth and scores recorded in the other order", CE_RECORD, CE_RECORD.replace("[y_hat, y]", "[y, y_hat]"), {BACKWARD}, {"zero", "empty_spot", "labels_swapped"}),
+    loss("cross-entropy: truth and scores recorded in the other order", CE_RECORD, CE_RECORD.replace("[y_hat, y]", "[y, y_hat]"), {BACKWARD}, {"truth_first"}),
     loss("mean squared error: summed", "self.loss_val = np.array([np.mean((y - y_hat) ** 2)])", "self.loss_val = np.array([np.sum((y - y_hat) ** 2)])", set(), {"not_averaged"}),
     loss("mean squared error: scaled by its own loss", "slope = grad * 2", "slope = self.loss_val * 2", set(), {"own_loss"}),
 ]  # fmt: skip

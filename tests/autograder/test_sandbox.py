@@ -80,21 +80,6 @@ def test_how_a_process_ended_is_told(sandboxes: dict[str, Sandbox], tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_whoever_waits_for_a_processor_in_vain_gets_another_chance(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with Sandbox(Limits(start=0.5)) as sandbox:
-        runs = []
-        once = sandbox._run
-        monkeypatch.setattr(sandbox, "_run", lambda *arguments: runs.append(1) or once(*arguments))
-        for busy, expected in ((False, 1), (True, 2)):
-            monkeypatch.setattr("autograder.staff.isolation.sandbox.overloaded", lambda busy=busy: busy)
-            runs.clear()
-            assert run(sandbox, tmp_path, "import time\ntime.sleep(100)\n")[-1]["status"] == "time"
-            assert len(runs) == expected
-
-
-@pytest.mark.slow
 def test_a_dead_warm_process_is_replaced(tmp_path: Path) -> None:
     with Sandbox() as sandbox:
         assert sandbox._warm is not None

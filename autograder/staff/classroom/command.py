@@ -66,14 +66,17 @@ class SandboxGrader:
         self._stack.close()
 
     def grade(self, folder: Path, seeds: tuple[int, int]) -> dict[str, Any]:
-        chosen = {"hidden": self._options.hidden, "limit": self._options.time_limit}
-        return dict(grade_submission(folder, seeds, run_with=self._run, **chosen))
+        return dict(grade_submission(folder, seeds, hidden=self._options.hidden, **self._settings()))
 
     def grade_open(self, folder: Path, seeds: tuple[int, int]) -> dict[str, Any]:
-        return dict(grade_open(folder, seeds[0], run_with=self._run, limit=self._options.time_limit))
+        return dict(grade_open(folder, seeds[0], **self._settings()))
 
     def grade_hidden(self, folder: Path, seeds: tuple[int, int], opened: Any) -> dict[str, Any]:
-        return dict(grade_hidden(folder, seeds[1], opened, run_with=self._run, limit=self._options.time_limit))
+        return dict(grade_hidden(folder, seeds[1], opened, **self._settings()))
+
+    def _settings(self) -> dict[str, Any]:
+        # By the sandbox's clock, the budget lasts as long on a busy machine as on an idle one.
+        return {"run_with": self._run, "limit": self._options.time_limit, "clock": self._sandbox.spent}
 
     def _run(self, *arguments: Any) -> Iterator[dict[str, Any]]:
         """The sandbox's run_scenarios; raises Stopped when the run is stopped."""

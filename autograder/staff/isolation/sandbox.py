@@ -35,6 +35,8 @@ GRADED = ("mytorch", "hw_bonus")
 PREFIX = "mytorch-grading-"
 # Times that a unit runs if somebody else ends its process, and the signals by which people and systems do that.
 ATTEMPTS = 3
+# A process that waited for a processor is run again with so many times the time limits.
+MORE_TIME = (1, 4, 16)
 FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -76,8 +78,8 @@ class Sandbox:
         self._without = list(without)
         self._copied: list[tuple[str, int, int]] = []
         # Seconds of processor time of all processes that the warm one has forked. Starved: the last of them reached its time
-        # limit with less processor time than half of it.
-        self._processor, self._starved = 0.0, False
+        # limit because it had no processor. Spent: see there.
+        self._processor, self._starved, self._spent = 0.0, False, 0.0
         self._uid, self._claim = -1, -1
         self._warm: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -121,13 +123,20 @@ class Sandbox:
         copy = self._copy(folder)
         token = secrets.token_hex(8)
         job = pack({"folder": str(copy), "parts": list(parts), "checks": [list(s) for s in scenarios], "token": token})
-        frames = self._run_once(job, token, len(scenarios), limit)
-        if self._starved and overloaded():
-            # The process waited for a processor on a busy machine. That is no endless loop, so it gets another try.
-            frames = self._run_once(job, token, len(scenarios), limit)
-        return iter(frames)
+        for more in MORE_TIME:
+            frames = self._run_once(job, token, len(scenarios), limit, more)
+            if not self._starved:
+                return iter(frames)
+        raise SandboxBroken(
+            f"a submission's process waited for a processor for most of {MORE_TIME[-1]} times its time limit. That is no "
+            "endless loop: this machine is too busy; use fewer jobs"
+        )
 
-    def _run_once(self, job: bytes, token: str, count: int, limit: float) -> list[dict[str, Any]]:
+    def spent(self) -> float:
+        """Seconds that submissions have taken so far, without those in which they waited for a processor."""
+        return self._spent
+
+    def _run_once(self, job: bytes, token: str, count: int, limit: float, more: int) -> list[dict[str, Any]]:
         """The frames of one process. If somebody else ended it or the warm process, another one takes its place."""
         seconds = self.limits.start + limit * count + 1
         frames: list[dict[str, Any]] = []
@@ -135,7 +144,7 @@ class Sandbox:
             try:
                 if self._warm is None:
                     self._start()
-                return self._run(job, token, count, limit, seconds)
+                return self._run(job, token, count, limit, more, seconds)
             except _WarmGone:
                 self._stop()
                 reason = "the process that starts it ended"
@@ -282,7 +291,7 @@ class Sandbox:
             else:
                 path.unlink()
 
-    def _run(self, job: bytes, token: str, count: int, limit: float, seconds: float) -> list[dict[str, Any]]:
+    def _run(self, job: bytes, token: str, count: int, limit: float, more: int, seconds: float) -> list[dict[str, Any]]:
         # A socket, because a process of the same user can reopen a pipe through /proc and read what is meant for the grader.
         ours, theirs = socket.socketpair()
         try:
@@ -293,7 +302,8 @@ class Sandbox:
                 self._ask({"do": "run", "seconds": seconds}, [stream.fileno(), theirs.fileno()])
             reader = Reader(ours.fileno(), self.limits.frame, self.limits.output)
             self._await_ready(reader)
-            frames = read_frames(reader, token, count, self.limits.start, limit)
+            began = time.monotonic()
+            frames = read_frames(reader, token, count, self.limits.start * more, limit * more)
             died = frames[-1]["status"] == "died"
             try:
                 end = self._ask({"do": "end", "wait": 0.5 if died else 0.0})
@@ -307,7 +317,9 @@ class Sandbox:
                 self._stop()
             used = end.get("processor", self._processor) - self._processor
             self._processor += used
-            self._starved = frames[-1]["status"] == "time" and "processor" in end and used < frames[-1]["limit"] / 2
+            waited = end.get("waited")
+            self._spent += max(time.monotonic() - began - (waited or 0.0), used)
+            self._starved = frames[-1]["status"] == "time" and _starved(frames[-1]["limit"], more, used, waited)
             if died:
                 frames[-1]["text"] = _how(end["ended"])
                 if -(end["ended"] or 0) in FROM_OUTSIDE and used < seconds:
@@ -338,6 +350,14 @@ class _Killed(Exception):
     def __init__(self, frames: list[dict[str, Any]], how: str) -> None:
         super().__init__(how)
         self.frames = frames
+
+
+def _starved(limit: float, more: int, used: float, waited: float | None) -> bool:
+    """True if a process that reached a time limit had no processor for most of it, and not its share before ``more``.
+
+    used, waited: its seconds on a processor, and ready without one (None where the system does not tell).
+    """
+    return used < limit / more and (overloaded() if waited is None else waited > limit / 2)
 
 
 def overloaded() -> bool:

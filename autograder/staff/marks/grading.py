@@ -16,7 +16,7 @@ from autograder import exercises
 from autograder.compare import Problem, problem
 from autograder.exercises import EXERCISES, Exercise
 from autograder.feedback import CheckRecord, Feedback, no_feedback
-from autograder.grade import Grades, Result, Run, explain_dependencies, rounded, run_unit, units
+from autograder.grade import Grades, Result, Run, explain_dependencies, rerun_on, rounded, run_unit, units
 from autograder.helpers import Check
 from autograder.isolate import run_scenarios
 from autograder.staff.marks import hidden as hidden_exercises
@@ -27,6 +27,8 @@ from autograder.worker.student import MODULES
 IMPORT_LIMIT = 5.0
 # After PATIENCE classes have hung, the time limit shrinks to this part. Right solutions need a hundredth of it.
 PATIENCE, SHORTER = 2, 0.25
+# Seconds that count for the budget.
+Clock = Callable[[], float]
 # Runs scenarios in a separate process without a sandbox.
 plain_process: Run = partial(run_scenarios, start_limit=IMPORT_LIMIT)
 
@@ -43,13 +45,14 @@ class Graded(TypedDict):
 
 class Learned(TypedDict):
     """Plain data about a submission's files: those that can be imported, those among which one ends or blocks every process,
-    that problem's hint and feedback, and the number of classes that hung."""
+    that problem's hint and feedback, the number of classes that hung, and the seconds of the budget that were spent."""
 
     good: list[str]
     bad: list[str]
     hint: str
     feedback: Feedback
     hung: int
+    spent: float
 
 
 class Opened(Graded):
@@ -66,37 +69,56 @@ def grade_submission(
     hidden: bool = True,
     limit: float = 2.0,
     budget: float = 60.0,
+    clock: Clock = time.monotonic,
 ) -> Graded:
     """Grade the submission in ``folder``: the open exercises and, if they count, the hidden ones.
 
     seeds: of the open and of the hidden exercises (``record.seeds_for``).
     run_with: runs scenarios in a process. It has its own limit for imports (see ``plain_process``).
     limit: seconds for each check.
-    budget: seconds for everything. A check that has begun may still end, so grading may take one import and one check longer.
+    budget: seconds for everything, by ``clock``, which may leave out those in which nothing could run. A check that has begun
+        may still end, so grading may take one import and one check longer.
 
     Anything that a submission sends back becomes a result. An exception from this function is a bug of the grader.
     """
-    opened = grade_open(folder, seeds[0], run_with=run_with, limit=limit, budget=budget)
+    opened = grade_open(folder, seeds[0], run_with=run_with, limit=limit, budget=budget, clock=clock)
     if hidden:
-        return grade_hidden(folder, seeds[1], opened, run_with=run_with, limit=limit, budget=budget)
+        return grade_hidden(folder, seeds[1], opened, run_with=run_with, limit=limit, budget=budget, clock=clock)
     return _graded(opened["exercises"], opened["checks"], opened["seconds"])
 
 
-def grade_open(folder: Path, seed: int, *, run_with: Run, limit: float = 2.0, budget: float = 60.0) -> Opened:
+def grade_open(
+    folder: Path,
+    seed: int,
+    *,
+    run_with: Run,
+    limit: float = 2.0,
+    budget: float = 60.0,
+    clock: Clock = time.monotonic,
+) -> Opened:
     """Grade the open exercises alone. Arguments as for grade_submission."""
     began = time.monotonic()
-    session = _Session(folder, run_with, limit, began + budget)
-    results = explain_dependencies(Grades(session.run(EXERCISES, exercises.checks_of, seed))).results
+    session = _Session(folder, run_with, limit, budget, clock)
+    marked = Grades(session.run(EXERCISES, exercises.checks_of, seed))
+    again = None if session.over() else partial(rerun_on, folder, seed, limit, run_with)
+    results = explain_dependencies(marked, again).results
     rows, checks = _rows(EXERCISES, results), [result.record() for result in results]
     return {**_graded(rows, checks, time.monotonic() - began), "learned": session.learned()}
 
 
 def grade_hidden(
-    folder: Path, seed: int, opened: Opened, *, run_with: Run, limit: float = 2.0, budget: float = 60.0
+    folder: Path,
+    seed: int,
+    opened: Opened,
+    *,
+    run_with: Run,
+    limit: float = 2.0,
+    budget: float = 60.0,
+    clock: Clock = time.monotonic,
 ) -> Graded:
     """Grade the hidden exercises of a submission whose open ones are graded; returns both. The budget is for both."""
     began = time.monotonic()
-    session = _Session(folder, run_with, limit, began + budget - opened["seconds"], opened["learned"])
+    session = _Session(folder, run_with, limit, budget, clock, opened["learned"])
     chosen = hidden_exercises.EXERCISES
     results = session.run(chosen, hidden_exercises.checks_of, seed)
     rows = [*opened["exercises"], *_rows(chosen, results)]
@@ -129,12 +151,14 @@ def without_marks(hidden: bool) -> list[ExerciseRecord]:
 
 
 class _Session:
-    """State of one grading: the deadline, and what is known of the submission's files."""
+    """State of one grading: its clock and deadline, and what is known of the submission's files."""
 
     def __init__(
-        self, folder: Path, run_with: Run, limit: float, deadline: float, learned: Learned | None = None
+        self, folder: Path, run_with: Run, limit: float, budget: float, clock: Clock, learned: Learned | None = None
     ) -> None:
-        self.folder, self.run_with, self.limit, self.deadline = folder, run_with, limit, deadline
+        self.folder, self.run_with, self.limit, self.clock = folder, run_with, limit, clock
+        self.began = clock() - (learned["spent"] if learned else 0.0)
+        self.deadline = self.began + budget
         # Files that can be imported, and files among which one ends or blocks every process that imports it.
         self.good = set(learned["good"] if learned else ())
         self.bad = set(learned["bad"] if learned else ())
@@ -145,6 +169,7 @@ class _Session:
         return {
             "good": sorted(self.good), "bad": sorted(self.bad), "hint": self.reason.hint if self.reason else "",
             "feedback": self.reason.feedback if self.reason else no_feedback(), "hung": self.hung,
+            "spent": self.clock() - self.began,
         }  # fmt: skip
 
     def run(self, chosen: Iterable[Exercise], checks_of: Callable[[str], list[Check]], seed: int) -> list[Result]:
@@ -155,7 +180,7 @@ class _Session:
         return results
 
     def over(self) -> bool:
-        return time.monotonic() >= self.deadline
+        return self.clock() >= self.deadline
 
     def run_unit(self, parts: tuple[str, ...], checks: list[Check], seed: int) -> list[Result]:
         if self.reason is not None and self.bad & _imported_with(parts):
