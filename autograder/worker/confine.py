@@ -55,13 +55,14 @@ def make_plan(readable: list[str], uid: int, memory: int, without: list[str]) ->
     linux.hide_memory()
     if os.getuid() == 0 and "uid" not in without and _usable_as(uid, readable):
         plan.uid = uid
+    # Times of access would tell other submissions which files this one has read. Only root can switch them off.
+    if "namespaces" not in without and attempt(linux.own_mounts):
+        attempt(linux.stop_access_times)
     # In a user namespace, root loses its rights over the machine, and other users gain the right to make namespaces.
     own_user = "namespaces" not in without and plan.uid is None and attempt(lambda: linux.unshare("user"))
     if "namespaces" not in without:
         attempt(lambda: linux.unshare("net"))
         attempt(lambda: linux.unshare("ipc", "uts"))
-        # Times of access would tell other submissions which files this one has read.
-        attempt(linux.own_mounts) and attempt(linux.stop_access_times)
         plan.pid_namespace = _in_a_child(lambda: linux.unshare("pid"))
     plan.capabilities = plan.uid is None and (own_user or os.getuid() == 0)
     if "landlock" not in without and attempt(linux.landlock_version):

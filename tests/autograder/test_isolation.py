@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from autograder.staff.isolation.cache import read_all
 from autograder.staff.isolation.sandbox import AUTOGRADER, Sandbox
 from tests.autograder.hostile_code import ENDS, OUTLIVING
 from tests.autograder.sandbox_tools import LEVELS, alive, found, has, run
@@ -260,3 +261,32 @@ def test_a_thousand_daemons_are_found(sandboxes: dict[str, Sandbox], tmp_path: P
     for level in ("no seccomp", "limits alone"):
         run(sandboxes[level], tmp_path / "bad", code)
         assert not alive(sandboxes[level])
+
+
+def test_reading_a_file_leaves_no_time_of_access(sandboxes: dict[str, Sandbox], tmp_path: Path) -> None:
+    """Another submission could read it with stat, which no measure refuses."""
+    import numpy as np
+
+    sandbox = sandboxes["all"]
+    if os.getuid() != 0 or "no other processes" not in sandbox.level:
+        pytest.skip("only root can switch times of access off, in a namespace of mounts")
+    library = Path(np.__file__).parent / "version.py"
+    try:
+        os.utime(library, (1, library.stat().st_mtime))
+    except OSError:
+        pytest.skip("NumPy belongs to somebody else here")
+    assert found(sandbox, tmp_path, f"len(open({str(library)!r}).read()) > 0") == "True"
+    assert library.stat().st_atime == 1
+    library.read_bytes()
+
+
+def test_everything_that_can_be_read_lies_in_the_page_cache(sandboxes: dict[str, Sandbox]) -> None:
+    places = [place for place in sandboxes["all"].readable if Path(place).name in ("json", "numpy.libs", "abc.py")]
+    size = sum(
+        path.stat().st_size
+        for place in places
+        for path in ([Path(place)] if Path(place).is_file() else Path(place).rglob("*"))
+        if path.is_file()
+    )
+    assert size > 10_000
+    assert read_all(places) == size

@@ -56,9 +56,11 @@ class SandboxGrader:
         self.level: list[str] = []
 
     def __enter__(self) -> SandboxGrader:
+        from autograder.staff.isolation.cache import read_all
         from autograder.staff.isolation.sandbox import Sandbox
 
         self._sandbox = self._stack.enter_context(Sandbox())
+        read_all(self._sandbox.readable)
         self.level = list(self._sandbox.level)
         return self
 
