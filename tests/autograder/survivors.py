@@ -80,7 +80,9 @@ def verdicts(chosen: Iterable[tuple[str, Mutant]]) -> Iterator[Verdict]:
             if not lost:
                 grades = workshop.grade_together(place, run_with=run)
                 lost, failed = 50 - workshop.total(grades), _practice(grades)
-            yield Verdict(style, mutant.function, mutant.change, lost, tuple(f for f in failed if f not in usual[style]))
+            yield Verdict(
+                style, mutant.function, mutant.change, lost, tuple(f for f in failed if f not in usual[style])
+            )
 
 
 class Processes:

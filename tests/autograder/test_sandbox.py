@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autograder.staff.isolation.sandbox import AUTOGRADER, WORKER, Limits, Sandbox, SandboxBroken
+from autograder.staff.isolation.sandbox import AUTOGRADER, WORKER, Sandbox, SandboxBroken
 from tests.autograder.sandbox_tools import run, submission
 from tests.clocks import patience
 

@@ -8,7 +8,6 @@ import os
 import platform
 import signal
 import sys
-import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +25,7 @@ from autograder.staff.classroom.progress import Progress
 from autograder.staff.classroom.reports import Klass, after, finish
 from autograder.staff.classroom.store import Reports, safe_name
 from autograder.staff.handins import Handin, same_student
+from autograder.staff.isolation import claims
 from autograder.staff.marks.grading import all_exercises, grade_hidden, grade_open, grade_submission
 from autograder.staff.pages.render import environment
 from autograder.staff.record import GRADER_ERROR, class_seed
@@ -56,9 +56,11 @@ class SandboxGrader:
         self.level: list[str] = []
 
     def __enter__(self) -> SandboxGrader:
+        from autograder.staff.isolation.cache import read_all
         from autograder.staff.isolation.sandbox import Sandbox
 
         self._sandbox = self._stack.enter_context(Sandbox())
+        read_all(self._sandbox.readable)
         self.level = list(self._sandbox.level)
         return self
 
@@ -199,8 +201,8 @@ def _run(options: argparse.Namespace, make_grader: MakeGrader, most: float | Non
     # Raises where Jinja2 is missing: now, and not after hours of grading.
     environment()
     reports.check(options.submissions)
-    with tempfile.TemporaryDirectory() as scratch:
-        klass = read_class(options, Path(scratch), most)
+    with claims.scratch() as scratch:
+        klass = read_class(options, scratch, most)
         return _grade(options, reports, klass, make_grader, mark, stop)
 
 

@@ -26,15 +26,20 @@ APART = "open and hidden marks that do not fit together"
 LARGE = "more code than was looked at"
 
 # Names that a solution does not need: of the grader, of the frames above, of code made from data, of other processes.
-NAMES = frozenset("""
-autograder SCENARIOS _getframe f_back f_locals f_globals currentframe get_objects get_referrers settrace setprofile
-addaudithook meta_path path_hooks __subclasses__ __builtins__ __import__ import_module importlib ctypes marshal base64 zlib
-exec eval mmap fork _exit subprocess socket signal atexit multiprocessing threading _thread ptrace memfd_create
-""".split())  # fmt: skip
+NAMES = frozenset({
+    "autograder", "SCENARIOS", "_getframe", "f_back", "f_locals", "f_globals", "currentframe", "get_objects",
+    "get_referrers", "settrace", "setprofile", "addaudithook", "meta_path", "path_hooks", "__subclasses__", "__builtins__",
+    "__import__", "import_module", "importlib", "ctypes", "marshal", "base64", "zlib", "exec", "eval", "mmap", "fork",
+    "_exit", "subprocess", "socket", "signal", "atexit", "multiprocessing", "threading", "_thread", "ptrace",
+    "memfd_create",
+})  # fmt: skip
 IN_STRINGS = re.compile(r"autograder|/proc/|test_autograd|scenarios")
-LIBRARIES = frozenset("np numpy builtins math json struct unittest sys os time random operator functools".split())
+LIBRARIES = frozenset({
+    "np", "numpy", "builtins", "math", "json", "struct", "unittest", "sys", "os", "time", "random", "operator",
+    "functools",
+})  # fmt: skip
 # Attributes of libraries that solutions set for good reasons.
-SETTINGS = frozenset("stdout stderr seed".split())
+SETTINGS = frozenset({"stdout", "stderr", "seed"})
 # Tokens of a submission that are looked at, comments not counted; lines that are quoted.
 MOST_TOKENS, MOST_QUOTED = 200_000, 5
 # A line of the checks with fewer tokens than this stands in anybody's code; so many lines are no accident.
@@ -185,7 +190,9 @@ def _does_nothing(tokens: tuple[str, ...]) -> bool:
 
 
 def _apart(record: Record) -> Iterator[tuple[str, str]]:
-    rows = {hidden: [e for e in record["exercises"] if e["hidden"] is hidden and e["points"]] for hidden in (False, True)}
+    rows = {
+        hidden: [e for e in record["exercises"] if e["hidden"] is hidden and e["points"]] for hidden in (False, True)
+    }
     shares = []
     for of in rows.values():
         points = sum(exercise["points"] for exercise in of)
