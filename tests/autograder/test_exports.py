@@ -169,7 +169,12 @@ def test_one_student_alone(canvas: Class, log: Path, capsys: pytest.CaptureFixtu
     # Nothing has changed, and it is graded all the same.
     assert canvas.grade("--only", "12345") == 0
     assert len(log.read_text().splitlines()) == 2
-    capsys.readouterr()
+    assert "others" not in capsys.readouterr().err
+    canvas.put("new_98_67898_handin.tar", 1)
+    assert canvas.grade("--only", "12345", "--no-hidden") == 0
+    printed = capsys.readouterr().err
+    assert "1 others are not graded yet" in printed
+    assert "2 others were graded with other options" in printed
     for student, words in (("nobody", "neither on the roster"), ("jm", "handed in nothing"), ("Smith, John", "may be")):
         assert canvas.grade("--only", student) == 2
         printed = capsys.readouterr().err.strip()
