@@ -80,6 +80,8 @@ LOOKING = {
     "the grader's memory": (f"open('/proc/{os.getpid()}/mem', 'rb').read(1)", "few system calls"),
     "the grader's files": (f"os.readlink('/proc/{os.getpid()}/fd/0')", "few system calls"),
     "the grader's folder": (f"os.readlink('/proc/{os.getpid()}/cwd')", "few system calls"),
+    "free memory in /proc": ("open('/proc/meminfo').read()", "no other processes"),
+    "the load of the machine": ("os.getloadavg()", "few system calls"),
     "the grader, anywhere": (f"os.stat('/proc/{os.getpid()}')", "no other processes"),
     "its own memory as a file": ("os.write(os.open('/proc/self/mem', os.O_RDWR), b'x')", "few system calls"),
     "other packages on the disk": (
