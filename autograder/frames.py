@@ -14,6 +14,7 @@ ERROR_HINTS = (
     ("TypeError", "positional argument", "arguments"),
     ("TypeError", "NoneType", "none_used"),
     ("AttributeError", "NoneType", "none_used"),
+    ("MissingName", "has shape", "layer_shape"),
     ("MissingName", "", "missing_name"),
     ("SystemExit", "", "exit"),
     ("MemoryError", "", "memory"),

@@ -62,9 +62,16 @@ HINTS: dict[str, str] = {
         "This is the derivative alone, as if grad_output were one everywhere. The chain rule multiplies by what came "
         "from above."
     ),
-    "grad_divides": (
-        "The gradient was divided by grad_output where it should be multiplied. The chain rule multiplies by what came "
-        "from above."
+    "negative_side": (
+        "ReLU is 0 for every negative input and the input itself for every positive one. Look at what your function makes "
+        "of one negative number."
+    ),
+    "scaled_input": "This is the function of twice or half its input. Look at the factor in the exponent.",
+    "offset": "Every number is off by the same amount. Look at what is added or left out outside of the exponential.",
+    "inverted": "This is one divided by the right result. Numerator and denominator have changed places.",
+    "digits": (
+        "Only the first six or seven digits are right. A step computes in float32, or adds a small constant; keep float64 and "
+        "the formula as it is."
     ),
     "at_zero": (
         "At exactly 0 this function has a kink, and its derivative there is set to 0. Let the gradient through where the "
@@ -88,6 +95,21 @@ HINTS: dict[str, str] = {
     "derivative": (
         "The derivative itself differs. Try one number by hand: change one entry of the input by a tiny h, see how "
         "much the output moves, divide by h, and compare with your formula (mytorch/gradcheck.py does this for you)."
+    ),
+    "engine_unknown": (
+        "The gradient is wrong, in a way that none of the known mistakes explains. The backward functions here are the "
+        "autograder's own and right. Take the smallest case, print(engine), and follow the list from its end by hand: "
+        "which gradient does each operation get, and where do its results go?"
+    ),
+    "layer_unknown": (
+        "The gradient is wrong, in a way that none of the known mistakes explains. Print the engine after forward: is "
+        "each step in the list, with its own inputs, in their order, and with the backward function of just this step? "
+        "Then compare each step's derivative with a small change of its input."
+    ),
+    "inputs_mismatch": (
+        "This operation's output does not come from the recorded inputs by the operation to which the backward function "
+        "belongs (sub_backward belongs to a - b, div_backward to a / b). See whether the inputs, their order and the "
+        "function are those of this step."
     ),
     "missing_bias": "The output is what it would be without the bias.",
     "bias_twice": "The bias was added more than once.",
@@ -201,6 +223,7 @@ HINTS: dict[str, str] = {
     "state_unset": (
         ".state is None after the call: forward keeps its output there (self.state = ...), and returns that same array."
     ),
+    "layer_shape": "The checks put weights of their own into the layer, so its arrays have the shapes of the handout.",
     "missing_file": (
         "Every exercise in this file waits for it. Put the file back where the handout has it, with its name as it was."
     ),
@@ -335,4 +358,4 @@ HINTS: dict[str, str] = {
     ),
 }
 # Hints that claim no misconception: they say that the cause is not known, and how to look for it.
-UNSPECIFIC = frozenset({"wrong", "raised", "died", "malformed"})
+UNSPECIFIC = frozenset({"wrong", "engine_unknown", "layer_unknown", "raised", "died", "malformed"})

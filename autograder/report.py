@@ -10,6 +10,10 @@ from autograder.exercises import EXERCISES, checks_of
 from autograder.feedback import NOT_YET, CheckRecord, feedback_lines, number, reason, wrapped
 from autograder.grade import Grades, Result
 
+FUNCTIONAL = "Functional"
+# Hints that only say that values differ. In an exercise about one function they are another sight of what is explained.
+VAGUE = ("wrong", "derivative", "engine_unknown", "layer_unknown", "factor")
+
 
 def table_row(name: str, earned: float, points: float, remark: str) -> str:
     """One line of a table of marks; an exercise without points is practice."""
@@ -115,6 +119,7 @@ def _feedback_of(name: str, checks: list[CheckRecord], said: dict[str, str]) -> 
     for check in checks:
         if check["status"] != "blocked":
             groups.setdefault(reason(check) or _sameness(check), []).append(check)
+    unexplained = _unexplained(groups) if name != FUNCTIONAL else []
     for words, (first, *others) in groups.items():
         if reason(first):
             # A stub that several exercises need is named once.
@@ -124,7 +129,16 @@ def _feedback_of(name: str, checks: list[CheckRecord], said: dict[str, str]) -> 
         hint = first["feedback"]["hint"]
         lines += ["", *feedback_lines(first, [other["check"] for other in others], said.get(hint, ""))]
         said.setdefault(hint, f"{name}: {first['check']}")
+    if unexplained:
+        lines += wrapped("    further    ", f"{'; '.join(unexplained)}: wrong too, most likely for the same reason")
     return lines
+
+
+def _unexplained(groups: dict[str, list[CheckRecord]]) -> list[str]:
+    """Take the groups away that only say that values differ, if another one explains it; returns the names of their checks."""
+    vague = [words for words, (first, *_) in groups.items() if first["hint"] in VAGUE]
+    explained = any(first["status"] == "failed" for words, (first, *_) in groups.items() if words not in vague)
+    return [check["check"] for words in vague for check in groups.pop(words)] if explained else []
 
 
 def _sameness(check: CheckRecord) -> str:

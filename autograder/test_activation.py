@@ -24,7 +24,22 @@ def _state_expected(given: Given) -> Expectations:
 def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     x = given["x"]
     yield "passed_through", {"output": x}
-    yield "sign", {"output": FORWARD[given["activation"]](-x)}
+    f = FORWARD[given["activation"]]
+    yield "sign", {"output": f(-x)}
+    for most in (6.0, 10.0, 20.0):
+        yield "clipped", {"output": f(np.clip(x, -most, most))}
+        yield "clipped", {"output": np.clip(f(x), -most, most)}
+    if given["activation"] == "ReLU":
+        for slope in (-1.0, 0.01, 0.1, 0.2):
+            yield "negative_side", {"output": np.where(x > 0, x, slope * x)}
+        yield "negative_side", {"output": np.minimum(x, 0)}
+    elif given["activation"] != "Identity":
+        for factor in (0.5, 2.0):
+            yield "scaled_input", {"output": f(factor * x)}
+        for step in (-1.0, -0.5, 0.5, 1.0):
+            yield "offset", {"output": f(x) + step}
+        with np.errstate(divide="ignore"):
+            yield "inverted", {"output": 1 / f(x)}
 
 
 # Derivatives in terms of the output, as they are often taken from a formula and then given the input.
@@ -88,7 +103,8 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     if given["activation"] != "Identity":
         yield "passed_through", {name: g}
     if not x.all():
-        yield "at_zero", {name: np.where(x == 0, g, expected[name])}
+        for share in (1.0, 0.5):
+            yield "at_zero", {name: np.where(x == 0, share * g, expected[name])}
     yield "wrong_point", {name: derivative(f, [y], g)[0]}
     if given["activation"] in OF_OUTPUT:
         yield "wrong_point", {name: g * OF_OUTPUT[given["activation"]](x)}

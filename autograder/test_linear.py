@@ -42,6 +42,8 @@ def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     yield "missing_bias", {"output": expected["output"] - b}
     yield "bias_twice", {"output": expected["output"] + b}
     yield "sign", {"output": expected["output"] - 2 * b}
+    if len(given["x"]) > 1:
+        yield "first_row", {"output": expected["output"] - b * (np.arange(len(given["x"])) > 0)[:, None]}
     if given["W"].shape[0] == given["W"].shape[1]:
         yield "not_transposed", {"output": given["x"] @ given["W"] + b}
 

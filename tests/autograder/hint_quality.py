@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from autograder.grade import Grades, Result
+from autograder.grade import Grades, Result, grade
 from autograder.hints import UNSPECIFIC
 from tests.autograder import workshop
 from tests.autograder.mistakes_engine import Mistake
 from tests.autograder.solutions import SIMPLE
-from tests.autograder.test_catalogue import MISTAKES, graded
+from tests.autograder.test_catalogue import MISTAKES, ROUGH
+from tests.clocks import patience
 
 RIGHT, HONEST, WRONG = "right", "honest but unspecific", "wrong"
 
@@ -45,29 +47,31 @@ def quality(mistake: Mistake, found: Result | None) -> str:
     return RIGHT if found.problem.hint in mistake.hints else WRONG
 
 
-def measure(mistakes: list[Mistake]) -> list[tuple[Mistake, Result | None, str]]:
+def measure(mistakes: list[Mistake]) -> Iterator[tuple[Mistake, Result | None, str]]:
     """Each mistake with its first explained check and the quality of that hint."""
-    with tempfile.TemporaryDirectory() as folder:
-        firsts = [first_hint(grades) for grades in graded(mistakes, Path(folder))]
-    return [(mistake, first, quality(mistake, first)) for mistake, first in zip(mistakes, firsts)]
+    for mistake in mistakes:
+        with tempfile.TemporaryDirectory() as folder:
+            place = workshop.write(mistake.files(), Path(folder))
+            # Those that end the process need one for each exercise.
+            rough = mistake.hints & ROUGH
+            grades = grade(place, limit=patience(0.2), jobs=1) if rough else workshop.grade_together(place)
+        first = first_hint(grades)
+        yield mistake, first, quality(mistake, first)
 
 
 def main(arguments: list[str]) -> int:
-    """Print the shares, and the mistakes whose first hint is not right; returns 1 if a hint is wrong."""
+    """Print the mistakes whose first hint is not right (with a pattern, all), and the shares; returns 1 if a hint is wrong."""
     pattern = arguments[0] if arguments else ""
-    rows = measure([mistake for mistake in MISTAKES if pattern in mistake.name])
-    for mistake, first, verdict in rows:
-        key = first.problem.hint if first and first.problem else "nothing"
-        where = f"{first.check.exercise}: {first.check.name}" if first else "-"
+    counts = dict.fromkeys((RIGHT, HONEST, WRONG), 0)
+    for mistake, first, verdict in measure([mistake for mistake in MISTAKES if pattern in mistake.name]):
+        counts[verdict] += 1
         if verdict != RIGHT or pattern:
-            print(f"{verdict:<22} {mistake.name}\n    {key} ({where}); named: {', '.join(sorted(mistake.hints))}")
-            if pattern and first and first.problem:
-                print("    " + str(first.problem.feedback))
-    counts = {verdict: sum(row[2] == verdict for row in rows) for verdict in (RIGHT, HONEST, WRONG)}
-    print(
-        f"{len(rows)} mistakes: "
-        + ", ".join(f"{n} {verdict} ({n / max(len(rows), 1):.1%})" for verdict, n in counts.items())
-    )
+            key = first.problem.hint if first and first.problem else "nothing"
+            where = f"{first.check.exercise}: {first.check.name}" if first else "-"
+            named = ", ".join(sorted(mistake.hints))
+            print(f"{verdict:<22} {mistake.name}\n    {key} ({where}); named: {named}", flush=True)
+    count = max(sum(counts.values()), 1)
+    print(f"{count} mistakes: " + ", ".join(f"{n} {verdict} ({n / count:.1%})" for verdict, n in counts.items()))
     return 1 if counts[WRONG] else 0
 
 

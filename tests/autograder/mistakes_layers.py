@@ -33,6 +33,15 @@ def ref(name: str, function: str, body: str, costs: set[str], hints: set[str], p
     return Mistake(f"reference: {name}", [change], costs, hints, "reference", partial)
 
 
+def fused(
+    name: str, old: str, new: str, kind: str, hints: set[str], costs: set[str] | None = None, partial: bool = False
+) -> Mistake:
+    """A mistake in an activation that is one operation with a rule of its own."""
+    return Mistake(f"at once: {name}", [(ACTIVATION, old, new)], costs or {f"{kind} Backward"}, hints, "fused", partial)
+
+
+SIGMOID_RULE, TANH_RULE = "lambda grad, x: grad * y * (1 - y)", "lambda grad, x: (grad * (1 - y * y),)"
+
 ACTIVATION_MISTAKES = [
     act("Identity records its input as its output", IDENTITY, "self.state = x", {"Identity Backward"}, {"same_array"}, True),
     act("Identity returns another array than it recorded", "[None], lambda grad, x: grad)\n        return self.state", "[None], lambda grad, x: grad)\n        return self.state.copy()", {"Identity Backward"}, {"copied"}, True),
@@ -54,6 +63,44 @@ ACTIVATION_MISTAKES = [
     act("Tanh forgets the factor in the middle", "above, below = up - down, up + down", "above, below = up - down, up + down + 1", both("Tanh"), {"wrong", "derivative"}),
     act("Tanh records the difference with itself", "record([up, down], below, [None, None], functional.add_backward)", "record([up, up], below, [None, None], functional.add_backward)", {"Tanh Backward"}, {"derivative", "wrong_point"}),
     act("Tanh rounds its values", "self.state = above / below", "self.state = np.round(above / below, 4)", both("Tanh"), {"rounded"}),
+    act("ReLU lets the gradient through at exactly 0", RELU_RECORD, RELU_RECORD.replace("functional.max_backward", "lambda grad, x: grad * (x >= 0)"), {"ReLU Backward"}, {"at_zero"}, True),
+    act("ReLU halves the gradient at exactly 0", RELU_RECORD, RELU_RECORD.replace("functional.max_backward", "lambda grad, x: grad * (np.sign(x) + 1) / 2"), {"ReLU Backward"}, {"at_zero"}, True),
+    act("ReLU masks by its output's being at least 0", RELU_RECORD, RELU_RECORD.replace("functional.max_backward", "lambda grad, x: grad * (np.maximum(x, 0) >= 0)"), {"ReLU Backward"}, {"passed_through"}),
+    act("ReLU's mask is turned round", RELU_RECORD, RELU_RECORD.replace("functional.max_backward", "lambda grad, x: grad * (x < 0)"), {"ReLU Backward"}, {"derivative"}),
+    act("ReLU leaks", RELU, "self.state = np.where(x > 0, x, 0.01 * x)", {"ReLU Forward"}, {"negative_side"}),
+    act("ReLU is the absolute value", RELU, "self.state = np.abs(x)", {"ReLU Forward"}, {"negative_side"}),
+    act("ReLU is the minimum", RELU, "self.state = np.minimum(x, 0)", both("ReLU"), {"negative_side"}),
+    act("ReLU stops at six", RELU, "self.state = np.clip(x, 0, 6)", {"ReLU Forward"}, {"clipped"}, True),
+    act("ReLU masks one row for all", RELU_RECORD, RELU_RECORD.replace("functional.max_backward", "lambda grad, x: grad * (x[:1] > 0)"), {"ReLU Backward"}, {"derivative", "first_row"}, True),
+    act("Identity is narrow", IDENTITY, "self.state = x.astype(np.float32)", both("Identity"), {"narrowed"}),
+    act("Identity is a view of its input", IDENTITY, "self.state = x[:]", {"Identity Backward"}, {"same_array", "twice", "one_path", "derivative"}, True),
+    act("Identity cuts fractions off", IDENTITY, "self.state = x.astype(int)", both("Identity"), {"integer"}),
+    act("Identity sends None back", "lambda grad, x: grad)", "lambda grad, x: (None,))", {"Identity Backward"}, {"empty_spot", "zero"}),
+    act("Identity doubles what comes back", "lambda grad, x: grad)", "lambda grad, x: 2 * grad)", {"Identity Backward"}, {"twice"}),
+    act("Identity is negative", IDENTITY, "self.state = -x", {"Identity Forward"}, {"sign"}),
+    act("Identity records nothing", "self.autograd_engine.add_operation([x], self.state, [None], lambda grad, x: grad)", "pass", {"Identity Backward"}, {"nothing_recorded", "copied", "no_spot", "key", "zero"}),
+    act("Tanh's exponents exchanged", "up, down = np.exp(x), np.exp(negative)", "up, down = np.exp(negative), np.exp(x)", both("Tanh"), {"sign"}),
+    act("Tanh of twice its input", "up, down = np.exp(x), np.exp(negative)", "up, down = np.exp(2 * x), np.exp(-2 * x)", both("Tanh"), {"scaled_input"}),
+    act("Tanh divides the other way", "self.state = above / below", "self.state = below / above", both("Tanh"), {"inverted"}),
+    fused("Sigmoid's slope without its second factor", SIGMOID_RULE, "lambda grad, x: grad * y", "Sigmoid", {"times_forward"}),
+    fused("Sigmoid's slope without its first factor", SIGMOID_RULE, "lambda grad, x: grad * (1 - y)", "Sigmoid", {"derivative"}),
+    fused("Sigmoid's slope with a plus", SIGMOID_RULE, "lambda grad, x: grad * y * (1 + y)", "Sigmoid", {"derivative"}),
+    fused("Sigmoid's slope of the input", SIGMOID_RULE, "lambda grad, x: grad * x * (1 - x)", "Sigmoid", {"not_at_output", "wrong_point", "derivative"}),
+    fused("Sigmoid's slope without grad_output", SIGMOID_RULE, "lambda grad, x: y * (1 - y)", "Sigmoid", {"grad_ignored"}),
+    fused("Sigmoid's slope is negative", SIGMOID_RULE, "lambda grad, x: grad * y * (y - 1)", "Sigmoid", {"sign"}),
+    fused("Sigmoid passes everything back", SIGMOID_RULE, "lambda grad, x: grad", "Sigmoid", {"passed_through"}),
+    fused("Sigmoid's slope at 0 for every input", SIGMOID_RULE, "lambda grad, x: grad / 4", "Sigmoid", {"derivative", "factor"}),
+    fused("Sigmoid saturates at ten", "np.tanh(x / 2)", "np.tanh(np.clip(x, -10, 10) / 2)", "Sigmoid", {"clipped"}, both("Sigmoid"), True),
+    fused("Sigmoid's factor in the exponent", "np.tanh(x / 2)", "np.tanh(x)", "Sigmoid", {"scaled_input"}, both("Sigmoid")),
+    fused("Sigmoid without its shift", "0.5 * (np.tanh(x / 2) + 1)", "0.5 * np.tanh(x / 2)", "Sigmoid", {"offset"}, both("Sigmoid")),
+    fused("Tanh's slope of the input", TANH_RULE, "lambda grad, x: (grad * (1 - x * x),)", "Tanh", {"not_at_output", "wrong_point", "derivative"}),
+    fused("Tanh's slope without the square", TANH_RULE, "lambda grad, x: (grad * (1 - y),)", "Tanh", {"derivative"}),
+    fused("Tanh's slope with a plus", TANH_RULE, "lambda grad, x: (grad * (1 + y * y),)", "Tanh", {"derivative"}),
+    fused("Tanh's slope of Sigmoid", TANH_RULE, "lambda grad, x: (grad * y * (1 - y),)", "Tanh", {"derivative"}),
+    fused("Tanh's slope squared as a whole", TANH_RULE, "lambda grad, x: (grad * (1 - y) ** 2,)", "Tanh", {"derivative"}),
+    fused("Tanh's slope without grad_output", TANH_RULE, "lambda grad, x: (1 - y * y,)", "Tanh", {"grad_ignored"}),
+    fused("Tanh's slope averaged over the batch", TANH_RULE, "lambda grad, x: (grad * (1 - y * y) / len(x),)", "Tanh", {"batch_mean"}, partial=True),
+    fused("Tanh computes in narrow floats", "y = self.state = np.tanh(x)", "y = self.state = np.tanh(x.astype(np.float32)).astype(np.float64)", "Tanh", {"digits"}, both("Tanh")),
 ]  # fmt: skip
 
 LAYER_MISTAKES = [
@@ -74,6 +121,17 @@ LAYER_MISTAKES = [
     lin("Linear's input gradient for square weights", PRODUCT, PRODUCT.replace("matmul_backward", "lambda g, a, b: (g @ (b if b.shape[0] == b.shape[1] else b.T), a.T @ g)"), {LINEAR, SKIP}, {"derivative", "one_path", "wrong"}, True),
     lin("Linear averages dW", PRODUCT, PRODUCT.replace("matmul_backward", "lambda g, a, b: (g @ b.T, a.T @ g / len(a))"), {LINEAR, SKIP}, {"batch_mean"}, True),
     lin("Linear takes one row", PRODUCT, PRODUCT.replace("matmul_backward", "lambda g, a, b: (g @ b.T, np.outer(a[0], g[0]))"), {LINEAR, SKIP}, {"first_row", "derivative", "wrong"}, True),
+    lin("Linear's bias stays a column", "y = product + self.b.T", "y = product + self.b", {LINEAR, SKIP}, {"shapes_clash"}),
+    lin("Linear's dW untransposed", PRODUCT, PRODUCT.replace("self.dW.T]", "self.dW]"), {LINEAR, SKIP}, {"shapes_clash"}),
+    lin("Linear's gradients go into its momentum", PRODUCT, PRODUCT.replace("self.dW.T]", "self.momentum_W.T]"), {LINEAR, SKIP}, {"slot_unchanged"}),
+    lin("Linear's bias is not its slot", BIAS, BIAS.replace("self.db.T]", "None]"), {LINEAR, SKIP}, {"slot_unchanged"}),
+    lin("Linear's bias for the first row alone", "y = product + self.b.T", "y = product.copy()\n        y[:1] += self.b.T", {LINEAR, SKIP}, {"first_row"}, True),
+    lin("Linear's bias is subtracted", "y = product + self.b.T", "y = product - self.b.T", {LINEAR, SKIP}, {"sign"}),
+    lin("Linear writes its result into its input", "product = x @ self.W.T", "product = x @ self.W.T\n        x *= 0", {LINEAR, SKIP}, {"in_place"}),
+    lin("Linear computes in narrow floats", "product = x @ self.W.T", "product = (x @ self.W.T).astype(np.float32).astype(float)", {LINEAR, SKIP}, {"digits"}),
+    lin("Linear records the sum alone", PRODUCT + "\n", "\n", {LINEAR, SKIP}, {"copied", "no_spot", "zero", "slot_unchanged"}),
+    lin("Linear's rule keeps W as it was at first", PRODUCT, PRODUCT.replace("matmul_backward", "lambda g, a, b: (g @ self.W.T.T * 0 + g @ np.ones_like(self.W), a.T @ g)"), {LINEAR, SKIP}, {"derivative"}),
+    lin("Linear forgets the gradient of its input", PRODUCT, PRODUCT.replace("matmul_backward", "lambda g, a, b: (None, a.T @ g)"), {LINEAR, SKIP}, {"empty_spot", "zero", "one_path"}),
 ]  # fmt: skip
 
 F = {"Functional"}
@@ -94,7 +152,7 @@ REFERENCE_MISTAKES = [
     ref("sigmoid's slope of the output taken from the input", "sigmoid_backward(g, x)", "return g * x * (1 - x)", {"Sigmoid Backward"}, {"wrong_point"}),
     ref("tanh without the square", "tanh_backward(g, x)", "return g * (1 - np.tanh(x))", {"Tanh Backward"}, {"derivative"}),
     ref("tanh gives its value", "tanh_backward(g, x)", "return g * np.tanh(x)", {"Tanh Backward"}, {"times_forward"}),
-    ref("maximum lets all through", "max_backward(g, a, b=None)", "return g", set(), {"passed_through"}),
+    ref("maximum lets all through", "max_backward(g, a, b=None)", "return g", {"ReLU Backward"}, {"passed_through"}),
     ref("cross-entropy not averaged", "SoftmaxCrossEntropy_backward(g, pred, truth, **kept)", SOFTMAX + "return g * (p - truth), None", CE, {"not_averaged"}, True),
     ref("cross-entropy ignores its labels", "SoftmaxCrossEntropy_backward(g, pred, truth, **kept)", SOFTMAX + "return g * p / len(p), None", CE, {"labels_ignored"}),
 ]  # fmt: skip

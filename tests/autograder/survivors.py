@@ -71,7 +71,10 @@ def verdicts(chosen: Iterable[tuple[str, Mutant]]) -> Iterator[Verdict]:
         for style, mutant in chosen:
             if style not in usual:
                 place = workshop.write(workshop.fill(STYLES[style]), Path(folder) / style)
-                usual[style] = set(_practice(workshop.grade_together(place, run_with=run)))
+                grades = workshop.grade_together(place, run_with=run)
+                if workshop.total(grades) != 50:
+                    raise RuntimeError(f"The style {style!r} itself has {workshop.total(grades)} marks and not 50.")
+                usual[style] = set(_practice(grades))
             place = workshop.write(mutant.files, Path(folder) / "mutant")
             lost, failed = _first(place, mutant.function, run)
             if not lost:

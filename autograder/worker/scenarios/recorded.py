@@ -171,13 +171,8 @@ def recorded_by_engine(student: Any, given: Given) -> dict[str, Any]:
             before = len(engine.operation_list)
             record(inputs, output, gradients_to_update, backward_operation)
             buffer = buffer_of(engine)
-            last = engine.operation_list[-1]
-            same = (
-                len(engine.operation_list) == before + 1
-                and _same_objects(last.inputs, inputs)
-                and last.output is output
-                and _same_objects(last.gradients_to_update, gradients_to_update)
-                and last.backward_operation is backward_operation
+            same = len(engine.operation_list) == before + 1 and _keeps(
+                engine.operation_list[-1], inputs, output, gradients_to_update, backward_operation
             )
             if not same or not all(buffer.is_in_memory(array) and not _has_gradient(buffer, array) for array in inputs):
                 faults.append("the record is not right")
@@ -194,6 +189,17 @@ def recorded_by_engine(student: Any, given: Given) -> dict[str, Any]:
     finally:
         del student.engine
     return {"faults": len(faults)}
+
+
+def _keeps(last: Any, inputs: Any, output: Any, slots: Any, rule: Any) -> bool:
+    """True for an Operation that holds these very objects; what was appended may be anything."""
+    return (
+        all(hasattr(last, name) for name in ("inputs", "output", "gradients_to_update", "backward_operation"))
+        and _same_objects(last.inputs, inputs)
+        and last.output is output
+        and _same_objects(last.gradients_to_update, slots)
+        and last.backward_operation is rule
+    )
 
 
 def _same_objects(kept: Any, given: Any) -> bool:
