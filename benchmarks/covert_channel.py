@@ -1,4 +1,4 @@
-"""Bits that a submission can tell another one by load alone, beside it on the same machine: ``python -m benchmarks.covert_channel``.
+"""Bits that a submission can tell another one by load, beside it on one machine: ``python -m benchmarks.covert_channel``.
 
 One submission works hard or sleeps in turn, and the other one measures how fast it can work itself. Both run in sandboxes.
 The grading of a class never runs a hidden exercise beside an open one; two graders on one machine may.

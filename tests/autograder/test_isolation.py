@@ -76,10 +76,12 @@ LOOKING = {
     ),
     "PyTorch": ("__import__('torch')", "process"),
     "pytest": ("__import__('pytest')", "process"),
-    "the grader's environment": (f"open('/proc/{os.getpid()}/environ').read()", "few system calls"),
-    "the grader's memory": (f"open('/proc/{os.getpid()}/mem', 'rb').read(1)", "few system calls"),
-    "the grader's files": (f"os.readlink('/proc/{os.getpid()}/fd/0')", "few system calls"),
-    "the grader's folder": (f"os.readlink('/proc/{os.getpid()}/cwd')", "few system calls"),
+    "the grader's environment": (f"open('/proc/{os.getpid()}/environ').read()", "process"),
+    "the grader's memory": (f"open('/proc/{os.getpid()}/mem', 'rb').read(1)", "process"),
+    "the grader's files": (f"os.readlink('/proc/{os.getpid()}/fd/0')", "process"),
+    "the grader's folder": (f"os.readlink('/proc/{os.getpid()}/cwd')", "process"),
+    "free memory in /proc": ("open('/proc/meminfo').read()", "no other processes"),
+    "the load of the machine": ("os.getloadavg()", "few system calls"),
     "the grader, anywhere": (f"os.stat('/proc/{os.getpid()}')", "no other processes"),
     "its own memory as a file": ("os.write(os.open('/proc/self/mem', os.O_RDWR), b'x')", "few system calls"),
     "other packages on the disk": (
@@ -146,8 +148,8 @@ LOOKING = {
         (level, what)
         for level in LEVELS
         for what, (_, needed) in LOOKING.items()
-        # The filter is the same one at every level that has it; what /proc shows depends on everything else.
-        if level == "all" or needed != "few system calls" or what.startswith("the grader's")
+        # The filter is the same one at every level that has it.
+        if level == "all" or needed != "few system calls"
     ],
 )
 @pytest.mark.slow

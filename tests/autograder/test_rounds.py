@@ -44,7 +44,7 @@ def test_nobodys_open_exercises_run_after_a_hidden_one(submissions: Path, tmp_pa
 
 @pytest.mark.slow
 def test_killed_between_the_rounds(submissions: Path, tmp_path: Path, rounds: Path) -> None:
-    """What was open is kept, and runs once; hidden exercises still come last."""
+    """Open exercises that were graded are kept, and run once; hidden ones still come last."""
     out = tmp_path / "reports"
     running = process(submissions, out, FAKE_TIME="0.2")
     deadline = time.monotonic() + patience(30)
@@ -100,7 +100,7 @@ class Exhausted(FakeGrader):
         self, kind: type[BaseException] | None = None, error: BaseException | None = None,
         trace: TracebackType | None = None,
     ) -> None:  # fmt: skip
-        """Nothing was made."""
+        """Closes nothing, because nothing was made."""
 
 
 def test_a_class_is_graded_to_its_end_whatever_one_submission_does(

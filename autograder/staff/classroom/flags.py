@@ -65,8 +65,10 @@ def flags_of(record: Record, files: Mapping[str, bytes]) -> list[Flag]:
     code: dict[str, list[Line]] = {}
     left = MOST_TOKENS
     for name, data in files.items():
-        code[name] = list(lines(data, left))
-        left -= sum(len(line.tokens) for line in code[name])
+        # A file of the handout that nobody has touched says nothing, and its functions are not written.
+        if data != _given_files().get(name):
+            code[name] = list(lines(data, left))
+            left -= sum(len(line.tokens) for line in code[name])
     found = [*_suspect(code), *_stubs(record, code), *_apart(record)]
     if left <= 0:
         found.append((LARGE, f"the first {MOST_TOKENS:,} words and signs of {len(files)} files were looked at"))
@@ -207,9 +209,14 @@ def _marks(exercise: Mapping[str, object]) -> str:
 
 
 @cache
+def _given_files() -> dict[str, bytes]:
+    return contents()
+
+
+@cache
 def _handout() -> tuple[frozenset[tuple[str, ...]], frozenset[tuple[str, ...]]]:
     """The logical lines of the code that students get to complete, and those of the checks that they get."""
-    sources = {name: data for name, data in contents().items() if name.endswith(".py")}
+    sources = {name: data for name, data in _given_files().items() if name.endswith(".py")}
     ours = {name for name in sources if name.startswith(("mytorch/", "hw_bonus/"))}
     given = frozenset(line.tokens for name in ours for line in lines(sources[name]))
     checks = frozenset(line.tokens for name in sources.keys() - ours for line in lines(sources[name]))
@@ -219,5 +226,5 @@ def _handout() -> tuple[frozenset[tuple[str, ...]], frozenset[tuple[str, ...]]]:
 @cache
 def _to_write() -> tuple[str, ...]:
     """The functions that the handout leaves to students."""
-    sources = {n: data for n, data in contents().items() if n.startswith("mytorch/") and n.endswith(".py")}
+    sources = {n: data for n, data in _given_files().items() if n.startswith("mytorch/") and n.endswith(".py")}
     return tuple(name for data in sources.values() for name, stub in functions(list(lines(data))) if stub)
