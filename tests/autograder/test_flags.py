@@ -115,7 +115,9 @@ def test_marks_for_stubs_are_flagged() -> None:
     assert "sub_backward" not in found[0]["evidence"]
 
 
-@pytest.mark.parametrize(("shares", "apart"), [((1, 0.2), True), ((0.95, 0.4), True), ((0.5, 0.1), False), ((1, 0.6), False)])
+@pytest.mark.parametrize(
+    ("shares", "apart"), [((1, 0.2), True), ((0.95, 0.4), True), ((0.5, 0.1), False), ((1, 0.6), False)]
+)
 def test_open_and_hidden_marks_that_contradict_each_other(shares: tuple[float, float], apart: bool) -> None:
     assert kinds(_solved(), record(*shares)) == [flags.APART] * apart
 

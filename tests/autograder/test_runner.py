@@ -195,9 +195,7 @@ def test_a_reader_that_leaves_early_gets_no_report(solved: Path, arguments: tupl
 def test_each_exercise_is_shown_as_it_finishes(solved: Path) -> None:
     """The first line of the table comes through a pipe while a later exercise still runs."""
     change(solved, ACTIVATION, RELU, f"import time; time.sleep({patience(2):.0f})\n        {RELU}")
-    process = subprocess.Popen(
-        [sys.executable, RUNNER, "--submission", str(solved)], stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, RUNNER, "--submission", str(solved)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     with process:
         lines = [process.stdout.readline() for _ in range(4)]
