@@ -66,6 +66,8 @@ class Instruction:
     @property
     def inner(self) -> set[Value]:
         """The values that only the parts of a fused instruction know."""
+        if not self.parts:
+            return set()
         return {value for part in self.parts for value in part.outputs} - set(self.outputs)
 
     @property
@@ -75,8 +77,9 @@ class Instruction:
         return value
 
     def reading(self, inputs: Iterable[Value]) -> Instruction:
-        """The same instruction on other inputs."""
-        return replace(self, inputs=tuple(inputs))
+        """The instruction on other inputs; itself where they are the same."""
+        inputs = tuple(inputs)
+        return self if inputs == self.inputs else replace(self, inputs=inputs)
 
 
 @dataclass

@@ -24,7 +24,7 @@ def common_subexpressions(plan: Plan) -> Plan:
     root: dict[Value, Value] = {}
     kept = []
     for instruction in plan.instructions:
-        instruction = instruction.reading(same.get(value, value) for value in instruction.inputs)
+        instruction = instruction.reading([same.get(value, value) for value in instruction.inputs])
         version.update(instruction.writes)
         if instruction.op == "view":
             base = instruction.inputs[0]
