@@ -11,7 +11,7 @@ import numpy as np
 
 LONGEST = 60
 # Instructions that change parameters.
-UPDATES = ("sgd", "adam", "matmul_sgd", "optimizer")
+UPDATES = ("sgd", "adam", "matmul_update", "optimizer")
 # The settings of an instruction that are printed.
 SHOWN = ("axes", "to", "axis", "classes", "rows")
 

@@ -163,7 +163,7 @@ PRIMITIVES: dict[str, Primitive] = {
     "accumulate": Primitive(_given, _per_input, effect=True),
     "clip": Primitive(_given, _per_input, effect=True),
     "sgd": Primitive(_given, _per_input, effect=True),
-    "matmul_sgd": Primitive(_given, _none, effect=True),
+    "matmul_update": Primitive(_given, _none, effect=True),
     "fused": Primitive(_given, _none),
     "adam": Primitive(_given, _per_input, effect=True),
     "optimizer": Primitive(_given, _none, effect=True),

@@ -137,6 +137,21 @@ class Scaled(nn.Module):
         return y
 
 
+class Borrowed(nn.Module):
+    """Two layers, and the weights of the second one used between them as if they were data."""
+
+    def __init__(self, engine: Any, rng: np.random.Generator, dtype: Any) -> None:
+        super().__init__(engine)
+        self.first = nn.Linear(N_IN, 7, engine, rng=rng, dtype=dtype)
+        self.second = nn.Linear(7, 7, engine, rng=rng, dtype=dtype)
+
+    def forward(self, x):
+        h = self.first(x)
+        y = h @ self.second.W
+        self.autograd_engine.add_operation([h, self.second.W], y, [None, None], F.matmul_backward)
+        return self.second(y)
+
+
 NETS: dict[str, Callable[..., nn.Module]] = {
     "linear": lambda e, rng, dtype: nn.Linear(N_IN, N_OUT, e, rng=rng, dtype=dtype),
     "relu": layers(nn.ReLU),
@@ -161,6 +176,7 @@ NETS: dict[str, Callable[..., nn.Module]] = {
     "tied": lambda e, rng, dtype: nn.Sequential(
         Tied(N_IN, 4, e, rng, dtype), nn.Linear(N_IN, N_OUT, e, rng=rng, dtype=dtype)
     ),
+    "borrowed": Borrowed,
     "add": pair(lambda a, b: a + b, F.add_backward),
     "sub": pair(lambda a, b: a - b, F.sub_backward),
     "mul": pair(lambda a, b: a * b, F.mul_backward),

@@ -50,21 +50,16 @@ def emit(source: Source, instructions: Sequence[Instruction], first: int = 0) ->
 def _apart(s: Source, instructions: Sequence[Instruction], first: int) -> Iterator[tuple[int, Instruction]]:
     """The instructions with their numbers; a product joined with an update gains nothing here and comes apart.
 
-    Updates of small neighbouring arrays are better done together, so they wait for the last of them; but not if their
-    gradient lies in the arena, where the next instruction may write over it.
+    Updates of small neighbouring arrays are better done together, so they wait for the end; but not if their gradient lies in
+    the arena, where the next instruction may write over it.
     """
     waiting: list[tuple[int, Instruction]] = []
     for number, instruction in enumerate(instructions, first):
         update = instruction
-        if instruction.op == "matmul_sgd":
-            update = Instruction("sgd", instruction.outputs, (), instruction.attrs, instruction.writes)
-        can_wait = update.op in ("sgd", "adam") and not _is_in_arena(s, update.inputs[0])
-        if not can_wait and instruction.op not in ("store", "view"):
-            yield from waiting
-            waiting.clear()
-        if update is not instruction:
-            yield number, Instruction("matmul", instruction.inputs, instruction.outputs)
-        if can_wait:
+        if instruction.op == "matmul_update":
+            product, update = instruction.parts
+            yield number, product
+        if update.op in ("sgd", "adam") and not _is_in_arena(s, update.inputs[0]):
             waiting.append((number, update))
         else:
             yield number, update

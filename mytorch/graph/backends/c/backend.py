@@ -11,13 +11,12 @@ import numpy as np
 from mytorch.graph.backends import numpy_backend, numpy_lines
 from mytorch.graph.backends.c import encode, library
 from mytorch.graph.backends.source import Source
-from mytorch.graph.binding import Binding
+from mytorch.graph.binding import Binding, aligned_bytes
 from mytorch.graph.builder import Builder
 from mytorch.graph.plan import UPDATES, Instruction, Plan, Value
 
 # Steps of more floating-point operations than this let other threads of Python run meanwhile.
 SHORT = 1 << 22
-ARGUMENTS = 4
 # What the library returns: the step is made; an argument does not lie in rows. Else a check has failed.
 DONE, LIES_OTHERWISE = -1, -2
 
@@ -32,24 +31,25 @@ def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
     walk = library.load()
     source = Source(Binding(plan), numpy_lines.FUNCTIONS)
     source.names["walk"] = walk.short if plan.flops < SHORT else walk.long
-    if len(plan.arguments) > ARGUMENTS:
+    if len(plan.arguments) > encode.ARGUMENTS:
         numpy_backend.emit(source, plan.instructions)
         return numpy_backend.finish(source)
 
     def scalars(instruction: Instruction) -> list[np.ndarray]:
         return [source.names[name] for name in numpy_lines.scalars(source, instruction)]
 
-    encoder = encode.Encoder(source.binding, scalars)
+    encoder = encode.Encoder(source.binding, scalars, walk.largest)
     # The tables hold bare addresses of its arrays.
     encoder.kept.append(source.binding)
     segment: list[Instruction] = []
     rows: list[encode.Row] = []
+    tables: list[np.ndarray] = []
     first = 0
 
     def close() -> None:
-        """Turn the segment so far into one call, or into NumPy's lines if that is no gain."""
+        """Turn the segment so far into one call."""
         if rows:
-            _call(source, encoder, rows, segment, first)
+            tables.append(_call(source, encoder, rows, segment))
         segment.clear()
         rows.clear()
 
@@ -67,16 +67,15 @@ def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
                 # NumPy's lines keep a single entry in a variable; the table looks for it in its buffer.
                 source.line(f"{source.entry(value)}[()] = {source.indices.pop(value)}")
     close()
+    scratch = aligned_bytes(encoder.scratch_bytes)
+    encoder.kept.append(scratch)
+    for table in tables:
+        table[0]["p"][0] = scratch.__array_interface__["data"][0]
     return numpy_backend.finish(source)
 
 
-def _call(
-    source: Source,
-    encoder: encode.Encoder,
-    rows: list[encode.Row],
-    segment: list[Instruction],
-    first: int,
-) -> None:
+def _call(source: Source, encoder: encode.Encoder, rows: list[encode.Row], segment: list[Instruction]) -> np.ndarray:
+    """Append the line that lets the library walk a table of these rows; returns the table."""
     arguments = source.binding.plan.arguments
     table = np.zeros(len(rows) + 1, encode.ROW)
     table[0]["i"][0] = len(arguments)
@@ -87,7 +86,7 @@ def _call(
         row["i"][9] = len(places)
     encoder.kept.append(table)
     source.names["kept"] = encoder.kept
-    given = [f"a{value.index}" for value in arguments] + ["None"] * (ARGUMENTS - len(arguments))
+    given = [f"a{value.index}" for value in arguments] + ["None"] * (encode.ARGUMENTS - len(arguments))
     address, count = table.__array_interface__["data"][0], len(table)
     call = f"walk({address}, {count}, {{}})"
     source.line(f"code = {call.format(', '.join(given))}")
@@ -100,6 +99,7 @@ def _call(
         counted = next((source.bind(i.attrs["optimizer"]) for i in segment if i.op in UPDATES), "None")
         source.line(f"if code != {DONE}: refuse(({pairs},), {counted})")
     source.names.update(array=np.array, refuse=refuse)
+    return table
 
 
 def refuse(checks: tuple[tuple[np.ndarray, dict[str, Any]], ...], optimizer: Any) -> None:

@@ -1,7 +1,7 @@
 /* The C backend: one function that walks a table of instructions, and the loops that they name.
 
    The enums of instructions (I_...) and of elementwise operations (E_...) stand above this text when it is compiled: they
-   are generated from the lists in encode.py. typed.h is included once for float and once for double. */
+   are generated from the lists in encode.py. typed.h is included once for float and once for double, product.h by it. */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -10,7 +10,8 @@
 #define INLINE static inline __attribute__((always_inline))
 
 typedef BLASINT bint;
-/* An instruction: numbers, the last of them the count of places, and places. A place below 16 is the argument of that number plus one. */
+/* An instruction: numbers, the last of them the count of places, and places. A place below 16 is the argument of that number plus
+   one, or the scratch memory. */
 typedef struct {
     int64_t op, i[10];
     char *p[10];
@@ -23,6 +24,18 @@ enum { ROW_MAJOR = 101, NORMAL = 111, TRANSPOSED = 112 };
 enum { PIECE = 256, TEMPORARIES = 24 };
 /* How an operand of an elementwise operation is reached. */
 enum { FULL, PER_ROW, PER_COLUMN, ONE, TEMPORARY, FULL_BOOLEAN };
+
+/* Bytes of a vector, rows of a tile that leave registers for the rest, and up to which size of the right factor these products
+   beat those of the BLAS. */
+#if defined(__AVX512F__)
+enum { WIDE = 64, ROWS = 8, LARGEST = 1 << 19 };
+#elif defined(__AVX__)
+enum { WIDE = 32, ROWS = 4, LARGEST = 1 << 14 };
+#else
+enum { WIDE = 16, ROWS = 8, LARGEST = 1 << 14 };
+#endif
+typedef int32_t whole_float;
+typedef int64_t whole_double;
 
 INLINE float exp_float(float x) {
     /* Cephes' polynomial (Moshier): within 2 units of the last place. */
@@ -98,7 +111,11 @@ INLINE double tanh_double(double x) {
 void mytorch_init(void *sgemm, void *dgemm) {
     gemm_float = (gemm_type_float)sgemm;
     gemm_double = (gemm_type_double)dgemm;
+    turn_init_float();
+    turn_init_double();
 }
+
+int64_t mytorch_largest(void) { return LARGEST; }
 
 /* Where entries of class numbers stand: out = y * factor + position * step. */
 HIDDEN void entries(int64_t n, const int64_t *y, int64_t factor, int64_t step, int64_t *out) {
@@ -123,8 +140,9 @@ static int64_t walk(const ins *table, int64_t count, char *const *arguments) {
         case I_check_index: if (outside(i[0], (int64_t *)p[0], i[1])) return i[2]; break;
         default:
             if (t->op & 1) step_double(t, t->op - 1, i, p, arguments); else step_float(t, t->op, i, p, arguments);
-            /* The operations of an elementwise run stand behind it. */
+            /* The operations of an elementwise run stand behind it, and an update that has been done with a product. */
             if (t->op >> 1 == I_run >> 1) at += i[2];
+            else if (i[8]) at++;
         }
     }
     return -1;
@@ -134,7 +152,8 @@ static int64_t walk(const ins *table, int64_t count, char *const *arguments) {
    entries lie in rows, one after the other, and aligned. Returns -1, -2 for an argument that lies otherwise, or the number
    of the instruction whose check has failed. */
 int64_t mytorch_walk(const ins *table, int64_t count, char *a, char *b, char *c, char *d) {
-    char *objects[4] = {a, b, c, d}, *arguments[4];
+    char *objects[4] = {a, b, c, d}, *arguments[5];
+    arguments[4] = table->p[0];
     for (int k = 0; k < table->i[0]; k++) {
         if ((*(int *)(objects[k] + FLAGS) & 0x101) != 0x101) return -2;
         arguments[k] = *(char **)(objects[k] + DATA);

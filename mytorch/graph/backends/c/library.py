@@ -31,10 +31,13 @@ class Unavailable(Exception):
 
 
 class Library(NamedTuple):
-    """The function that walks a table, once keeping Python's lock (for short steps) and once letting other threads run."""
+    """The function that walks a table, once keeping Python's lock (for short steps) and once letting other threads run, and the
+    bytes of the largest right factor that the library multiplies itself.
+    """
 
     short: Any
     long: Any
+    largest: int
 
 
 @functools.lru_cache(maxsize=1)
@@ -58,7 +61,8 @@ def load() -> Library:
             functions.append(function)
     except (OSError, AttributeError) as error:
         raise Unavailable(f"the library in {path} cannot be loaded ({error})") from None
-    return Library(*functions)
+    library.mytorch_largest.restype = ctypes.c_int64
+    return Library(*functions, library.mytorch_largest())
 
 
 def _fields() -> tuple[int, int]:
@@ -81,9 +85,10 @@ def _fields() -> tuple[int, int]:
 
 def _source(bits: int, data: int, flags: int) -> str:
     text = (HERE / "kernels.c").read_text(encoding="utf-8")
-    typed = (HERE / "typed.h").read_text(encoding="utf-8")
+    for name in ("typed.h", "product.h"):
+        text = text.replace(f'#include "{name}"', (HERE / name).read_text(encoding="utf-8"))
     head = f"#define BLASINT int{bits}_t\n#define DATA {data}\n#define FLAGS {flags}\n{encode.enums()}\n"
-    return head + text.replace('#include "typed.h"', typed)
+    return head + text
 
 
 def _compiler() -> str:
