@@ -177,7 +177,7 @@ def _refuse_side_effects(modules: Sequence[Module], recording: Recording, before
 
 def _refuse_changes(work: Work, before: proof.State, entry: Entry) -> None:
     """Raise NoPlan where the forward pass has changed an array in place off the list."""
-    written = {locate(value.array) for value in entry.plan.written()}
+    written = {locate(np.asarray(value.array)) for value in entry.plan.written()}
     for array in before.changed(written):
         raise NoPlan(f"an array of shape {array.shape} was changed in place off the list")
 
@@ -242,7 +242,9 @@ def _compare(
     written = entry.plan.written()
     stored = [(value, np.array(value.array)) for value, is_updated in written.items() if not is_updated]
     is_known = optimizer is not None and updates.kind_of(optimizer) != "optimizer"
-    updated = {locate(value.array): value.name for value, is_updated in written.items() if is_updated and is_known}
+    updated = {
+        locate(np.asarray(value.array)): value.name for value, is_updated in written.items() if is_updated and is_known
+    }
     gradients: list[np.ndarray] = []
     if optimizer is not None:
         gradients = [parameter.gradient for parameter in optimizer.parameters]

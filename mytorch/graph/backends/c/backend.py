@@ -28,9 +28,8 @@ def build(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
 
 
 def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
-    walk = library.load()
+    loaded = library.load()
     source = Source(Binding(plan), numpy_lines.FUNCTIONS)
-    source.names["walk"] = walk.short if plan.flops < SHORT else walk.long
     if len(plan.arguments) > encode.ARGUMENTS:
         numpy_backend.emit(source, plan.instructions)
         return numpy_backend.finish(source)
@@ -38,25 +37,24 @@ def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
     def scalars(instruction: Instruction) -> list[np.ndarray]:
         return [source.names[name] for name in numpy_lines.scalars(source, instruction)]
 
-    encoder = encode.Encoder(source.binding, scalars, walk.largest)
+    encoder = encode.Encoder(source.binding, scalars, loaded.largest)
     # The tables hold bare addresses of its arrays.
     encoder.kept.append(source.binding)
     segment: list[Instruction] = []
     rows: list[encode.Row] = []
     tables: list[np.ndarray] = []
-    first = 0
 
     def close() -> None:
         """Turn the segment so far into one call."""
         if rows:
-            tables.append(_call(source, encoder, rows, segment))
+            table = _table(rows, may_wait=plan.flops >= SHORT)
+            _call(source, loaded.walker(table), segment)
+            tables.append(table)
         segment.clear()
         rows.clear()
 
     for number, instruction in enumerate(plan.instructions):
         source.number = number
-        if not segment:
-            first = number
         try:
             rows += encoder.rows(instruction)
             segment.append(instruction)
@@ -68,38 +66,38 @@ def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
                 source.line(f"{source.entry(value)}[()] = {source.indices.pop(value)}")
     close()
     scratch = aligned_bytes(encoder.scratch_bytes)
-    encoder.kept.append(scratch)
+    source.names["kept"] = [*encoder.kept, scratch]
     for table in tables:
         table[0]["p"][0] = scratch.__array_interface__["data"][0]
     return numpy_backend.finish(source)
 
 
-def _call(source: Source, encoder: encode.Encoder, rows: list[encode.Row], segment: list[Instruction]) -> np.ndarray:
-    """Append the line that lets the library walk a table of these rows; returns the table."""
-    arguments = source.binding.plan.arguments
+def _table(rows: list[encode.Row], may_wait: bool) -> np.ndarray:
+    """The rows behind a first one that counts them and says if other threads of Python may run meanwhile."""
     table = np.zeros(len(rows) + 1, encode.ROW)
-    table[0]["i"][0] = len(arguments)
+    table[0]["i"][:2] = len(rows), may_wait
     for row, (op, numbers, places) in zip(table[1:], rows):
         row["op"] = op
         row["i"][: len(numbers)] = numbers
         row["p"][: len(places)] = places
         row["i"][9] = len(places)
-    encoder.kept.append(table)
-    source.names["kept"] = encoder.kept
-    given = [f"a{value.index}" for value in arguments] + ["None"] * (encode.ARGUMENTS - len(arguments))
-    address, count = table.__array_interface__["data"][0], len(table)
-    call = f"walk({address}, {count}, {{}})"
-    source.line(f"code = {call.format(', '.join(given))}")
+    return table
+
+
+def _call(source: Source, walk: Callable[..., int], segment: list[Instruction]) -> None:
+    """Append the lines that let the library walk the table of a segment."""
+    given = [f"a{value.index}" for value in source.binding.plan.arguments]
+    name = source.bind(walk, "walk")
+    source.line(f"code = {name}({', '.join(given)})")
     # Arguments that do not lie in rows are copied first.
-    copies = ", ".join(name if name == "None" else f"array({name}, order='C')" for name in given)
-    source.line(f"if code == {LIES_OTHERWISE}: code = {call.format(copies)}")
+    copies = ", ".join(f"array({one}, order='C')" for one in given)
+    source.line(f"if code == {LIES_OTHERWISE}: code = {name}({copies})")
     checks = [(source(i.inputs[0]), source.bind(i.attrs)) for i in segment if i.op == "check_index"]
     if checks:
         pairs = ", ".join(f"({indices}, {attrs})" for indices, attrs in checks)
         counted = next((source.bind(i.attrs["optimizer"]) for i in segment if i.op in UPDATES), "None")
         source.line(f"if code != {DONE}: refuse(({pairs},), {counted})")
     source.names.update(array=np.array, refuse=refuse)
-    return table
 
 
 def refuse(checks: tuple[tuple[np.ndarray, dict[str, Any]], ...], optimizer: Any) -> None:

@@ -108,9 +108,16 @@ INLINE double tanh_double(double x) {
 #define M(name) name
 #include "typed.h"
 
-void mytorch_init(void *sgemm, void *dgemm) {
-    gemm_float = (gemm_type_float)sgemm;
-    gemm_double = (gemm_type_double)dgemm;
+/* Functions of Python's stable interface, given by address, so that none of its headers is needed. */
+static void *(*as_int)(long), *(*let_others_run)(void);
+static void (*go_on)(void *);
+
+void mytorch_init(void *const *given) {
+    gemm_float = (gemm_type_float)given[0];
+    gemm_double = (gemm_type_double)given[1];
+    as_int = (void *(*)(long))given[2];
+    let_others_run = (void *(*)(void))given[3];
+    go_on = (void (*)(void *))given[4];
     turn_init_float();
     turn_init_double();
 }
@@ -148,15 +155,24 @@ static int64_t walk(const ins *table, int64_t count, char *const *arguments) {
     return -1;
 }
 
-/* The arguments are array objects. DATA and FLAGS are the offsets of these fields in such an object; 0x101 says that the
-   entries lie in rows, one after the other, and aligned. Returns -1, -2 for an argument that lies otherwise, or the number
-   of the instruction whose check has failed. */
-int64_t mytorch_walk(const ins *table, int64_t count, char *a, char *b, char *c, char *d) {
-    char *objects[4] = {a, b, c, d}, *arguments[5];
+/* A function that Python calls without a detour (METH_FASTCALL). self is the array that holds the table, whose first row has the
+   numbers of arguments and of rows and says if others may run meanwhile. The arguments are array objects. DATA and FLAGS are
+   the offsets of these fields in such an object; 0x101 says that the entries lie in rows, one after the other, and aligned.
+   Returns -1, -2 for an argument that lies otherwise, or the number of the instruction whose check has failed. */
+static void *call(char *self, char *const *objects, int64_t given) {
+    const ins *table = *(ins **)(self + DATA);
+    char *arguments[5];
     arguments[4] = table->p[0];
-    for (int k = 0; k < table->i[0]; k++) {
-        if ((*(int *)(objects[k] + FLAGS) & 0x101) != 0x101) return -2;
+    for (int k = 0; k < given; k++) {
+        if ((*(int *)(objects[k] + FLAGS) & 0x101) != 0x101) return as_int(-2);
         arguments[k] = *(char **)(objects[k] + DATA);
     }
-    return walk(table + 1, count - 1, arguments);
+    void *state = table->i[1] ? let_others_run() : 0;
+    const int64_t code = walk(table + 1, table->i[0], arguments);
+    if (state) go_on(state);
+    return as_int((long)code);
 }
+
+/* As Python's PyMethodDef. */
+struct { const char *name; void *(*function)(char *, char *const *, int64_t); int flags; const char *doc; } mytorch_method = {
+    "walk", call, 0x80, 0};

@@ -11,8 +11,9 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,12 +32,11 @@ class Unavailable(Exception):
 
 
 class Library(NamedTuple):
-    """The function that walks a table, once keeping Python's lock (for short steps) and once letting other threads run, and the
-    bytes of the largest right factor that the library multiplies itself.
+    """walker: makes of a table the function that walks it. largest: the bytes of the largest right factor that the library
+    multiplies itself.
     """
 
-    short: Any
-    long: Any
+    walker: Callable[[np.ndarray], Callable[..., int]]
     largest: int
 
 
@@ -50,19 +50,19 @@ def load() -> Library:
     source = _source(products.bits, data, flags)
     path = _built(source)
     try:
-        functions = []
-        for kind in (ctypes.PyDLL, ctypes.CDLL):
-            library = kind(str(path))
-            library.mytorch_init.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
-            library.mytorch_init(products.sgemm, products.dgemm)
-            function = library.mytorch_walk
-            function.argtypes = [ctypes.c_void_p, ctypes.c_int64, *[ctypes.py_object] * 4]
-            function.restype = ctypes.c_int64
-            functions.append(function)
-    except (OSError, AttributeError) as error:
+        library = ctypes.PyDLL(str(path))
+        python = ctypes.pythonapi
+        needed = (python.PyLong_FromLong, python.PyEval_SaveThread, python.PyEval_RestoreThread)
+        addresses = [ctypes.cast(function, ctypes.c_void_p).value for function in needed]
+        library.mytorch_init((ctypes.c_void_p * 5)(products.sgemm, products.dgemm, *addresses))
+        method = ctypes.addressof(ctypes.c_char.in_dll(library, "mytorch_method"))
+        library.mytorch_largest.restype = ctypes.c_int64
+        new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
+            ("PyCFunction_NewEx", python)
+        )
+    except (OSError, AttributeError, ValueError) as error:
         raise Unavailable(f"the library in {path} cannot be loaded ({error})") from None
-    library.mytorch_largest.restype = ctypes.c_int64
-    return Library(*functions, library.mytorch_largest())
+    return Library(lambda table: new(method, table, None), library.mytorch_largest())
 
 
 def _fields() -> tuple[int, int]:
