@@ -158,7 +158,7 @@ def _finish(work: Work, recording: Recording, engines: Sequence[Any]) -> Any:
 
 
 def _outputs(recording: Recording) -> set[int]:
-    return {id(line.output) for line in recording.lines}
+    return {id(output) for line in recording.lines for output in line.outputs}
 
 
 def _refuse_side_effects(modules: Sequence[Module], recording: Recording, before: dict[int, dict[str, Any]]) -> None:
@@ -255,7 +255,10 @@ def _compare(
     drawn = before.positions()
     # What the update alone changes is still there: were it not, the updates would differ in the end.
     before.restore(updated)
-    outputs = entry.run(*(a for a in arguments if isinstance(a, np.ndarray)))
+    try:
+        outputs = entry.run(*(a for a in arguments if isinstance(a, np.ndarray)))
+    except Exception as error:
+        return f"it raised {type(error).__name__}: {error}", None
     if before.positions() != drawn:
         return "random numbers are drawn off the list, which no plan repeats", outputs
     for number, (array, other) in enumerate(zip(map(np.asarray, outputs), expected)):

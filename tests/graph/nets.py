@@ -277,12 +277,17 @@ class Training:
 
 
 def training(
-    net: str, loss: str = "classes", optimizer: str = "momentum", dtype: Any = np.float64, seed: int = 0, **more: Any
+    net: str | Callable[..., nn.Module],
+    loss: str = "classes",
+    optimizer: str = "momentum",
+    dtype: Any = np.float64,
+    seed: int = 0,
+    **more: Any,
 ) -> Training:
-    """A training that begins alike for the same arguments."""
+    """A training that begins alike for the same arguments. net: a name of ``NETS``, or a function like those."""
     engine = Autograd()
     rng = np.random.default_rng(seed)
-    made = NETS[net](engine, rng, dtype)
+    made = (NETS[net] if isinstance(net, str) else net)(engine, rng, dtype)
     for _, module in made.modules():
         for name in (*module.parameter_names, *module.buffer_names):
             for full in (name, f"d{name}", f"momentum_{name}"):

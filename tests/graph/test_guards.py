@@ -1,6 +1,7 @@
 """Changes that invalidate a plan are noticed: the compiled step goes on as the eager one does, or says why it stays eager."""
 
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
@@ -306,6 +307,64 @@ def test_a_registered_rule_takes_part():
         del mytorch.graph.registry.RULES[square_backward]
 
 
+def split_backward(grads, a):
+    return np.concatenate(grads, axis=1)
+
+
+class Split(nn.Module):
+    """The first three columns times the next three, cut apart by one operation, whose last output leads nowhere."""
+
+    def forward(self, x):
+        left, right, last = (part.copy() for part in np.split(x, [3, 6], axis=1))
+        self.autograd_engine.add_operation([x], (left, right, last), [None], split_backward)
+        y = left * right
+        self.autograd_engine.add_operation([left, right], y, [None, None], F.mul_backward)
+        return y
+
+
+SPLITS = {
+    "called": lambda a: (a[:, :3], a[:, 3:6], a[:, 6:]),
+    "in primitives": mytorch.graph.Rule(
+        lambda p, r: tuple(p.slice(r.inputs[0], (slice(None), slice(*ends))) for ends in ((3,), (3, 6), (6, 7))),
+        lambda p, r, g: (p.emit("concatenate", list(g), axis=1, shape=r.inputs[0].shape, dtype=r.inputs[0].dtype),),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SPLITS)
+def test_a_rule_of_several_outputs(kind, backend):
+    one, other = (
+        training(lambda e, rng, dtype: nn.Sequential(nn.Linear(5, 7, e, rng=rng), Split(e))) for _ in range(2)
+    )
+    step = one.compiled(backend=backend)
+    mytorch.graph.register(split_backward, SPLITS[kind])
+    try:
+        run(one, other, step, steps=6)
+    finally:
+        del mytorch.graph.registry.RULES[split_backward]
+    assert step.plan is not None, step.reason
+
+
+@pytest.mark.parametrize(
+    ("forward", "words"),
+    [
+        (lambda a: (a[:, :3],), "it raised IndexError"),
+        (mytorch.graph.Rule(lambda p, r: (r.inputs[0],), SPLITS["in primitives"].backward), "gives 1 outputs, but 3"),
+    ],
+)
+def test_a_rule_with_too_few_outputs(forward, words):
+    one, other = (
+        training(lambda e, rng, dtype: nn.Sequential(nn.Linear(5, 7, e, rng=rng), Split(e))) for _ in range(2)
+    )
+    step = one.compiled()
+    mytorch.graph.register(split_backward, forward)
+    try:
+        run(one, other, step)
+    finally:
+        del mytorch.graph.registry.RULES[split_backward]
+    assert words in str(step)
+
+
 def test_an_argument_that_is_no_array_belongs_to_the_key():
     one = training("relu")
     net, loss, engine = one.net, one.loss, one.engine
@@ -581,6 +640,30 @@ def test_nan_and_infinity_stay_what_they_are(backend):
             value, expected = step(x, y), other.eager(x, y)
             assert value == pytest.approx(expected, rel=1e-12, nan_ok=True)
     assert np.isnan(value)
+
+
+@pytest.mark.parametrize("n", [6, 300])
+def test_no_gradient_goes_through_a_relu_where_it_is_nan(n, backend):
+    def first_rows(e, rng, dtype):
+        rule = partial(F.getitem_backward, index=slice(0, 2))
+        linear = nn.Linear(5, 3, e, rng=rng)
+        linear.b += 10
+        log, first = Chain(e, (np.log, F.log_backward)), Chain(e, (lambda a: a[:2], rule))
+        return nn.Sequential(linear, log, nn.ReLU(e), first)
+
+    one, other = training(first_rows), training(first_rows)
+    step = one.compiled(backend=backend)
+    rng = np.random.default_rng(0)
+    with np.errstate(all="ignore"):
+        for _ in range(5):
+            x, y = rng.standard_normal((n, 5)), rng.integers(0, 3, 2)
+            # The logarithm of a negative number, in a row that the loss does not see.
+            x[-1] = -100 * np.sign(one.net[0].W[0])
+            assert step(x, y) == pytest.approx(other.eager(x, y), rel=1e-12)
+            assert np.isnan(other.net[2].state[-1]).any()
+    assert step.plan is not None
+    assert np.isfinite(one.net[0].dW).all()
+    assert largest_difference(one, other) <= 1e-12
 
 
 def test_an_optimizer_of_another_class_takes_its_own_step():
