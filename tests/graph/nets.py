@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pytest
 
 import mytorch
 import mytorch.graph
@@ -312,3 +313,19 @@ def largest_difference(one: Training, other: Training) -> float:
         kind = name.split(".")[0].rstrip("0123456789 ")
         worst = max(worst, float(np.abs(found[name] - value).max(initial=0)) / largest[kind])
     return worst
+
+
+def twins(net: str | Callable[..., nn.Module] = "relu", **more: Any) -> tuple[Training, Training, mytorch.graph.Step]:
+    """Two trainings that begin alike, and the first one compiled."""
+    one, other = training(net, **more), training(net, **more)
+    return one, other, one.compiled()
+
+
+def run(one: Training, other: Training, step: mytorch.graph.Step, steps: int = 4, n: int = 6, seed: int = 0) -> None:
+    """Train both, one compiled and the other eagerly, and demand that they stay equal."""
+    rng = np.random.default_rng(seed)
+    for _ in range(steps):
+        x, y = batch(rng, n, np.float64, "classes")
+        value, expected = step(x, y), other.eager(x, y)
+        assert value == pytest.approx(expected, rel=1e-12)
+    assert largest_difference(one, other) <= 1e-12
