@@ -11,7 +11,7 @@ typedef N(whole) N(places) __attribute__((vector_size(WIDE)));
 /* R rows and V vectors of columns of C = A B in registers. A[r][p] lies at A + r * row + p * step, B[p] at B + p * ldb. */
 INLINE void N(tile)(const int R, const int V, int64_t k, const T *A, int64_t row, int64_t step, const T *B, int64_t ldb, T *C,
                     int64_t ldc, int64_t width) {
-    N(vector) sum[8][2];
+    N(vector) sum[ROWS][2];
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 2
@@ -58,9 +58,9 @@ INLINE void N(strip)(const int R, int64_t n, int64_t k, const T *A, int64_t row,
 }
 
 #undef STRIP
-#define STRIP(R) HIDDEN void N(strip##R)(int64_t n, int64_t k, const T *A, int64_t row, int64_t step, const T *B, int64_t ldb, \
+#define STRIP(name, R) HIDDEN void N(name)(int64_t n, int64_t k, const T *A, int64_t row, int64_t step, const T *B, int64_t ldb, \
     int packed, T *C) { N(strip)(R, n, k, A, row, step, B, ldb, packed, C, n); }
-STRIP(1) STRIP(2) STRIP(4) STRIP(8)
+STRIP(one_row, 1) STRIP(full_strip, ROWS)
 
 /* A block of LANES rows, `row` apart, with rows and columns exchanged. */
 #ifdef __AVX512F__
@@ -137,9 +137,8 @@ HIDDEN void N(product)(int64_t m, int64_t n, int64_t k, const T *A, int64_t a_ro
                     for (int64_t r = 0; r < most; r++) both[p * 2 * ROWS + r] = a[p * a_step + r];
             a = both + at, step = 2 * ROWS;
         }
-        const int64_t left = m - i < ROWS ? m - i : ROWS;
-        height = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
-        (height == 8 ? N(strip8) : height == 4 ? N(strip4) : height == 2 ? N(strip2) : N(strip1))(
+        height = m - i >= ROWS ? ROWS : 1;
+        (height == ROWS ? N(full_strip) : N(one_row))(
             n, k, a, row, step, B, b_row, packed, C + i * n);
         if (update) N(update)(update, i * n, height * n);
     }

@@ -177,14 +177,10 @@ INLINE void N(sgd_mode)(int64_t n, const T *g, T *restrict w, T *restrict v, T l
 }
 
 HIDDEN void N(sgd)(int64_t n, const T *g, T *w, T *v, T lr, T momentum, T weight_decay, int64_t mode) {
-    switch (mode) {
-    case 0: N(sgd_mode)(n, g, w, w, lr, momentum, weight_decay, 0); break;
-    case 1: N(sgd_mode)(n, g, w, v, lr, momentum, weight_decay, 1); break;
-    case 3: N(sgd_mode)(n, g, w, v, lr, momentum, weight_decay, 3); break;
-    case 4: N(sgd_mode)(n, g, w, w, lr, momentum, weight_decay, 4); break;
-    case 5: N(sgd_mode)(n, g, w, v, lr, momentum, weight_decay, 5); break;
-    case 7: N(sgd_mode)(n, g, w, v, lr, momentum, weight_decay, 7); break;
-    }
+    if (mode == 0) N(sgd_mode)(n, g, w, w, lr, momentum, weight_decay, 0);
+    else if (mode == 1) N(sgd_mode)(n, g, w, v, lr, momentum, weight_decay, 1);
+    else if (mode & 1) N(sgd_mode)(n, g, w, v, lr, momentum, mode & 4 ? weight_decay : 0, mode & 2 ? 7 : 5);
+    else N(sgd_mode)(n, g, w, w, lr, momentum, weight_decay, 4);
 }
 
 /* s: rate, correction, decay, eps, weight_decay, beta1, beta2, rest1, rest2. mode: 1 weight decay, 2 apart (AdamW). */
