@@ -12,7 +12,7 @@ from mytorch import optim
 from mytorch.graph import backends
 from mytorch.graph import passes as _passes
 from mytorch.graph.eager import Work
-from mytorch.graph.plan import UPDATES, Plan
+from mytorch.graph.plan import Plan
 from mytorch.graph.replay import MISSED
 from mytorch.graph.trial import Entry, Options, Trial, attempt
 
@@ -123,14 +123,13 @@ class Step:
 def explain(entry: Entry | None, error: BaseException) -> None:
     """Add to an exception from the middle of a replay what the step has changed by then."""
     assert entry is not None
-    number, trace = -1, error.__traceback__
+    line, trace = 0, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == "<plan>":
-            number = entry.instruction_of[min(trace.tb_lineno - 1, len(entry.instruction_of) - 1)]
+            line = trace.tb_lineno
         trace = trace.tb_next
-    done = [i for i in entry.plan.instructions[: number + 1] if i.op in UPDATES]
-    changed = sorted({value.name for instruction in done for value in instruction.writes})
-    if changed:
+    changed = sorted({name for names in entry.writes_of[:line] for name in names})
+    if changed and not getattr(error, "nothing_changed", False):
         text = (
             f"The step was interrupted in its update; changed by then, the last perhaps in part: {', '.join(changed)}."
         )

@@ -23,15 +23,15 @@ from mytorch.nn.modules.module import Module
 class Entry:
     """A plan with all that it needs to run and to be doubted.
 
-    run: a function of the arrays among the arguments that returns copies of the outputs. instruction_of: the instruction of
-    each of its lines. function: finds ``serve``, ``holds`` and ``finish``, see ``replay.build``. held: the arrays that the
-    plan reads or changes.
+    run: a function of the arrays among the arguments that returns copies of the outputs. writes_of: the names of what each of
+    its lines updates. function: finds ``serve``, ``holds`` and ``finish``, see ``replay.build``. held: the arrays that the plan
+    reads or changes.
     """
 
     plan: Plan
     signature: list[Any]
     run: Callable[..., tuple[Any, ...]]
-    instruction_of: list[int]
+    writes_of: list[tuple[str, ...]]
     function: Callable[[str], Callable[[Any], Any]]
     held: list[np.ndarray]
     proofs: int = 0
@@ -195,7 +195,7 @@ def _entry(
 ) -> Entry:
     """Let the passes work on a plan, build it and collect its guards."""
     plan = passes.run(plan, options.passes)
-    plan, run, instruction_of = backends.build(plan, options.backend)
+    plan, run, writes_of = backends.build(plan, options.backend)
     outputs = _outputs(recording)
     loss = recording.returned[0] if isinstance(recording.returned, tuple) else recording.returned
     stale = [
@@ -224,7 +224,7 @@ def _entry(
         arguments, run, " and ".join(conditions), names, stale, work.optimizer is not None, len(plan.outputs)
     )
     arrays = [value.array for value in held.values.values() if value.array is not None]
-    return Entry(plan, signature, run, instruction_of, function, arrays)
+    return Entry(plan, signature, run, writes_of, function, arrays)
 
 
 def _compare(

@@ -21,13 +21,13 @@ SHORT = 1 << 22
 DONE, LIES_OTHERWISE = -1, -2
 
 
-def build(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
+def build(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, ...]]]:
     """As the NumPy backend's ``build``. Raises library.Unavailable."""
     self_test()
     return _built(plan)
 
 
-def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
+def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, ...]]]:
     loaded = library.load()
     source = Source(Binding(plan), numpy_lines.FUNCTIONS)
     if len(plan.arguments) > encode.ARGUMENTS:
@@ -53,14 +53,13 @@ def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
         segment.clear()
         rows.clear()
 
-    for number, instruction in enumerate(plan.instructions):
-        source.number = number
+    for instruction in plan.instructions:
         try:
             rows += encoder.rows(instruction)
             segment.append(instruction)
         except encode.NotEncoded:
             close()
-            numpy_backend.emit(source, [instruction], number)
+            numpy_backend.emit(source, [instruction])
             for value in set(instruction.outputs) & source.indices.keys():
                 # NumPy's lines keep a single entry in a variable; the table looks for it in its buffer.
                 source.line(f"{source.entry(value)}[()] = {source.indices.pop(value)}")
@@ -88,6 +87,7 @@ def _call(source: Source, walk: Callable[..., int], segment: list[Instruction]) 
     """Append the lines that let the library walk the table of a segment."""
     given = [f"a{value.index}" for value in source.binding.plan.arguments]
     name = source.bind(walk, "walk")
+    source.writing = numpy_backend.names_of(segment)
     source.line(f"code = {name}({', '.join(given)})")
     # Arguments that do not lie in rows are copied first.
     copies = ", ".join(f"array({one}, order='C')" for one in given)
@@ -97,16 +97,24 @@ def _call(source: Source, walk: Callable[..., int], segment: list[Instruction]) 
         pairs = ", ".join(f"({indices}, {attrs})" for indices, attrs in checks)
         counted = next((source.bind(i.attrs["optimizer"]) for i in segment if i.op in UPDATES), "None")
         source.line(f"if code != {DONE}: refuse(({pairs},), {counted})")
+    source.writing = ()
     source.names.update(array=np.array, refuse=refuse)
 
 
 def refuse(checks: tuple[tuple[np.ndarray, dict[str, Any]], ...], optimizer: Any) -> None:
-    """Raise the error of the first check that fails. The step that was not made is not counted."""
+    """Raise the error of the first check that fails.
+
+    Checks stand before all updates: the step is not counted, and the error's attribute ``nothing_changed`` says so.
+    """
     if optimizer is not None:
         optimizer.steps -= 1
     for indices, attrs in checks:
         if indices.min() < 0 or indices.max() >= attrs["below"]:
-            numpy_lines.out_of_range(indices, attrs)
+            try:
+                numpy_lines.out_of_range(indices, attrs)
+            except (IndexError, ValueError) as error:
+                vars(error)["nothing_changed"] = True
+                raise
     raise RuntimeError("the C backend refused an index that is in range")
 
 
