@@ -113,7 +113,7 @@ def _case(
 
 
 def _each(nets: list[str], function: str, **keywords: Any) -> list[dict[str, Any]]:
-    """What a function finds for each backend that is to be had, and each net."""
+    """The values of a function for each backend that is to be had and each net."""
     found = []
     for framework in OURS:
         with worker(framework) as one:

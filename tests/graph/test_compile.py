@@ -15,7 +15,7 @@ from tests.graph.nets import Chain, batch, largest_difference, run, training, tw
 
 
 def notes_of(error):
-    """What was added to an exception; Python 3.10 adds nothing."""
+    """The notes that were added to an exception; none with Python 3.10."""
     return "".join(getattr(error, "__notes__", ()))
 
 
