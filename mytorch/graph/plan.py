@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -82,13 +82,22 @@ class Instruction:
         return self if inputs == self.inputs else replace(self, inputs=inputs)
 
 
-@dataclass
-class PassReport:
-    """The effect of one pass: instructions and bytes of buffers, before and after."""
+class PassReport(NamedTuple):
+    """The effect of one pass: the plan before and after it."""
 
     name: str
-    instructions: tuple[int, int]
-    nbytes: tuple[int, int]
+    before: Plan
+    after: Plan
+
+    @property
+    def instructions(self) -> tuple[int, int]:
+        """The instructions before and after."""
+        return len(self.before.instructions), len(self.after.instructions)
+
+    @property
+    def nbytes(self) -> tuple[int, int]:
+        """The bytes of buffers before and after."""
+        return self.before.buffer_bytes, self.after.buffer_bytes
 
 
 class PassReports(list[PassReport]):

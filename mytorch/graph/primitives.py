@@ -32,6 +32,9 @@ class Primitive(NamedTuple):
 
 
 def _broadcast(attrs: dict[str, Any], *inputs: Value) -> Form:
+    first = inputs[0]
+    if all(v.shape == first.shape and v.dtype is first.dtype for v in inputs):
+        return first.shape, first.dtype
     return np.broadcast_shapes(*(v.shape for v in inputs)), np.result_type(*(v.dtype for v in inputs))
 
 
