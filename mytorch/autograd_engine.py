@@ -11,13 +11,14 @@ import numpy as np
 from mytorch import checks
 from mytorch.debug import observe
 from mytorch.operation import Operation
-from mytorch.report import operations_as_table
+from mytorch.report import Readable
 from mytorch.utils import GradientBuffer, Location, gradient_dtype
 
 
-class Autograd:
+class Autograd(Readable):
     """The engine: records operations on the way forward and walks them in reverse on the way back.
 
+    ``print(engine)`` shows the list as a table, ``engine.show()`` as a page to step through.
     ``Autograd(debug=True)`` also looks for what makes gradients silently wrong: see ``mytorch.debug``.
     """
 
@@ -25,6 +26,7 @@ class Autograd:
         self.operation_list: list[Operation] = []
         self.gradient_buffer = GradientBuffer()
         self.recording = True
+        self.on_gradient: Callable[[int, np.ndarray, np.ndarray], bool] | None = None
         self._data: set[Location] = set()
         self._last_scalar: np.generic | None = None
         if debug:
@@ -67,6 +69,9 @@ class Autograd:
 
         Gradients in ``gradients_to_update`` are added to, in place, once the whole walk has succeeded; the buffer holds
         the gradients of this walk alone. If a backward function fails, no gradient has been touched.
+
+        ``on_gradient(number, slot, gradient)`` is called, where it is set, for each gradient that operation ``number``
+        sends to a slot. If it returns True, it has taken the gradient, and the slot stays as it is.
         """
         if divergence is self._last_scalar and divergence is not None:
             divergence = self.operation_list[-1].output
@@ -93,7 +98,8 @@ class Autograd:
                 if gradient is None:
                     continue
                 if slot is not None:
-                    if gradient is not slot:  # a rule that wrote into the slot itself has added it already
+                    # A rule that wrote into the slot itself has added it already.
+                    if gradient is not slot and not (self.on_gradient and self.on_gradient(number, slot, gradient)):
                         updates.append((slot, gradient))
                     continue
                 location = locate(array)
@@ -149,9 +155,6 @@ class Autograd:
     def is_data(self, array: np.ndarray) -> bool:
         """True if an array was declared to be data."""
         return bool(self._data) and self.gradient_buffer.get_memory_loc(array) in self._data
-
-    def __str__(self) -> str:
-        return operations_as_table(self.operation_list, self.gradient_buffer.get_memory_loc)
 
 
 def _call_rule(operation: Operation, number: int, grad_output: Any) -> Sequence[np.ndarray | None]:

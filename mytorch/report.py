@@ -1,8 +1,13 @@
-"""Report: the operation list as a table for people."""
+"""Report: the operation list as a table or a page for people, and the line of their code that an operation comes from."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -10,6 +15,24 @@ import numpy as np
 from mytorch.operation import Operation
 
 LONGEST = 40
+
+
+class Readable:
+    """An engine that people can read: ``print(engine)`` shows its list as a table, ``engine.show()`` as a page."""
+
+    operation_list: list[Operation]
+    gradient_buffer: Any
+
+    def __str__(self) -> str:
+        return operations_as_table(self.operation_list, self.gradient_buffer.get_memory_loc)
+
+    def show(self, path: str | os.PathLike[str] | None = None) -> Path:
+        """Write a page to step through the list, say where it lies, and open it where there is a browser.
+
+        path: of the file to write; without it, a file in a new folder for temporary files. Returns the path.
+        """
+        # By its name, and only when it is asked for: the engine imports nothing that is built on it.
+        return import_module("mytorch.viewer").show(self, path)
 
 
 def operations_as_table(operations: Sequence[Operation], locate: Callable[[np.ndarray], Any]) -> str:
@@ -49,3 +72,14 @@ def operations_as_table(operations: Sequence[Operation], locate: Callable[[np.nd
 
 def _shape(value: Any) -> str:
     return str(value.shape).replace(" ", "") if isinstance(value, np.ndarray) else repr(value)[:20]
+
+
+def calling_frame(frame: FrameType | None = None) -> FrameType | None:
+    """The nearest frame, from the caller's or the given one outwards, that runs neither MyTorch's code nor NumPy's.
+
+    None where there is no such frame.
+    """
+    frame = sys._getframe(1) if frame is None else frame
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("mytorch", "numpy"):
+        frame = frame.f_back
+    return frame

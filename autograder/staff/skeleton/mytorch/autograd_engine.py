@@ -10,13 +10,14 @@ import numpy as np
 
 from mytorch.debug import observe
 from mytorch.operation import Operation
-from mytorch.report import operations_as_table
+from mytorch.report import Readable
 from mytorch.utils import GradientBuffer
 
 
-class Autograd:
+class Autograd(Readable):
     """The engine: records operations on the way forward and walks them in reverse on the way back.
 
+    ``print(engine)`` shows the list as a table, ``engine.show()`` as a page to step through.
     ``Autograd(debug=True)`` also looks for what makes gradients silently wrong: see ``mytorch.debug``.
     """
 
@@ -75,6 +76,3 @@ class Autograd:
     def is_data(self, array: np.ndarray) -> bool:
         """True for an array that was declared to be data. An engine that ignores declarations has none."""
         return False
-
-    def __str__(self) -> str:
-        return operations_as_table(self.operation_list, self.gradient_buffer.get_memory_loc)
