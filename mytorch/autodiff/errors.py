@@ -133,18 +133,27 @@ def _called_by_scipy() -> str | None:
     return name
 
 
+IN_PLACE = {"copyto", "place", "put", "putmask", "put_along_axis", "fill_diagonal"}
+"""Functions of NumPy that write into their argument."""
+
+COUNTED = "A count jumps where an entry crosses an edge. np.histogram has a derivative with respect to its weights."
+REASONS = {
+    **dict.fromkeys(("save", "savetxt", "savez", "savez_compressed"), INSTEAD["x.tofile()"]),
+    **dict.fromkeys(("histogram2d", "histogramdd", "histogram_bin_edges"), COUNTED),
+    "trim_zeros": "Its length depends on the values. Write x[a:b] with the bounds that np.flatnonzero(x) names.",
+}
+"""Functions of NumPy without a rule: the reason, or the way out."""
+
+
 def no_rule(function: Any) -> NotImplementedError:
     """The error for a function that the table does not know."""
     name = getattr(function, "__name__", repr(function))
-    if name in ("copyto", "place", "put", "putmask", "put_along_axis", "fill_diagonal"):
-        return NotImplementedError(
-            str(
-                in_place(
-                    f"np.{name} (or np.full with a traced number)", WRITES["x.fill(v)"] + " Or: " + WRITES["x[i] = v"]
-                )
-            )
-        )
+    if name in IN_PLACE:
+        instead = f"{WRITES['x.fill(v)']} Or: {WRITES['x[i] = v']}"
+        return NotImplementedError(str(in_place(f"np.{name} (or np.full with a traced number)", instead)))
     full = full_name(function)
+    if name in REASONS:
+        return NotImplementedError(f"{full} has no rule of differentiation. {REASONS[name]}")
     return NotImplementedError(
         f"{full} has no rule of differentiation. Write it in functions that have one, or give it one in two lines:\n"
         "    from mytorch.autodiff import explicit\n"

@@ -37,14 +37,14 @@ def _takes_argnum(transform: Function) -> Function:
 def grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
     """A function that computes the gradient of a scalar function, in reverse mode.
 
-    fun: its arguments at argnums are floating or complex arrays, or trees of them (see ``tree``); it returns a scalar, with
-    has_aux a pair (scalar, aux). All other arguments pass through as they are. argnums: the number or name of an argument, or
+    fun: its arguments at argnums are floating or complex arrays, or trees of them (see ``tree``); it returns one number, a
+    scalar or an array with a single entry, with has_aux a pair (number, aux). All other arguments pass through as they are. argnums: the number or name of an argument, or
     a tuple of them for a tuple of gradients; argnum is the same. Returns gradients in the arguments' structure, shapes and
     dtypes; with has_aux a pair (gradients, aux).
 
     Complex: for real-valued fun of z = x + iy the gradient is df/dx - i df/dy, as in JAX (step against its conjugate to
     descend). A complex value is refused unless holomorphic=True says that fun has a complex derivative, which is then
-    returned. Raises TypeError for a result that is no scalar or no float, and for integer arguments.
+    returned. Raises TypeError for a result that is not one number or no float, and for integer arguments.
     """
     both = value_and_grad(fun, argnums, has_aux, holomorphic)
 
@@ -67,7 +67,7 @@ def value_and_grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, h
         outputs = floats(value)
         dtype = dtype_of(outputs[0])
         shape = np.shape(value) if outputs[0] is value else None
-        if shape != ():
+        if shape is None or np.size(value) != 1:
             what = f"a {type(value).__name__}" if shape is None else f"an array of shape {shape}"
             raise TypeError(
                 f"grad differentiates functions that return one number, and this one returned {what}. Reduce it to a scalar "
@@ -83,7 +83,7 @@ def value_and_grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, h
                 "grad differentiates real-valued functions, and this one returned a complex number. Take a real part of it, "
                 "such as np.abs(result)**2, or pass holomorphic=True if it has a complex derivative."
             )
-        gradients = build(pull([np.ones((), dtype)], once=True))
+        gradients = build(pull([np.ones(shape, dtype)], once=True))
         return ((value, aux) if has_aux else value), gradients
 
     return gradient

@@ -35,12 +35,14 @@ PART_WAYS = {"piecewise", "interp", "interp period", "interp ends", "interp knot
 # Rules and functions of zero derivative without a batch form for some or all of their arguments.
 ONE_BY_ONE = {
     "argpartition", "convolve", "delete", "diagflat", "linalg.lstsq", "ravel", "reshape", "resize", "rollaxis", "rot90",
-    "getitem", "pad", "searchsorted",
+    "getitem", "pad", "searchsorted", "sliding_window_view",
 }  # fmt: skip
 # NumPy's own functions, asked for a value without a derivative by the definition of the same name.
 WITHOUT_DERIVATIVE = {
     "bincount", "geomspace", "linspace", "logspace", "lstsq", "nan_to_num", "nanquantile", "quantile", "real_if_close",
-    "unique", "unwrap",
+    "unique", "unwrap", "gradient", "cov", "polydiv", "polyder", "polyint", "polyfit", "poly", "roots", "intersect1d", "isin",
+    "unique_values", "unique_counts", "unique_inverse", "unique_all", "tensorinv", "tensorsolve", "sort_complex",
+    "reduce", "accumulate", "reduceat", "flatnonzero", "arccos", "arcsin", "arctanh", "log", "log10", "log2", "power", "sqrt",
 }  # fmt: skip
 SCALES = (1.0, 1.01, 0.98)
 

@@ -242,9 +242,9 @@ def _interp(x, xp, fp, left=None, right=None, period=None):
 
 def _linspace(start, stop, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype=None, axis: int = 0):
     dtype = np.linspace(plain(start), plain(stop), 0, dtype=dtype).dtype
-    start, stop = np.broadcast_arrays(start, stop)
-    share = np.linspace(0, 1, num, endpoint=endpoint).astype(dtype).reshape((-1,) + (1,) * np.ndim(start))
-    line = np.moveaxis(start * (1 - share) + stop * share, 0, axis).astype(dtype)
+    ndim = max(np.ndim(start), np.ndim(stop))
+    share = np.linspace(0, 1, num, endpoint=endpoint).astype(dtype).reshape((-1,) + (1,) * ndim)
+    line = np.moveaxis((1 - share) * start + share * stop, 0, axis).astype(dtype)
     return (line, (stop - start) / max(num - bool(endpoint), 1)) if retstep else line
 
 
