@@ -38,9 +38,9 @@ def grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic
     """A function that computes the gradient of a scalar function, in reverse mode.
 
     fun: its arguments at argnums are floating or complex arrays, or trees of them (see ``tree``); it returns one number, a
-    scalar or an array with a single entry, with has_aux a pair (number, aux). All other arguments pass through as they are. argnums: the number or name of an argument, or
-    a tuple of them for a tuple of gradients; argnum is the same. Returns gradients in the arguments' structure, shapes and
-    dtypes; with has_aux a pair (gradients, aux).
+    scalar or an array with a single entry, with has_aux a pair (number, aux). All other arguments pass through as they are.
+    argnums: the number or name of an argument, or a tuple of them for a tuple of gradients; argnum is the same. Returns
+    gradients in the arguments' structure, shapes and dtypes; with has_aux a pair (gradients, aux).
 
     Complex: for real-valued fun of z = x + iy the gradient is df/dx - i df/dy, as in JAX (step against its conjugate to
     descend). A complex value is refused unless holomorphic=True says that fun has a complex derivative, which is then

@@ -24,7 +24,8 @@ NOT_IN_JAX = {
     "emath inside", "logaddexp.reduce", "subtract.reduce", "hypot.reduce", "fmax.reduce", "maximum.accumulate",
     "divide.accumulate", "add.reduceat", "multiply.reduceat",
 }  # fmt: skip
-# JAX pads the result of unique, or of a remainder, and differentiates it otherwise; here each value is differentiated by its first occurrence.
+# JAX pads the result of unique, or of a remainder, and differentiates it otherwise; here each value is differentiated by its
+# first occurrence.
 DIFFERENT_IN_JAX = {
     "unique", "unique_values", "unique_counts", "unique_inverse", "unique_all", "union1d", "intersect1d", "setdiff1d",
     "setxor1d", "polydiv",

@@ -12,7 +12,7 @@ from mytorch.autodiff.extras import load_rules
 from mytorch.autodiff.rules.axes import place
 from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, no_value
 from mytorch.autodiff.rules.shapes import laid_out_as
-from mytorch.autodiff.traced import TABLE, Traced, plain
+from mytorch.autodiff.traced import TABLE, plain
 
 # The keyword arguments of every ufunc, which change nothing with these values.
 DEFAULTS = {"where": True, "casting": "same_kind", "order": "K", "subok": True, "dtype": None, "signature": None}

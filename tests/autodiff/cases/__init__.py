@@ -18,7 +18,8 @@ CASES: dict[str, tuple[Any, tuple]] = {
 # Cases of functions that NumPy 1.26 does not have.
 RECENT = {
     "matrix_transpose", "permute_dims", "unstack", "vecdot", "vecdot complex", "matvec", "vecmat", "vecmat complex",
-    "cumulative_sum", "svdvals", "astype function", "unique_values", "unique_counts", "unique_inverse", "unique_all", "vector_norm", "vector_norm 3", "matrix_norm", "cholesky upper",
+    "cumulative_sum", "svdvals", "vector_norm", "vector_norm 3", "matrix_norm", "cholesky upper",
+    "astype function", "unique_values", "unique_counts", "unique_inverse", "unique_all",
 }  # fmt: skip
 # Cases that NumPy refuses from 2.5 on: a cross product of vectors in the plane.
 BYGONE = {"cross planes", "cross mixed"}
