@@ -104,7 +104,7 @@ def _reduceat(ufunc, array, indices, axis: int = 0, dtype=None):
     begins = [int(i) for i in plain(indices)]
     before = (slice(None),) * place(axis, np.ndim(array))
     parts = [
-        _reduce(ufunc, array[(*before, slice(i, j if i < j else i + 1))], axis, dtype, True)
+        _reduce(ufunc, array[before + (slice(i, j if i < j else i + 1),)], axis, dtype, True)
         for i, j in zip(begins, [*begins[1:], np.shape(array)[axis]])
     ]
     return in_dtype(np.concatenate(parts, axis=axis), value.dtype) if parts else value

@@ -111,9 +111,9 @@ def _convolve_along(in1, in2, mode: str, axes, dot_axes):
     border = [(0, 0)] * np.ndim(in1)
     for axis, (_, m) in zip(over1, lengths):
         border[axis] = (m - 1, m - 1)
-    windows = sliding_window_view(np.pad(in1, border), [m for _, m in lengths], over1)
+    windows = sliding_window_view(np.pad(in1, border), tuple(m for _, m in lengths), tuple(over1))
     inside = list(range(np.ndim(in1), np.ndim(windows)))
-    whole = np.tensordot(windows, np.flip(in2, over2), (dot1 + inside, dot2 + over2))
+    whole = np.tensordot(windows, np.flip(in2, tuple(over2)), (dot1 + inside, dot2 + over2))
     kept = [i for i in range(np.ndim(in1)) if i not in dot1]  # these lead in the result
     apart = np.ndim(whole) - len(over1)
     whole = np.moveaxis(whole, [kept.index(i) for i in over1], range(apart, np.ndim(whole)))
