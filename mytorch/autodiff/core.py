@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff.aliases import Array, Function, Tree
-from mytorch.autodiff.errors import no_float, stored_in_plain_array, subclass
+from mytorch.autodiff.errors import in_our_words, no_float, subclass
 from mytorch.autodiff.kinds import zeros_like
 from mytorch.autodiff.traced import Traced, dtype_of, is_float_or_number
 from mytorch.autodiff.tracing import LARGE, Dual, ForwardTrace, ReverseTrace, Variable, backward_pass, refuse_escaped
@@ -143,8 +143,8 @@ def call_and_close(trace: Trace, call: Callable[[], Any]) -> Any:
     """Call a traced function, and end the trace whatever happens."""
     try:
         return call()
-    except ValueError as error:
-        ours = stored_in_plain_array(error)
+    except (TypeError, ValueError) as error:
+        ours = in_our_words(error)
         if ours is None:
             raise
         raise ours.with_traceback(error.__traceback__) from None

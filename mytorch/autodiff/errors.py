@@ -22,6 +22,7 @@ INSTEAD = {
     "x.dump()": "Store arrays outside of the function that is differentiated.",
     "x.dumps()": "Store arrays outside of the function that is differentiated.",
     "x.item()": "Keep x as it is, or index it: x[0].",
+    "np.nditer(x)": "Iterate over x itself, for row in x, or over its indices: for index in np.ndindex(x.shape).",
     "x.tolist()": "Iterate over x itself: for entry in x.",
 }
 
@@ -94,10 +95,12 @@ STORED = (
 )
 
 
-def stored_in_plain_array(error: Exception) -> TypeError | None:
-    """Our error for what NumPy reports as "setting an array element with a sequence", if one of our refusals caused it."""
+def in_our_words(error: Exception) -> TypeError | None:
+    """Our error for one of NumPy's that a traced value has caused: stored in a plain array, or given to np.nditer."""
     cause = error.__cause__
-    return TypeError(STORED) if isinstance(cause, TypeError) and "out of the trace" in str(cause) else None
+    if isinstance(cause, TypeError) and "out of the trace" in str(cause):
+        return TypeError(STORED)
+    return cut("np.nditer(x)") if "WRITEBACKIFCOPY" in str(error) else None
 
 
 def full_name(function: Any) -> str:

@@ -59,6 +59,7 @@ def store_in_plain(x: Any) -> Any:
         (lambda x: np.sum(np.array([x[0], x[1]])), TypeError, r"np\.stack\(\[a, b\]\)"),
         (lambda x: x[0].item(), TypeError, r"x\.item\(\)"),
         (lambda x: sum(x.tolist()), TypeError, r"x\.tolist\(\)"),
+        (lambda x: sum(np.nditer(x)), TypeError, r"np\.nditer\(x\) would take .*np\.ndindex"),
         (lambda x: x * 2, TypeError, r"shape \(3,\).*jacobian\(fun\)"),
         (lambda x: (x[0], x[1]), TypeError, "returned a tuple"),
         (lambda x: np.sum(x).astype(str), TypeError, "returns floats"),

@@ -68,9 +68,7 @@ def _reduce(ufunc, array, axis: Any = 0, dtype=None, keepdims=False, initial=np.
         given = {"keepdims": keepdims, "initial": initial, "where": np._NoValue if where is True else where}
         return TABLE[REDUCTIONS[ufunc]](array, axis, **settings, **given)
     start = {} if no_value(initial) else {"initial": plain(initial)}
-    value = ufunc.reduce(
-        plain(array), axis, dtype, None, bool(keepdims), where=where, **start
-    )  # raises what NumPy raises
+    value = ufunc.reduce(plain(array), axis, dtype, None, keepdims, where=where, **start)  # raises what NumPy raises
     if where is not True:
         raise NotImplementedError(
             f"{full_name(ufunc)}.reduce with where= has no rule of differentiation. Leave entries out by indexing."

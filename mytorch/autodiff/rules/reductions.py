@@ -31,6 +31,9 @@ _mean = linear(
 )
 
 
+ONE = np.ones(1)
+
+
 def no_value(value) -> bool:
     return value is None or value is np._NoValue
 
@@ -38,7 +41,11 @@ def no_value(value) -> bool:
 def settings_of(axis, keepdims, dtype=None) -> Settings:
     """axis, keepdims and, if it was given, dtype, as the rules take them."""
     axis = tuple(axis) if isinstance(axis, list) else axis
-    settings = {"axis": axis, "keepdims": False if no_value(keepdims) else bool(keepdims)}
+    if keepdims is not True and keepdims is not False:
+        keepdims = (
+            not no_value(keepdims) and np.ndim(np.sum(ONE, axis=0, keepdims=keepdims)) == 1
+        )  # raises what NumPy raises
+    settings = {"axis": axis, "keepdims": keepdims}
     return settings if dtype is None else {**settings, "dtype": dtype}
 
 
