@@ -200,7 +200,8 @@ def test_parameter(name: str, parameter: str) -> None:
 
 
 WRONG: dict[str, list] = {
-    "keepdims": ["x", 1.0], "axis": [7, -3, "x", 1.5, (0, 0)], "mode": ["nonsense"], "norm": ["nonsense"], "kind": ["nonsense"], "order": ["X"],
+    "keepdims": ["x", 1.0],
+    "axis": [7, -3, "x", 1.5, (0, 0)], "mode": ["nonsense"], "norm": ["nonsense"], "kind": ["nonsense"], "order": ["X"],
     "method": ["nonsense"], "indexing": ["zz"], "casting": ["no", "nonsense"], "dtype": ["nonsense"], "ddof": ["x"],
     "num": [-1], "ord": ["zz"], "UPLO": ["Z"], "axis1": [9], "axes": [(0, 0), 9], "n": [-1, 0], "s": [(1,)], "k": ["x"],
     "shape": [(7,)], "where": [np.ones((2, 2), bool)], "initial": ["x"], "weights": [np.ones(7)], "offset": ["x"],
