@@ -172,9 +172,10 @@ def _check_outputs(out: Tree, leaves: list[Any], trace: Trace) -> None:
 def floats(out: Tree) -> list[Any]:
     """The leaves of a function's result. Raises TypeError if they are integers, booleans or nothing, without a derivative."""
     leaves, _ = flatten(out)
-    if not any(dtype_of(leaf).kind in "fc" for leaf in leaves):
-        raise no_float(leaves)
-    return leaves
+    for leaf in leaves:
+        if dtype_of(leaf).kind in "fc":
+            return leaves
+    raise no_float(leaves)
 
 
 def _cotangent(g: Any, value: Any, what: str = "gradient") -> Any:

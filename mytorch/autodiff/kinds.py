@@ -87,11 +87,14 @@ class Elementwise(Rule):
         return kept + args[len(kept) :], y if "y" in read else None
 
     def reads_argument(self, i: int, wanted: Sequence[Any]) -> bool:
+        if len(wanted) == 1:
+            return self.reads
         return any(node and self.letters[i] in letters for letters, node in zip(self.of, wanted))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if len(args) == 1 and not kwargs and isinstance(args[0], Traced):  # the common case, quicker
-            return args[0].owner.record(self, args, kwargs)
+        if len(args) <= 2 and not kwargs and isinstance(args[0], Traced):  # the common cases, quicker
+            alone = len(args) == 1 or not isinstance(args[1], Traced)
+            return args[0].owner.record(self, args, kwargs) if alone else bind(self, args, kwargs)
         return bind(self, args, kwargs)
 
     def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: Settings, wanted: Sequence[Any]) -> Sequence[Any]:

@@ -204,8 +204,10 @@ class ForwardTrace:
 
 def bind(rule: Any, args: Sequence[Any], kwargs: Settings) -> Any:
     """Carry out one operation for the innermost trace among its arguments. Their values may belong to outer traces."""
-    if kwargs and innermost(list(kwargs.values())) is not None:
-        args, kwargs = _by_position(rule, args, kwargs)
+    for value in kwargs.values():
+        if isinstance(value, Traced):
+            args, kwargs = _by_position(rule, args, kwargs)
+            break
     trace, level = None, 0
     for value in args:
         if isinstance(value, Traced) and value.owner is not trace and value.owner.level > level:
