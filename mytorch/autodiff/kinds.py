@@ -99,12 +99,13 @@ class Elementwise(Rule):
 
     def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: Settings, wanted: Sequence[Any]) -> Sequence[Any]:
         if len(args) == 1 and callable(self.partials[0]):  # the common case, quicker
-            return (fit(g * self.partials[0](y, args[0]), args[0]),)
-        self._refuse_others(wanted)
+            return (_fit(g * self.partials[0](y, args[0]), args[0]),)
+        if len(args) > len(self.partials):
+            self._refuse_others(wanted)
         gradients: list[Any] = []
         for d, x, node in zip(self.partials, args, wanted):
             if node and d is not None:
-                gradients.append(fit(g * d(y, *args) if callable(d) else _scaled(g, d), x))
+                gradients.append(_fit(g * d(y, *args) if callable(d) else _scaled(g, d), x))
             else:
                 gradients.append(None)
         return gradients
@@ -127,6 +128,11 @@ def _no_derivative(name: str, i: int, what: str, count: int) -> TypeError:
         f"{name}: argument {i} is traced, but the rule has a {what} for {count} argument(s) only. Pass this argument as a "
         "plain value, or register the missing derivative."
     )
+
+
+def _fit(gradient: Any, x: Any) -> Any:
+    """fit, which leaves a number a number: along a chain of numbers no arrays of shape () are made."""
+    return gradient if type(gradient) is np.float64 and type(x) is np.float64 else fit(gradient, x)
 
 
 def _scaled(g: Array, factor: float) -> Array:

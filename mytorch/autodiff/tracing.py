@@ -123,6 +123,8 @@ class ReverseTrace:
                 values.append(x if type(x) in UNSUSPICIOUS else _checked(x, rule))
                 parents.append(None)
         output = rule.fun(*values, **kwargs)
+        if type(output) is complex:  # Python's operators make one of 1j and np.float64
+            output = np.complex128(output)
         if self.watching and rule.reads:
             for i, value in enumerate(values):
                 if type(value) in ARRAYS and self.may_change(value, parents[i]) and rule.reads_argument(i, parents):
@@ -190,6 +192,8 @@ class ForwardTrace:
                 values.append(x if type(x) in UNSUSPICIOUS else _checked(x, rule))
                 tangents.append(None)
         output = rule.fun(*values, **kwargs)
+        if type(output) is complex:  # Python's operators make one of 1j and np.float64
+            output = np.complex128(output)
         tangent = rule.push(tangents, output, values, kwargs)
         if isinstance(output, tuple):
             parts = zip(output, tangent)

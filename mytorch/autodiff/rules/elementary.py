@@ -22,11 +22,14 @@ EXACT = (0.5, 2048)  # exponents b for which b - 1 is a number of the same dtype
 ONE_POINT = np.lib.NumpyVersion(np.__version__) < "2.0.0"  # where the sign of a complex number is that of its real part
 
 # Arithmetic
-elementwise(np.add, 1, 1)
-elementwise(np.subtract, 1, -1)
-elementwise(np.multiply, lambda y, a, b: b, lambda y, a, b: a, of=("b", "a"))
-elementwise(np.true_divide, lambda y, a, b: 1 / b, lambda y, a, b: -y / b, of=("b", "yb"))
-elementwise(np.negative, -1)
+# By their operators, which work on numbers in a tenth of a ufunc's time.
+elementwise(np.add, 1, 1, call=operator.add)
+elementwise(np.subtract, 1, -1, call=operator.sub)
+elementwise(np.multiply, lambda y, a, b: b, lambda y, a, b: a, of=("b", "a"), call=operator.mul)
+elementwise(
+    np.true_divide, lambda y, a, b: 1 / b, lambda y, a, b: -y / b, of=("b", "yb"), call=operator.truediv, name="divide"
+)
+elementwise(np.negative, -1, call=operator.neg)
 elementwise(np.positive, 1)
 
 
