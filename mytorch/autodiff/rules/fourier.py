@@ -56,7 +56,10 @@ def _irfft(a, n=None, axis: int = -1, norm=None):
         else np.concatenate([half[..., 1:-1], np.real(half[..., -1:]).astype(half.dtype)], axis=-1)
     )
     whole = np.concatenate([first, middle, mirrored] if n > 1 else [first], axis=-1)
-    return laid_out_as(np.moveaxis(np.real(np.fft.ifft(whole, norm=norm)), -1, axis), a)
+    result = np.moveaxis(np.real(np.fft.ifft(whole, norm=norm)), -1, axis)
+    if plain(a).dtype == np.float16:  # the result of NumPy 2 is as narrow again
+        result = result.astype(np.fft.irfft(np.zeros(2, np.float16)).dtype)
+    return laid_out_as(result, a)
 
 
 def _over_axes(one, last=None):

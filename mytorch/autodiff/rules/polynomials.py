@@ -50,16 +50,16 @@ def _polydiv(u, v):
 
 
 def _polyder(p, m=1):
-    p = _array(p)
     np.polyder(plain(p), m)  # raises what NumPy raises
+    p = _array(p)
     for _ in range(m):
         p = p[:-1] * np.arange(len(p) - 1, 0, -1)
     return p
 
 
 def _polyint(p, m=1, k=None):
-    p = _array(p)
     np.polyint(plain(p), m, plain(k))  # raises what NumPy raises
+    p = _array(p)
     constants = np.zeros(m) if k is None else _array(k)
     constants = np.broadcast_to(constants, (m,)) if len(constants) == 1 else constants
     for i in range(m):

@@ -101,10 +101,16 @@ composite(np.outer, lambda a, b: np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
 composite(np.vdot, lambda a, b: np.matmul(np.conj(np.ravel(a)), np.ravel(b)))
 composite(np.kron, _kron)
 composite(np.cross, _cross)
+
+
+def _vecdot(a, b):
+    if np.shape(a)[-1] != np.shape(b)[-1]:
+        np.vecdot(plain(a), plain(b))  # raises what NumPy raises: no single entry stands for many
+    return np.sum(np.conj(a) * b, axis=-1)
+
+
 if hasattr(np, "vecdot"):
-    composite(
-        np.vecdot, lambda a, b, axis=-1: np.sum(np.conj(np.moveaxis(a, axis, -1)) * np.moveaxis(b, axis, -1), axis=-1)
-    )
+    composite(np.vecdot, lambda a, b, axis=-1: _vecdot(np.moveaxis(a, axis, -1), np.moveaxis(b, axis, -1)))
 if hasattr(np, "matvec"):
     composite(np.matvec, lambda a, b: np.matmul(a, b[..., np.newaxis])[..., 0])
     composite(np.vecmat, lambda a, b: np.matmul(np.conj(a)[..., np.newaxis, :], b)[..., 0, :])

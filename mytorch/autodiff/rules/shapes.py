@@ -363,7 +363,12 @@ _sorted = explicit(
 def _partition(a, kth, axis=-1, kind="introselect"):
     np.partition(np.ones(1), 0, kind=kind)  # raises what NumPy raises
     a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
-    return laid_out_as(np.take_along_axis(a, np.argpartition(plain(a), kth, axis=axis), axis), a)
+    known = plain(a)
+    ranks = np.argsort(
+        np.argsort(np.partition(known, kth, axis), axis), axis
+    )  # as NumPy leaves the entries on either side
+    places = np.take_along_axis(np.argsort(known, axis), ranks, axis)
+    return laid_out_as(np.take_along_axis(a, places, axis), a)
 
 
 composite(np.take, _take)
