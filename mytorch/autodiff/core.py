@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff.aliases import Array, Function, Tree
-from mytorch.autodiff.errors import in_our_words, no_float, subclass
+from mytorch.autodiff.errors import in_our_words, no_float, no_float_argument, subclass
 from mytorch.autodiff.kinds import zeros_like
 from mytorch.autodiff.traced import Traced, dtype_of, is_float_or_number
 from mytorch.autodiff.tracing import LARGE, Dual, ForwardTrace, ReverseTrace, Variable, backward_pass, refuse_escaped
@@ -113,18 +113,8 @@ def as_leaf(leaf: Any) -> Array:
     if type(leaf) not in (np.ndarray, np.memmap) and isinstance(leaf, np.ndarray):
         raise subclass(leaf, "An argument to differentiate")
     array = np.asarray(leaf)
-    kind = array.dtype.kind
-    if kind in "iub":
-        raise TypeError(
-            f"An argument of dtype {array.dtype} was given, and integers have no derivative. Pass floats: "
-            f"{'x.astype(float)' if array.ndim else repr(float(array))}. (argnums chooses the arguments to differentiate.)"
-        )
-    if kind not in "fc":
-        what = {"O": "objects", "U": "strings", "S": "bytes", "M": "dates", "m": "time spans"}.get(kind, "records")
-        raise TypeError(
-            f"An argument of dtype {array.dtype} was given: {what} cannot be differentiated. Pass arrays of floats; argnums "
-            f"chooses the arguments to differentiate, the others may be anything."
-        )
+    if array.dtype.kind not in "fc":
+        raise no_float_argument(array)
     return array if isinstance(leaf, np.ndarray) else array[()]
 
 

@@ -136,6 +136,49 @@ def _called_by_scipy() -> str | None:
     return name
 
 
+def no_float_argument(array: Any) -> TypeError:
+    """The error for an argument to differentiate that holds integers, or no numbers at all."""
+    given = f"An argument of dtype {array.dtype} was given"
+    if array.dtype.kind in "iub":
+        instead = "x.astype(float)" if array.ndim else repr(float(array))
+        return TypeError(
+            f"{given}, and integers have no derivative. Pass floats: {instead}. (argnums chooses the arguments to "
+            "differentiate.)"
+        )
+    kinds = {"O": "objects", "U": "strings", "S": "bytes", "M": "dates", "m": "time spans"}
+    return TypeError(
+        f"{given}: {kinds.get(array.dtype.kind, 'records')} cannot be differentiated. Pass arrays of floats; argnums chooses "
+        "the arguments to differentiate, the others may be anything."
+    )
+
+
+def not_one_number(value: Any, shape: tuple | None) -> TypeError:
+    """The error for grad of a function with several results, or of a result with several entries."""
+    what = f"a {type(value).__name__}" if shape is None else f"an array of shape {shape}"
+    return TypeError(
+        f"grad differentiates functions that return one number, and this one returned {what}. Reduce it to a scalar "
+        "(result.sum() or result.mean()), or use jacobian(fun), or elementwise_grad(fun) for a function that works entry by "
+        "entry."
+    )
+
+
+def complex_result() -> TypeError:
+    """The error for grad of a complex result that nobody called holomorphic."""
+    return TypeError(
+        "grad differentiates real-valued functions, and this one returned a complex number. Take a real part of it, such as "
+        "np.abs(result)**2, or pass holomorphic=True if it has a complex derivative."
+    )
+
+
+def changed(array: Any, where: str) -> RuntimeError:
+    """The error for an array that was changed before the backward pass read it."""
+    return RuntimeError(
+        f"An array of shape {array.shape}, used as {where if ' ' in where else 'a constant of ' + where}, was changed between "
+        "the forward pass and the backward pass, so its gradients would be wrong. Leave arrays as they are until the gradient is "
+        "there, or give the function a copy: array.copy()."
+    )
+
+
 IN_PLACE = {"copyto", "place", "put", "putmask", "put_along_axis", "fill_diagonal"}
 """Functions of NumPy that write into their argument."""
 

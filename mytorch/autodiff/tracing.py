@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff.aliases import Array, Settings
-from mytorch.autodiff.errors import subclass
+from mytorch.autodiff.errors import changed, subclass
 from mytorch.autodiff.fingerprints import fingerprint, is_same
 from mytorch.autodiff.traced import Traced, is_float
 
@@ -158,11 +158,7 @@ class ReverseTrace:
     def check_unchanged(self) -> None:
         for array, before, where in self.constants.values():
             if not is_same(array, before):
-                raise RuntimeError(
-                    f"An array of shape {array.shape}, used as {where if ' ' in where else 'a constant of ' + where}, was "
-                    "changed between the forward pass and the backward pass, so its gradients would be wrong. Leave arrays "
-                    "as they are until the gradient is there, or give the function a copy: array.copy()."
-                )
+                raise changed(array, where)
 
     def close(self) -> None:
         """End the recording. A value that was carried out of its function is refused from here on."""

@@ -14,6 +14,7 @@ import numpy as np
 from mytorch.autodiff.aliases import Function, Settings
 from mytorch.autodiff.batching import along_basis
 from mytorch.autodiff.core import as_leaf, floats, jvp, push, record
+from mytorch.autodiff.errors import complex_result, not_one_number
 from mytorch.autodiff.kinds import Rule, zeros_like
 from mytorch.autodiff.traced import Traced, dtype_of, is_float_or_number
 from mytorch.autodiff.tracing import bind, innermost
@@ -70,21 +71,13 @@ def value_and_grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, h
         dtype = dtype_of(outputs[0])
         shape = np.shape(value) if outputs[0] is value else None
         if shape is None or math.prod(shape) != 1:
-            what = f"a {type(value).__name__}" if shape is None else f"an array of shape {shape}"
-            raise TypeError(
-                f"grad differentiates functions that return one number, and this one returned {what}. Reduce it to a scalar "
-                "(result.sum() or result.mean()), or use jacobian(fun), or elementwise_grad(fun) for a function that works "
-                "entry by entry."
-            )
+            raise not_one_number(value, shape)
         if holomorphic and not all(dtype_of(as_leaf(leaf)).kind == "c" for leaf in leaves):
             raise TypeError(
                 "holomorphic=True takes complex arguments. Pass x.astype(complex), or leave holomorphic out."
             )
         if dtype.kind == "c" and not holomorphic:
-            raise TypeError(
-                "grad differentiates real-valued functions, and this one returned a complex number. Take a real part of it, "
-                "such as np.abs(result)**2, or pass holomorphic=True if it has a complex derivative."
-            )
+            raise complex_result()
         gradients = build(pull([np.ones(shape, dtype) if shape else dtype.type(1)], once=True))
         return ((value, aux) if has_aux else value), gradients
 
