@@ -174,8 +174,8 @@ def changed(array: Any, where: str) -> RuntimeError:
     """The error for an array that was changed before the backward pass read it."""
     return RuntimeError(
         f"An array of shape {array.shape}, used as {where if ' ' in where else 'a constant of ' + where}, was changed between "
-        "the forward pass and the backward pass, so its gradients would be wrong. Leave arrays as they are until the gradient is "
-        "there, or give the function a copy: array.copy()."
+        "the forward pass and the backward pass, so its gradients would be wrong. Leave arrays as they are until the gradient "
+        "is there, or give the function a copy: array.copy()."
     )
 
 
