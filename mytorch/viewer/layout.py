@@ -87,8 +87,9 @@ def _ordered(layer: Sequence[int], edges: Sequence[Edge], sweeps: int) -> list[l
             down = sweep % 2 == 0
             for row in rows if down else reversed(rows):
                 _sort_by_neighbours(row, rows, above if down else below, layer, -1 if down else 1)
-            if sweep > 1:
-                _swap_neighbours(rows, above, below)
+            for _ in range(sweep):  # from the orders of the first sweeps, which are rough, nothing is gained
+                if not _swap_neighbours(rows, above, below):
+                    break
             crossings = sum(_crossings(upper, lower, below) for upper, lower in pairwise(rows))
             if fewest < 0 or crossings < fewest:
                 fewest, best = crossings, [list(row) for row in rows]
@@ -114,8 +115,9 @@ def _sort_by_neighbours(
     row.sort(key=mean.__getitem__)
 
 
-def _swap_neighbours(rows: list[list[int]], above: list[list[int]], below: list[list[int]]) -> None:
-    """Swap nodes that stand side by side, where fewer of their edges cross then."""
+def _swap_neighbours(rows: list[list[int]], above: list[list[int]], below: list[list[int]]) -> bool:
+    """Swap nodes that stand side by side, where fewer of their edges cross then. Returns True if any were."""
+    swapped = False
     for number, row in enumerate(rows):
         places = [
             {node: i for i, node in enumerate(rows[other])} if 0 <= other < len(rows) else {}
@@ -130,6 +132,8 @@ def _swap_neighbours(rows: list[list[int]], above: list[list[int]], below: list[
                         change += (place[a] < place[b]) - (place[a] > place[b])
             if change < 0:
                 row[i], row[i + 1] = two, one
+                swapped = True
+    return swapped
 
 
 def _crossings(upper: list[int], lower: list[int], below: list[list[int]]) -> int:

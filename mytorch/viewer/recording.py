@@ -94,13 +94,14 @@ class Recording:
     ``watched``: operations were seen when they were recorded. Otherwise the arrays are those of now.
     """
 
-    def __init__(self, operation_list: Sequence[Operation], watched: bool) -> None:
+    def __init__(self, watched: bool) -> None:
         self.watched = watched
         self.records: list[Record] = []
         self.walk: Walk | None = None
         self.findings: list[Finding] = []
         self.names = Names()
-        self._observer = Observer(list(operation_list) if not watched else operation_list)  # type: ignore[arg-type]
+        self._operations: list[Operation] = []
+        self._observer = Observer(self._operations)
 
     def recorded(self, operation: Operation, output: Any, frame: FrameType | None) -> None:
         """Note an operation that was just appended. frame: where it was recorded; None if that is not known."""
@@ -111,8 +112,9 @@ class Recording:
         record = Record(operation, inputs, [kept(output) for output in operation.outputs])
         record.line, record.within = _lines(operation, frame)
         self.records.append(record)
-        self.names.noted(operation)
+        self._operations.append(operation)
         self.names.wanted(arrays)
+        self.names.noted(operation)
         if frame is not None:
             slots = operation.gradients_to_update
             parameters = [array for array, slot in zip(operation.inputs, slots) if slot is not None]
@@ -197,7 +199,7 @@ def _line(frame: FrameType) -> Line:
 
 def recording_of(operation_list: Sequence[Operation], frame: FrameType | None = None) -> Recording:
     """A recording of a list that nobody has watched: its arrays as they are now. frame: where names are looked for."""
-    recording = Recording(operation_list, watched=False)
+    recording = Recording(watched=False)
     for operation in operation_list:
         recording.recorded(operation, operation.output, None)
     recording.names.look(frame or sys._getframe(1))

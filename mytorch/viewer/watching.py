@@ -50,7 +50,7 @@ def _watched_class(plain: Any, on_walk: Any) -> Any:
             super().add_operation(inputs, output, gradients_to_update, backward_operation)
             if len(self.operation_list) > before:
                 if before == 0 or self.viewer_recording is None:
-                    self.viewer_recording = Recording(self.operation_list, watched=True)
+                    self.viewer_recording = Recording(watched=True)
                 self.viewer_recording.recorded(self.operation_list[before], output, sys._getframe(1))
 
         def backward(self, divergence: Any) -> None:
