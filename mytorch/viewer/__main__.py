@@ -65,7 +65,8 @@ def _run(options: argparse.Namespace) -> int:
     code = _say_how_it_ended(run.error, options.script)
     if run.recording is None:
         print(
-            f"{options.script} has recorded nothing, so there is no page. It has to record on a mytorch.Autograd.",
+            f"{options.script} has recorded nothing, so there is no page. It has to record on a mytorch.Autograd, by "
+            "layers, by add_operation or by mytorch.autodiff.trace.",
             file=sys.stderr,
         )
         return code or 2

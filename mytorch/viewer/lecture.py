@@ -7,8 +7,11 @@ import numpy as np
 
 
 def two_paths(x1, x2):
-    product = x1 * x2
-    return np.log(x1) + product - np.sin(x2)
+    v0 = np.log(x1)
+    v1 = x1 * x2
+    v2 = np.sin(x2)
+    v3 = v0 + v1
+    return v3 - v2
 
 
 def exponential(x1, x2):

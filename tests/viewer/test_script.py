@@ -1,10 +1,15 @@
 """The command line: scripts as they stand, the walk that was asked for, and answers to bad input."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from mytorch.viewer.__main__ import main
+from mytorch.viewer.examples import write_examples
 from tests.viewer.test_page import data_of
 
+DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 PROGRAM = """
 import sys
 import numpy as np
@@ -129,6 +134,23 @@ def test_bad_input_is_answered_in_a_line(arguments, answer, capsys, tmp_path, mo
         code = error.code
     assert code == 2
     assert answer in capsys.readouterr().err
+
+
+def without_addresses(data):
+    return {**data, "variables": [{**variable, "address": ""} for variable in data["variables"]]}
+
+
+@pytest.mark.parametrize("name", ["two-paths", "exponential", "used-twice", "used-again"])
+def test_the_pages_that_the_docs_link_to_are_up_to_date(name, tmp_path):
+    """After a change of the viewer: python -m mytorch.viewer --examples docs/steps"""
+    write_examples(tmp_path)
+    pages = [DOCS / "steps" / f"{name}.html", tmp_path / f"{name}.html"]
+    kept, fresh = (re.split(r'id="data">.*?</script>', page.read_text(encoding="utf-8"), flags=re.S) for page in pages)
+    assert kept == fresh
+    kept, fresh = (without_addresses(data_of(page)) for page in pages)
+    numbers = [[number for value in data.pop("values") for number in value["numbers"]] for data in (kept, fresh)]
+    assert kept == fresh
+    assert numbers[0] == pytest.approx(numbers[1], rel=1e-12)  # the last digits are those of NumPy's version
 
 
 def test_the_examples_are_pages(tmp_path, capsys):

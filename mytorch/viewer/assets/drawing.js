@@ -126,9 +126,9 @@ function pill(gradient, width) {
   const text = one === undefined ? "" : digits(one);
   const wide = one === undefined ? 40 : Math.max(30, text.length * 7 + 14);
   const left = Math.max(width / 2 + 14, width - wide + 14); // clear of the line that leaves in the middle
-  const parts = [svg("rect", { class: "pill", x: left, y: 36, width: wide, height: 18, rx: 9 })];
-  if (one === undefined) parts.push(svg("image", { href: thumbnail(gradient), x: left + 6, y: 39, width: wide - 12, height: 12, preserveAspectRatio: "none", class: "pixels" }));
-  else parts.push(svg("text", { class: "pill", x: left + wide / 2, y: 49, "text-anchor": "middle" }, text));
+  const parts = [svg("rect", { class: "pill", x: left, y: 41, width: wide, height: 18, rx: 9 })];
+  if (one === undefined) parts.push(svg("image", { href: thumbnail(gradient), x: left + 6, y: 44, width: wide - 12, height: 12, preserveAspectRatio: "none", class: "pixels" }));
+  else parts.push(svg("text", { class: "pill", x: left + wide / 2, y: 54, "text-anchor": "middle" }, text));
   return parts;
 }
 
@@ -140,7 +140,7 @@ function updateEdge(edge, at) {
   const send = walked && STEPS[walkedAt[about.to]].sends.find((sent) => sent.input === about.input);
   const now = STEPS[at].operation === about.to && STEPS[at].kind !== "seed" && STEPS[at].kind !== "skip";
   path.setAttribute("class", ["edge", recorded ? "recorded" : "coming", send && "sent", now && "now", isBackward(at) ? "backward" : "forward"].filter(Boolean).join(" "));
-  path.setAttribute("marker-end", send ? "" : `url(#arrow-${recorded && now ? "lit" : "plain"})`);
+  path.setAttribute("marker-end", send || !recorded ? "" : `url(#arrow-${recorded && now ? "lit" : "plain"})`);
   path.setAttribute("marker-start", send ? "url(#arrow-lit)" : "");
   const one = send ? single(DATA.values[send.value]) : undefined;
   label.replaceChildren(one === undefined ? "" : digits(one));

@@ -31,7 +31,7 @@ function listRow(operation, number) {
   row.button = el("button", { type: "button", class: "order", onclick: () => go(stepOf(number, at)), "aria-label": `operation ${number}, ${operation.name}` }, String(number));
   row.tr = el("tr", { "data-operation": number },
     el("td", { class: "order" }, row.button),
-    el("td", {}, el("div", { class: "does" }, does(operation), row.mark), isNewLine(number) && el("code", { class: "line", title: lineText(operation.line) }, lineText(operation.line))),
+    el("td", { class: "operation" }, el("div", { class: "does" }, does(operation), row.mark), isNewLine(number) && el("code", { class: "line", title: lineText(operation.line) }, lineText(operation.line))),
     row.value, row.tangents, row.gradient);
   row.tr.addEventListener("click", () => go(stepOf(number, at)));
   rows.push(row);

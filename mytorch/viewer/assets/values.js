@@ -116,13 +116,15 @@ function valueView(index, name, picture = false) {
 }
 
 function numberTable(value, name) {
-  const columns = value.shape.at(-1);
+  const upright = value.shape.at(-1) === 1 && value.numbers.length > 4; // one column, which would take a lot of room
+  const columns = upright ? 4 : value.shape.at(-1);
   const rows = [];
   const most = columns > 4 ? 3 : 5; // digits: every one of them is in the title
   for (let i = 0; i < value.numbers.length; i += columns) {
     rows.push(el("tr", {}, value.numbers.slice(i, i + columns).map((x) => el("td", {}, number(x, most)))));
   }
-  const lead = value.shape.length > 2 ? el("p", { class: "caption" }, describe(value)) : null;
+  const about = upright ? `${describe(value)}: one column, in rows` : value.shape.length > 2 ? describe(value) : "";
+  const lead = about && el("p", { class: "caption" }, about);
   return [el("table", { class: columns > 4 ? "numbers wide" : "numbers", "aria-label": name }, el("tbody", {}, rows)), lead];
 }
 
