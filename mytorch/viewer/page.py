@@ -16,7 +16,8 @@ from mytorch.viewer.recording import Recording, recording_of
 from mytorch.viewer.snapshot import snapshot
 from mytorch.viewer.watching import walk_on_copies
 
-SCRIPTS = ("dom", "numbers", "timeline", "values", "list", "drawing", "ledger", "step", "page")
+STYLES = ("theme", "controls", "step", "tables", "graph", "page")
+SCRIPTS = ("dom", "numbers", "timeline", "values", "list", "drawing", "ledger", "step", "forward", "backward", "page")
 
 
 def write(engine: Any, path: str | os.PathLike[str], title: str = "") -> Path:
@@ -81,7 +82,7 @@ def as_html(data: dict[str, Any]) -> str:
         content = content.replace(letter, f"\\u{ord(letter):04x}")
     parts = {
         "title": html.escape(data["title"] or "The operation list, step by step"),
-        "style": (assets / "page.css").read_text(encoding="utf-8"),
+        "style": "\n".join((assets / f"{name}.css").read_text(encoding="utf-8") for name in STYLES),
         "data": content,
         "scripts": "\n".join(
             f"<script>\n{(assets / f'{name}.js').read_text(encoding='utf-8')}</script>" for name in SCRIPTS

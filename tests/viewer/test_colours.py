@@ -8,7 +8,7 @@ import pytest
 
 from mytorch.viewer import page
 
-STYLE = (page.files("mytorch.viewer") / "assets" / "page.css").read_text(encoding="utf-8")
+STYLE = (page.files("mytorch.viewer") / "assets" / "theme.css").read_text(encoding="utf-8")
 # Machado, Oliveira and Fernandes, "A physiologically-based model for simulation of color vision deficiency" (2009).
 VISION = {
     "usual": np.eye(3),
