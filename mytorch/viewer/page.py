@@ -16,7 +16,8 @@ from mytorch.viewer.recording import Recording, recording_of
 from mytorch.viewer.snapshot import snapshot
 from mytorch.viewer.watching import walk_on_copies
 
-STYLES = ("theme", "controls", "step", "tables", "graph", "page")
+# In this order: later rules of a style take the place of earlier ones.
+STYLES = ("theme", "page", "controls", "step", "tables", "graph", "narrow")
 SCRIPTS = ("dom", "numbers", "timeline", "values", "list", "drawing", "ledger", "step", "forward", "backward", "page")
 
 

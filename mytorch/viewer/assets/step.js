@@ -27,6 +27,7 @@ function updateStep(at) {
     el("h2", { id: "now-title" }, view.title),
     ...view.body.filter(Boolean),
   );
+  byId("now").scrollTop = 0;
   byId("spoken").textContent = `Step ${at} of ${LAST}. ${byId("now-title").textContent}. ${view.spoken || ""}`;
 }
 
