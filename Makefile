@@ -4,6 +4,7 @@
 #   make test-quick all but the slow ones, in less than a minute
 #   make lint       ruff and mypy
 #   make bench      the same training step in other frameworks
+#   make writeup    render the assignment, docs/writeup.html, after a change of docs/writeup.md
 #   make handout    build dist/handout.tar.gz and dist/handout.zip for students
 #   make grade      grade a class: make grade ARGS="SUBMISSIONS --out REPORTS"
 # PYTHON=python3.12 chooses the interpreter; ARGS="--epochs 5" goes to the program.
@@ -18,7 +19,7 @@ ARGS ?=
 WORKERS := -n auto --maxprocesses 8 --dist worksteal
 READY := $(VENV)/.plots $(VENV)/.dev
 
-.PHONY: help train test test-quick lint bench handout grade clean
+.PHONY: help train test test-quick lint bench writeup handout grade clean
 
 help:
 	@sed -n '/^[^#]/q; s/^#  *//p' Makefile
@@ -40,6 +41,9 @@ lint: $(READY)
 bench: $(VENV)/.base
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+writeup: $(VENV)/.writeup
+	@$(BIN)/python docs/render.py $(ARGS)
+
 handout: $(VENV)/.base
 	@$(BIN)/python -m autograder.staff handout $(ARGS)
 
@@ -54,7 +58,7 @@ $(VENV)/.base: pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --prefer-binary --editable .
 	@touch $@
 
-$(VENV)/.plots $(VENV)/.dev $(VENV)/.staff: $(VENV)/.%: $(VENV)/.base
+$(VENV)/.plots $(VENV)/.dev $(VENV)/.staff $(VENV)/.writeup: $(VENV)/.%: $(VENV)/.base
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --prefer-binary --editable '.[$*]'
 	@touch $@
 

@@ -16,7 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.members import FILE, FOLDER, MOST_BYTES, MOST_MEMBERS, Damaged, Member, TooLarge, members
+from autograder.sources import StrangeEncoding, as_utf8
 
+# Access is asked for the user that counts when a file is opened, where the system can.
+EFFECTIVE = {"effective_ids": True} if os.access in os.supports_effective_ids else {}
 MOST_FILES = 1000
 MOST_KEPT = 8 << 20
 DEEPEST = 20
@@ -28,6 +31,8 @@ MADE_BY_TOOLS = {"__pycache__", "__MACOSX", "site-packages", "node_modules", "ve
 LONGEST_PART, LONGEST = 200, 1000
 GOOD_PART = re.compile(r"[\w][\w .+()\-]{0,99}")
 WINDOWS_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+# What means something to staff in the output on a platform. A lower-case letter is no hindrance to whoever reads it.
+CONTROL = re.compile("GRADER_+ERROR", re.IGNORECASE)
 PACK = "Pack it with create_tarball."
 
 
@@ -44,8 +49,12 @@ class Contents:
 
 
 def shown(text: str, limit: int = 80) -> str:
-    """Untrusted text made safe for a terminal or a page: one line, no control characters, limited length."""
+    """Untrusted text made safe for a terminal or a page: one line, no control characters, limited length.
+
+    Words that only the grader may say lose their underscore, so that staff who look for one find no planted one.
+    """
     clean = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: limit + 1])
+    clean = CONTROL.sub(lambda found: found[0].replace("_", " "), clean)
     return clean if len(clean) <= limit else clean[: limit - 3] + "..."
 
 
@@ -118,6 +127,11 @@ def _walk(top: Path) -> Iterator[Member]:
     while waiting:
         folder, prefix = waiting.pop()
         entries = []
+        if _closed(folder):
+            if folder == top:
+                raise CannotGrade(f"{shown(top.name)} cannot be read, because its own mode forbids it. {PACK}")
+            yield Member(prefix, "folder whose mode forbids reading", _nothing)
+            continue
         with os.scandir(folder) as scan:
             for entry in scan:
                 seen += 1
@@ -132,7 +146,21 @@ def _walk(top: Path) -> Iterator[Member]:
                     waiting.append((path, f"{name}/"))
             else:
                 kind = FILE if stat.S_ISREG(mode) else _irregular(mode).split(" ", 1)[1]
+                kind = "file whose mode forbids reading" if kind == FILE and _closed(path) else kind
                 yield Member(name, kind, lambda path=path: file_bytes(path, follow=False))  # type: ignore[misc]
+
+
+def _closed(path: Path) -> bool:
+    """True for what this user may not read although he owns it: its mode is a part of the hand-in.
+
+    What belongs to somebody else is a mistake in the setup of this machine, which no student is to blame for.
+    """
+    needed = os.R_OK | (os.X_OK if path.is_dir() else 0)
+    return not os.access(path, needed, **EFFECTIVE) and path.lstat().st_uid == os.geteuid()
+
+
+def _nothing() -> bytes:
+    return b""
 
 
 def _is_junk(parts: list[str]) -> bool:
@@ -200,7 +228,12 @@ def _select(found: Iterable[Member], name: str) -> Contents:
         elif not all(_is_good(part) for part in inner.split("/")) or len(inner.encode()) > LONGEST:
             left_out.add("left out for its name", key)
         else:
-            files[inner] = data
+            try:
+                files[inner], note = as_utf8(data)
+            except StrangeEncoding as error:
+                note = f"left out for its source encoding {shown(str(error), 40)}, which is none of plain text"
+            if note:
+                left_out.add(note, key)
     files = _without_collisions(files, left_out)
     return Contents(dict(sorted(files.items())), left_out.notes())
 

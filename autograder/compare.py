@@ -10,9 +10,12 @@ import numpy as np
 from autograder.feedback import Feedback
 from autograder.helpers import Check, Expectations, Given, Kind, Values
 from autograder.hints import HINTS
-from autograder.worker.scenarios.common import EMPTY_SPOT, NO_SPOT, NOTHING, ONE_ARRAY, SEQUENCES
+from autograder.worker.scenarios.common import CLASS, EMPTY_SPOT, NO_SPOT, NOTHING, ONE_ARRAY, SEQUENCES
 
-RTOL = 1e-6
+# Below the rounding error of float32, which must not pass for float64.
+RTOL = 1e-8
+# The rounding error that is left where a step computed in float32.
+SINGLE = 2e-6
 # Relative to the largest entry: the rounding error that a chain of primitives leaves where terms cancel.
 SCALE_TOL = 1e-9
 
@@ -41,6 +44,12 @@ def problem(
         "given": given, "looked_at": looked_at, "expected": expected, "came": came, "place": place, "hint": hint,
     }  # fmt: skip
     return Problem(key, parts)
+
+
+def with_hint(key: str, seen: Feedback, place: str = "") -> Problem:
+    """The same difference of values with another hint."""
+    given, looked_at, expected, came = seen["given"], seen["looked_at"], seen["expected"], seen["came"]
+    return problem(key, given=given, looked_at=looked_at, expected=expected, came=came, place=place)
 
 
 def judge(check: Check, given: Given, got: Any) -> Problem | None:
@@ -73,6 +82,10 @@ def judge(check: Check, given: Given, got: Any) -> Problem | None:
     return None
 
 
+# Scenarios of the autograder's own operations, in which no path is cut: zeros mean that the engine brought nothing.
+OWN_OPERATIONS = (
+    "engine_chain", "engine_join", "engine_twice", "engine_slots", "engine_unused", "engine_dead_branch", "program",
+)  # fmt: skip
 # Kinds with one hint, whatever the difference is.
 WHOLE = {Kind.LENGTH: "not_recorded", Kind.ENTRY: "record_identity"}
 
@@ -89,18 +102,20 @@ class _Difference:
         """The misconception behind the value of this name, or None if the value is right."""
         expected, kind, got = self.arrays[name], self.expected[name].kind, self.got.get(name)
         if kind in WHOLE:
-            return None if _is_right(got, expected) else (WHOLE[kind], 0.0)
+            return None if _is_right(got, expected) else self._suspect(name) or (WHOLE[kind], 0.0)
         if not isinstance(got, np.ndarray):
-            return ("spot_missing" if kind is Kind.SPOT else _hint_for_phrase(got)), 0.0
+            return _hint_for_phrase(got, kind), 0.0
         if kind is Kind.LOSS and got.size == 1 and got.ndim <= 2:
             # The number counts here, not its shape; the shape (1,) has a check of its own.
             got = got.reshape(expected.shape)
         if got.shape != expected.shape:
-            return _hint_for_shape(kind, expected, got), 0.0
+            return self._of_another(name, got) or (_hint_for_shape(kind, expected, got), 0.0)
         if got.dtype.kind != expected.dtype.kind and {got.dtype.kind, expected.dtype.kind} != {"i", "u"}:
             return ("integer" if got.dtype.kind in "iub" and expected.dtype.kind == "f" else "not_array"), 0.0
         if expected.dtype == np.float32 and got.dtype.itemsize != expected.dtype.itemsize:
             return "widened", 0.0
+        if expected.dtype == np.float64 and got.dtype.itemsize < expected.dtype.itemsize and not self.check.rtol:
+            return "narrowed", 0.0
         if close(got, expected, self.check.rtol):
             return None
         if kind is Kind.GIVEN:
@@ -109,6 +124,8 @@ class _Difference:
             return self.check.nonfinite, 0.0
         if kind is Kind.STATE:
             return "state", 0.0
+        if kind is Kind.SPOT:
+            return self._suspect(name) or ("spot_not_empty", 0.0)
         return self._suspect(name) or self._general(name, expected, got)
 
     def _suspect(self, name: str) -> tuple[str, float] | None:
@@ -122,20 +139,39 @@ class _Difference:
     def _general(self, name: str, expected: np.ndarray, got: np.ndarray) -> tuple[str, float]:
         """A misconception that can happen anywhere."""
         if not got.any():
-            return "zero", 0.0
+            return ("empty_spot" if self.check.scenario in OWN_OPERATIONS else "zero"), 0.0
         if close(got, -expected):
             return "sign", 0.0
         if expected.ndim == 2 and expected.shape[0] == expected.shape[1] and close(got, expected.T):
             return "transposed", 0.0
-        others = [self.arrays[n] for n, one in self.expected.items() if n != name and one.kind is not Kind.GIVEN]
-        if any(other.shape == got.shape and close(got, other) for other in others):
-            return "other_input", 0.0
+        if other := self._of_another(name, got):
+            return other
+        if any(np.array_equal(got, np.round(expected, digits)) for digits in range(1, 7)):
+            return "rounded", 0.0
+        if close(got, expected, SINGLE):
+            return "digits", 0.0
         factor = _constant_factor(got, expected)
         if factor is not None:
             return _name_factor(factor, self.check, self.given), factor
         if expected.ndim and len(expected) > 1 and close(got[:1], expected[:1]) and not got[1:].any():
             return "first_row", 0.0
+        if self.check.scenario in OWN_OPERATIONS:
+            of_one_row = (
+                expected.ndim == 2 and len(expected) > 1 and close(got, np.broadcast_to(expected[:1], got.shape))
+            )
+            return ("single_array" if of_one_row else "engine_unknown"), 0.0
         return ("derivative" if self.expected[name].kind is Kind.GRADIENT else "wrong"), 0.0
+
+    def _of_another(self, name: str, got: np.ndarray) -> tuple[str, float] | None:
+        """The hint where another name's expected value came."""
+        for other, one in self.expected.items():
+            array = self.arrays[other]
+            if other == name or one.kind is Kind.GIVEN or array.shape != got.shape or not close(got, array):
+                continue
+            mine, theirs = self.arrays[name], self.got.get(other)
+            changed_places = isinstance(theirs, np.ndarray) and theirs.shape == mine.shape and close(theirs, mine)
+            return ("swapped" if changed_places else "other_input"), 0.0
+        return None
 
 
 def _is_right(got: Any, expected: np.ndarray) -> bool:
@@ -196,14 +232,18 @@ def _name_factor(factor: float, check: Check, given: Given) -> str:
     return "factor"
 
 
-def _hint_for_phrase(phrase: Any) -> str:
+def _hint_for_phrase(phrase: Any, kind: Kind) -> str:
     """The hint for a phrase that a scenario sent instead of an array."""
+    if kind is Kind.SPOT:
+        return "spot_missing"
     if phrase is None or phrase == NOTHING:
-        return "none"
+        return "state_unset" if kind is Kind.STATE else "none"
     if not isinstance(phrase, str):
         return "not_array"
     if phrase in (NO_SPOT, EMPTY_SPOT):
         return "no_spot" if phrase == NO_SPOT else "empty_spot"
+    if phrase == CLASS:
+        return "returned_class"
     return "not_tuple" if phrase == ONE_ARRAY or phrase.startswith(SEQUENCES) else "not_array"
 
 

@@ -1,14 +1,11 @@
-"""The exercises in their order, with the files that each one uses and the exercises that it needs."""
+"""The exercises that marks.ini declares, with the files that each one uses and the exercises that it needs."""
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 
-import numpy as np
-
-from autograder import test_activation, test_autograd, test_functional, test_linear, test_loss
-from autograder.helpers import Check, Given
+from autograder import declaration, test_activation, test_autograd, test_functional, test_linear, test_loss
+from autograder.helpers import Check, Draw, Given
 
 ADD, BACK = "Autograd Add Operation", "Autograd Backward"
 
@@ -28,37 +25,46 @@ class Exercise:
         return self.name.removesuffix(" Forward").removesuffix(" Backward")
 
 
-ACTIVATIONS = [
-    Exercise(f"{name} {way}", points, ("engine", "activation"), (ADD, BACK) if way == "Backward" else ())
-    for name in test_activation.NAMES
-    for way, points in (("Forward", 1), ("Backward", 4))
-]
-
-EXERCISES: list[Exercise] = [
-    Exercise(ADD, 5, ("engine",)),
-    Exercise(BACK, 5, ("engine",), (ADD,)),
-    Exercise("Functional", 6, ("functional",)),
-    *ACTIVATIONS,
-    Exercise("SoftmaxCrossEntropy Forward", 1, ("engine", "loss")),
-    Exercise("SoftmaxCrossEntropy Backward", 4, ("engine", "loss"), (ADD, BACK)),
-    Exercise("Linear", 5, ("engine", "linear"), (ADD, BACK)),
-    Exercise("Linear with Skip", 4, ("engine", "linear"), (ADD, BACK)),
-    Exercise("MSELoss", 0, ("engine", "loss"), (ADD, BACK)),
-    Exercise(
-        "MLP",
-        0,
+# The exercises of the homework by name: the files that each one uses and the exercises that it needs.
+ALL: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    ADD: (("engine",), ()),
+    BACK: (("engine",), (ADD,)),
+    "Functional": (("functional",), ()),
+    **{
+        f"{name} {way}": (("engine", "activation"), (ADD, BACK) if way == "Backward" else ())
+        for name in test_activation.NAMES
+        for way in ("Forward", "Backward")
+    },
+    "SoftmaxCrossEntropy Forward": (("engine", "loss"), ()),
+    "SoftmaxCrossEntropy Backward": (("engine", "loss"), (ADD, BACK)),
+    "Linear": (("engine", "linear"), (ADD, BACK)),
+    "Linear with Skip": (("engine", "linear"), (ADD, BACK)),
+    "MSELoss": (("engine", "loss"), (ADD, BACK)),
+    "MLP": (
         ("engine", "linear", "activation", "loss", "mlp"),
         (ADD, BACK, "Linear", "SoftmaxCrossEntropy Backward"),
     ),
-]
+}
+DECLARED = declaration.read()
+declaration.check_known(DECLARED.open, ALL, DECLARED.folders, declaration.OPEN)
+OWN = DECLARED.own(DECLARED.open)
 
-CHECKS: list[Check] = [
+
+def _exercise(name: str, points: float) -> Exercise:
+    parts, needs = (OWN[name].parts, OWN[name].needs) if name in OWN else ALL[name]
+    return Exercise(name, points, parts, tuple(need for need in needs if need in DECLARED.open))
+
+
+EXERCISES: list[Exercise] = [_exercise(name, points) for name, points in DECLARED.open.items()]
+_CHECKS: list[Check] = [
     *test_autograd.CHECKS,
     *test_functional.CHECKS,
     *test_activation.CHECKS,
     *test_loss.CHECKS,
     *test_linear.CHECKS,
+    *(check for own in OWN.values() for check in own.checks),
 ]
+CHECKS: list[Check] = declaration.with_marks(_CHECKS, DECLARED.open)
 
 
 def checks_of(name: str) -> list[Check]:
@@ -67,5 +73,5 @@ def checks_of(name: str) -> list[Check]:
 
 
 def cases_of(check: Check, seed: int = 0) -> list[Given]:
-    """The given arrays of a check. They depend on the seed and the check's name alone."""
-    return check.cases(np.random.default_rng([seed, zlib.crc32(f"{check.exercise}/{check.name}".encode())]))
+    """The given arrays of a check. They depend on the seed and the check's name alone, their structure on the name."""
+    return check.cases(Draw(seed, f"{check.exercise}/{check.name}"))

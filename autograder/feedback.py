@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypedDict
 
 NOT_YET = "not implemented yet"
@@ -77,7 +77,8 @@ def labelled(feedback: Feedback) -> Iterator[tuple[str, str]]:
 def reason(check: CheckRecord) -> str:
     """The feedback in one sentence, where no value was compared (todo, blocked, not run) or the check passed; else empty."""
     if check["status"] == "blocked":
-        return f"needs {check['needs']} first"
+        about = check["feedback"]["hint"]
+        return f"needs {check['needs']} first" + (f": {about}" if about else "")
     if check["status"] == "todo":
         message = check["feedback"]["came"]
         if NOT_YET in message:
@@ -95,15 +96,21 @@ def heading(check: CheckRecord) -> str:
     return f"{check['exercise']}: {check['check']} ({worth})"
 
 
-def feedback_lines(check: CheckRecord) -> list[str]:
-    """Lines for a terminal: the heading, then the reason or the labelled parts."""
+def feedback_lines(check: CheckRecord, alike: Sequence[str] = (), said: str = "") -> list[str]:
+    """Lines for a terminal: the heading, then the reason or the labelled parts.
+
+    alike: names of other checks of the exercise with the same hint. said: the heading under which the hint stands already.
+    """
     lines = [f"  {heading(check)}"]
     short = reason(check)
     if short:
-        return [*lines, *(f"    {line}" for line in short.splitlines())]
+        return [*lines, *(line for row in short.splitlines() for line in wrapped("    ", row))]
     for label, text in labelled(check["feedback"]):
+        text = f"the same as for {said}, above" if said and label == LABELS["hint"] else text
         for row, line in enumerate(text.splitlines()):
-            lines += _wrapped(f"    {label if row == 0 else '':<10} ", line)
+            lines += wrapped(f"    {label if row == 0 else '':<10} ", line)
+    if alike:
+        lines += wrapped(f"    {'also for':<10} ", "; ".join(alike))
     if printed := first_printed(check):
         lines.append(f"    {'printed':<10} {printed}")
     return lines
@@ -115,7 +122,7 @@ def first_printed(check: CheckRecord) -> str:
     return text.splitlines()[0][:90] if text else ""
 
 
-def _wrapped(label: str, text: str) -> list[str]:
+def wrapped(label: str, text: str) -> list[str]:
     """The text behind a label, wrapped; further lines are indented as far."""
     return [
         (label if row == 0 else " " * len(label)) + line

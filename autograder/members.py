@@ -22,7 +22,8 @@ MOST_MEMBERS = 10_000
 BLOCK = 512
 CHUNK = 1 << 16
 MOST_STREAMS = 2000
-MOST_EXTENSION = 1 << 20
+# Bytes of all extended headers together. Honest ones have some hundred for each member.
+MOST_EXTENSIONS = 512 << 10
 XZ_MEMORY = 100 << 20
 
 FILE, FOLDER = "file", "folder"
@@ -145,7 +146,7 @@ def _one_stream(unpacker: Any, data: bytes, position: int) -> Generator[bytes, N
 
 def _tar(stream: _Stream) -> Iterator[Member]:
     extended: dict[str, str] = {}
-    extensions = 0
+    extensions = spent = 0
     first = True
     while True:
         header = stream.read(BLOCK)
@@ -159,8 +160,12 @@ def _tar(stream: _Stream) -> Iterator[Member]:
         size, letter = _number(header[124:136]), header[156:157]
         if letter in (b"x", b"X", b"g", b"L", b"K"):
             extensions += 1
-            if extensions > 8 or not 0 <= size <= MOST_EXTENSION:
+            if extensions > 8 or not 0 <= size <= MOST_EXTENSIONS:
                 raise Damaged("its extended headers make no sense")
+            # Reading them costs the more the shorter their records are, and the longest are names.
+            spent += size
+            if spent > MOST_EXTENSIONS:
+                raise TooLarge(f"its extended headers take more than {MOST_EXTENSIONS >> 10} KiB")
             payload = _payload(stream, size)
             if letter in (b"x", b"X"):
                 extended.update(_pax(payload))

@@ -7,8 +7,12 @@ import re
 from typing import Any
 
 from autograder.exercises import EXERCISES, checks_of
-from autograder.feedback import NOT_YET, CheckRecord, feedback_lines, number, reason
+from autograder.feedback import NOT_YET, CheckRecord, feedback_lines, number, reason, wrapped
 from autograder.grade import Grades, Result
+
+FUNCTIONAL = "Functional"
+# Hints that only say that values differ. In an exercise about one function they are another sight of what is explained.
+VAGUE = ("wrong", "derivative", "engine_unknown", "layer_unknown", "factor", "twice", "counted_n")
 
 
 def table_row(name: str, earned: float, points: float, remark: str) -> str:
@@ -60,15 +64,22 @@ def _remark(results: list[Result]) -> str:
 def feedback_for_all(grades: Grades, verbose: bool) -> list[str]:
     """Feedback for every check that did not pass, in the order in which to look at them.
 
-    Stubs and blocked checks take one line per exercise. Practice is explained once every check with marks has passed.
+    Stubs take one line per exercise. What waits for another exercise is named with that one's explanation, each once. Practice
+    is explained once every check with marks has passed.
     """
-    lines: list[str] = []
+    if verbose:
+        return [line for result in _in_order(grades.results) for line in (*feedback_lines(result.record()), "")]
     graded = any(r.status != "passed" and r.check.points for r in grades.results)
-    for exercise in EXERCISES:
-        results = [r for r in grades.of(exercise.name) if verbose or r.check.points or not graded]
-        lines += _feedback_of(exercise.name, results, verbose)
+    shown = _in_order([r for r in grades.results if r.status != "passed" and (r.check.points or not graded)])
+    lines: list[str] = []
+    said: dict[str, str] = {}
+    lines += _not_imported([result for result in shown if not result.imported])
+    shown = [result for result in shown if result.imported]
+    for exercise in dict.fromkeys(result.check.exercise for result in shown):
+        lines += _feedback_of(exercise, [r.record() for r in shown if r.check.exercise == exercise], said)
+    lines += _waiting([result for result in shown if result.status == "blocked"], shown)
     practice = [r for r in grades.results if r.status in ("failed", "not run") and not r.check.points]
-    if practice and graded and not verbose:
+    if practice and graded:
         names = ", ".join(dict.fromkeys(r.check.exercise for r in practice))
         lines += [
             "",
@@ -77,26 +88,80 @@ def feedback_for_all(grades: Grades, verbose: bool) -> list[str]:
     return lines
 
 
-def _feedback_of(name: str, results: list[Result], verbose: bool) -> list[str]:
+def _not_imported(results: list[Result]) -> list[str]:
+    """Reasons why files could not be imported, each once, with the exercises that wait for it."""
     lines: list[str] = []
-    stub = any(r.status == "todo" for r in results)
-    said: set[str] = set()
+    groups: dict[str, list[Result]] = {}
     for result in results:
-        check = result.record()
-        shown = feedback_lines(check)
-        if verbose:
-            lines += [*shown, ""]
-            continue
-        if result.status == "passed" or (stub and result.status == "blocked"):
-            continue
-        # One line of code or one missing part is named once.
-        short, parts = reason(check), check["feedback"]
-        same = short or (parts["came"] + parts["place"] if parts["place"] else "")
-        if same in said:
-            continue
-        said.update({same} - {""})
-        lines += [f"  {name}: {short}"] if short else ["", *shown]
+        groups.setdefault(str(result.record()["feedback"]), []).append(result)
+    for alike in groups.values():
+        first = alike[0].record()
+        names = ", ".join(dict.fromkeys(result.check.exercise for result in alike))
+        words = reason(first)
+        lines += (
+            wrapped("  ", f"{names}: {words}") if words else ["", *wrapped("  ", names), *feedback_lines(first)[1:]]
+        )
     return lines
+
+
+def _in_order(results: list[Result]) -> list[Result]:
+    order = [exercise.name for exercise in EXERCISES]
+    return sorted(results, key=lambda result: order.index(result.check.exercise))
+
+
+def _feedback_of(name: str, checks: list[CheckRecord], said: dict[str, str]) -> list[str]:
+    """The explanations of one exercise, each hint once, with the names of all checks that it is for.
+
+    said: the hints that stand above, with the headings under which they do; it grows.
+    """
+    lines: list[str] = []
+    groups: dict[str, list[CheckRecord]] = {}
+    for check in checks:
+        if check["status"] != "blocked":
+            groups.setdefault(reason(check) or _sameness(check), []).append(check)
+    unexplained = _unexplained(groups) if name != FUNCTIONAL else []
+    for words, (first, *others) in groups.items():
+        if reason(first):
+            # A stub that several exercises need is named once.
+            lines += [] if words in said else [f"  {name}: {words}"]
+            said[words] = name
+            continue
+        hint = first["feedback"]["hint"]
+        lines += ["", *feedback_lines(first, [other["check"] for other in others], said.get(hint, ""))]
+        said.setdefault(hint, f"{name}: {first['check']}")
+    if unexplained:
+        lines += wrapped("    further    ", f"{'; '.join(unexplained)}: wrong too, most likely for the same reason")
+    return lines
+
+
+def _unexplained(groups: dict[str, list[CheckRecord]]) -> list[str]:
+    """Take the groups away that only say that values differ, if another one explains it; returns the names of their checks."""
+    vague = [words for words, (first, *_) in groups.items() if first["hint"] in VAGUE]
+    explained = any(first["status"] == "failed" for words, (first, *_) in groups.items() if words not in vague)
+    return [check["check"] for words in vague for check in groups.pop(words)] if explained else []
+
+
+def _sameness(check: CheckRecord) -> str:
+    """The line of code or the hint that two checks of an exercise share if one explanation does for both."""
+    parts = check["feedback"]
+    return parts["came"] + parts["place"] if check["hint"] == "raised" else parts["hint"]
+
+
+def _waiting(blocked: list[Result], shown: list[Result]) -> list[str]:
+    """A line for each exercise or rule that others wait for; its explanation where it does not stand above."""
+    lines: list[str] = []
+    explained = {r.check.exercise for r in shown if r.status != "blocked"}
+    stubs = {r.check.exercise for r in shown if r.status == "todo"}
+    groups: dict[str, list[Result]] = {}
+    for result in blocked:
+        if result.check.exercise not in stubs:
+            groups.setdefault(result.needs, []).append(result)
+    for needs, results in groups.items():
+        names = ", ".join(dict.fromkeys(result.check.exercise for result in results))
+        above = needs in explained or needs.partition(" (")[2].rstrip(")") in explained
+        about = "" if above else results[0].record()["feedback"]["hint"]
+        lines += wrapped("  ", f"{names}: needs {needs} first" + (f": {about}" if about else ""))
+    return ["", *lines] if lines and len(explained) > len(stubs) else lines
 
 
 def scores_line(grades: Grades) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -46,7 +47,19 @@ def main(arguments: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             # A character that the console cannot show is replaced instead of stopping the run.
             stream.reconfigure(errors="replace")
-    chosen = options(arguments)
+    try:
+        try:
+            return started(options(arguments))
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of a pipe has left, as `head` does. What Python would write at its end goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+
+
+def started(chosen: argparse.Namespace) -> int:
+    """Run with these options, in a folder that is removed at the end; returns the exit code."""
     try:
         import numpy as np  # noqa: F401
     except ImportError as error:
@@ -62,6 +75,8 @@ def main(arguments: list[str] | None = None) -> int:
             return run(chosen, Path(scratch))
         except CannotGrade as error:
             print(error, file=sys.stderr)
+        except BrokenPipeError:
+            raise
         except OSError as error:
             print(f"The autograder could not run: {error}", file=sys.stderr)
         except KeyboardInterrupt:
@@ -76,6 +91,7 @@ def run(chosen: argparse.Namespace, scratch: Path) -> int:
     from autograder.feedback import number
     from autograder.grade import grade
     from autograder.helpers import Check
+    from autograder.outcome import Grades, Result
     from autograder.report import as_data, feedback_for_all, scores_line, table, table_row
     from autograder.submission import CannotGrade, find_submission
 
@@ -100,8 +116,12 @@ def run(chosen: argparse.Namespace, scratch: Path) -> int:
     print(f"Grading {Path(shown) / 'mytorch' if Path(shown).is_dir() and not shown.endswith('mytorch') else shown}\n")
     for note in notes:
         print(f"note: {note}")
-    grades = grade(folder, EXERCISES, keep=keep, seed=chosen.seed, limit=chosen.time_limit)
-    print("\n".join(table(grades)))
+
+    def show(results: list[Result]) -> None:
+        # Each exercise as it finishes, through a pipe too.
+        print("\n".join(table(Grades(results))), flush=True)
+
+    grades = grade(folder, EXERCISES, keep=keep, seed=chosen.seed, limit=chosen.time_limit, done=show)
     total = sum(grades.scores().values())
     possible = sum(check.points for check in kept)
     print(table_row("Total", total, possible, "") + "\n" if possible else "")
@@ -114,7 +134,7 @@ def run(chosen: argparse.Namespace, scratch: Path) -> int:
             Path(chosen.json).write_text(json.dumps(as_data(grades, shown), indent=1) + "\n", encoding="utf-8")
         except OSError as error:
             raise CannotGrade(f"{chosen.json} cannot be written: {error.strerror}.") from None
-    print(scores_line(grades))
+    print(scores_line(grades), flush=True)
     # Practice does not count for the exit code, unless only practice was chosen.
     decisive = [r for r in grades.results if r.check.points] or grades.results
     return 0 if all(r.status == "passed" for r in decisive) else 1

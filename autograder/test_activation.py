@@ -24,7 +24,26 @@ def _state_expected(given: Given) -> Expectations:
 def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     x = given["x"]
     yield "passed_through", {"output": x}
-    yield "sign", {"output": FORWARD[given["activation"]](-x)}
+    f = FORWARD[given["activation"]]
+    yield "sign", {"output": f(-x)}
+    for most in (6.0, 10.0, 20.0):
+        yield "clipped", {"output": f(np.clip(x, -most, most))}
+        yield "clipped", {"output": np.clip(f(x), -most, most)}
+    if given["activation"] == "ReLU":
+        for slope in (-1.0, 0.01, 0.1, 0.2):
+            yield "negative_side", {"output": np.where(x > 0, x, slope * x)}
+        yield "negative_side", {"output": np.minimum(x, 0)}
+    elif given["activation"] != "Identity":
+        for factor in (0.5, 2.0):
+            yield "scaled_input", {"output": f(factor * x)}
+        for step in (-1.0, -0.5, 0.5, 1.0):
+            yield "offset", {"output": f(x) + step}
+        with np.errstate(divide="ignore"):
+            yield "inverted", {"output": 1 / f(x)}
+
+
+# Derivatives in terms of the output, as they are often taken from a formula and then given the input.
+OF_OUTPUT = {"Sigmoid": lambda y: y * (1 - y), "Tanh": lambda y: 1 - y**2}
 
 
 def _network(given: Given, f: Any) -> Any:
@@ -32,7 +51,7 @@ def _network(given: Given, f: Any) -> Any:
     where = given["where"]
 
     def total(x: Any) -> Any:
-        h = x if where == "last" else 1.5 * x + 0.25
+        h = x if where == "last" else 1.7 * x + 0.25
         y = f(h)
         if where == "last":
             return y
@@ -51,50 +70,72 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     f, x, g, where = FORWARD[given["activation"]], given["x"], given["g"], given["where"]
     name = "gradient of x"
     if where == "used twice":
-        h = 1.5 * x + 0.25
+        h = 1.7 * x + 0.25
         y = f(h)
         inner = derivative(f, [h], np.ones(h.shape))[0]
-        ways = [1.5 * -3 * g, 1.5 * 2 * inner * g, 1.5 * 3 * y**2 * inner * g]
+        ways = [1.7 * -3 * g, 1.7 * 2 * inner * g, 1.7 * 3 * y**2 * inner * g]
         for way in ways:
             yield "one_path", {name: way}
             yield "one_path", {name: expected[name] - way}
         yield "one_path", {name: ways[1] + ways[2]}
+        below = {"wrong_point": [derivative(f, [y], np.ones(h.shape))[0]], "times_forward": [y]}
+        below["wrong_point"] += [OF_OUTPUT[given["activation"]](h)] if given["activation"] in OF_OUTPUT else []
+        below["passed_through"] = [np.ones(h.shape)] if given["activation"] != "Identity" else []
+        for hint, slopes in below.items():
+            for slope in slopes:
+                yield hint, {name: ways[0] + 1.7 * (2 + 3 * y**2) * slope * g}
         return
     if where != "last":
-        h = 1.5 * x + 0.25
-        y, over = f(h), 1.5
+        h = 1.7 * x + 0.25
+        y, over = f(h), 1.7
         upstream = g * 3 * y**2
         yield "wrong_point", {name: over * derivative(f, [y], upstream)[0]}
         yield "wrong_point", {name: over * derivative(f, [x], upstream)[0]}
+        if given["activation"] in OF_OUTPUT:
+            yield "wrong_point", {name: over * upstream * OF_OUTPUT[given["activation"]](h)}
         yield "grad_ignored", {name: over * derivative(f, [h], np.ones(h.shape))[0]}
         if given["activation"] != "Identity":
             yield "passed_through", {name: over * upstream}
         yield "times_forward", {name: over * upstream * y}
-        yield "stale", {name: expected[name] + 1.5 * derivative(f, [h], np.ones(h.shape))[0]}
+        yield "stale", {name: expected[name] + 1.7 * derivative(f, [h], np.ones(h.shape))[0]}
         return
     y = f(x)
     if given["activation"] != "Identity":
         yield "passed_through", {name: g}
+    if not x.all():
+        for share in (1.0, 0.5):
+            yield "at_zero", {name: np.where(x == 0, share * g, expected[name])}
     yield "wrong_point", {name: derivative(f, [y], g)[0]}
+    if given["activation"] in OF_OUTPUT:
+        yield "wrong_point", {name: g * OF_OUTPUT[given["activation"]](x)}
     yield "grad_ignored", {name: derivative(f, [x], np.ones(x.shape))[0]}
     yield "times_forward", {name: g * y}
     yield "forward_value", {name: y}
 
 
-def _given(activation: str, batches: tuple[int, ...], scale: float = 1.0) -> Any:
-    return lambda rng: [{"activation": activation, "x": scale * normal(rng, n, 3)} for n in batches]
+def _given(activation: str, batches: tuple[int, ...]) -> Any:
+    return lambda rng: [
+        *({"activation": activation, "x": normal(rng, n, 3)} for n in batches),
+        *({key: case[key] for key in ("activation", "x")} for case in _ordinary(activation)(rng)),
+    ]
+
+
+def _ordinary(activation: str) -> Any:
+    """Values at 0 and as far as 30 to both sides, where no exponential is near its limits."""
+    x = np.array([[0.0, -30.0, 12.5, -0.0, 6.5], [30.0, -12.5, 0.25, -6.5, 0.0]])
+    return lambda rng: [{"activation": activation, "x": x.copy(), "g": normal(rng, 2, 5), "where": "last"}]
 
 
 def _backward_cases(activation: str, batches: tuple[int, ...], where: str) -> Any:
     def cases(rng: np.random.Generator) -> list[Given]:
         result = []
         for n in batches:
-            x = normal(rng, n, 3)
+            x = normal(rng, n, 2 if n == 7 else 3)
             # Both signs at every seed: with positive numbers alone, a ReLU without its mask would pass.
             x[0, :2] = np.abs(x[0, :2]) * [1, -1]
-            given = {"activation": activation, "x": x, "g": normal(rng, n, 3), "where": where}
+            given = {"activation": activation, "x": x, "g": normal(rng, *x.shape), "where": where}
             if where == "second step":
-                given["before"] = normal(rng, n, 3)
+                given["before"] = normal(rng, *x.shape)
             result.append(given)
         return result
 
@@ -143,14 +184,24 @@ def _checks(name: str) -> list[Check]:
         ),
         Check(forward, ".state keeps the output", 0.25, "activation_forward", _given(name, (1, 4)), _state_expected),
         gradient("one row", 1, (1,), "last", f"{name} is the last operation."),
-        gradient("batches", 1, (4, 7, 3), "last", f"{name} is the last operation."),
-        gradient("in the middle of a network", 1, (1, 4), "middle", f"1.5 x + 0.25, then {name}, then cubed."),
+        gradient("batches", 0.75, (4, 7, 3), "last", f"{name} is the last operation."),
+        Check(
+            f"{name} Backward",
+            "at 0, and as far as 30",
+            0.25,
+            backward,
+            _ordinary(name),
+            _backward_expected,
+            _backward_suspects,
+            story=f"{name} is the last operation.",
+        ),
+        gradient("in the middle of a network", 1, (1, 4), "middle", f"1.7 x + 0.25, then {name}, then cubed."),
         gradient(
             "input and output used again",
             0.5,
             (4,),
             "used twice",
-            f"With h = 1.5 x + 0.25 and y = {name}(h), 2 y - 3 h + y cubed.",
+            f"With h = 1.7 x + 0.25 and y = {name}(h), 2 y - 3 h + y cubed.",
         ),
         gradient(
             "a second training step", 0.5, (4,), "second step", f"Two steps through {name} with zero_grad() in between."

@@ -7,7 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from autograder.helpers import Check, Expectations, Expected, Given, Kind, Suspect, Values, derivative, normal, positive
+from autograder.helpers import (
+    Check,
+    Expectations,
+    Expected,
+    Given,
+    Kind,
+    Suspect,
+    Values,
+    apart,
+    derivative,
+    normal,
+    positive,
+)
 from autograder.worker.scenarios.program import FORWARDS
 
 NAME = "Functional"
@@ -47,6 +59,8 @@ def rule_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     labels = [f"gradient of {name}" for name in names]
     if len(labels) == 2 and arrays[0].shape == arrays[1].shape:
         yield "swapped", {labels[0]: expected[labels[1]], labels[1]: expected[labels[0]]}
+    for label in labels:
+        yield "sign", {label: -expected[label]}
     for label, array in zip(labels, arrays):
         yield "passed_through", {label: grad}
         yield "passed_through", {label: grad * np.ones(array.shape) if grad.shape == array.shape else grad}
@@ -68,11 +82,11 @@ def rule_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
             yield "other_input", {label: grad * array}
 
 
-def _pair(rule: str, shapes: list[tuple[Any, Any]], b_positive: bool = False, dtype: Any = np.float64) -> Any:
+def _pair(rule: str, shapes: list[tuple[Any, Any]], divides: bool = False, dtype: Any = np.float64) -> Any:
     def cases(rng: np.random.Generator) -> list[Given]:
         result = []
         for left, right in shapes:
-            a, b = normal(rng, *left), (positive if b_positive else normal)(rng, *right)
+            a, b = normal(rng, *left), (apart if divides else normal)(rng, *right)
             grad = normal(rng, *np.shape(FORWARDS[rule](a, b)))
             result.append({"rule": rule, "grad": grad.astype(dtype), "a": a.astype(dtype), "b": b.astype(dtype)})
         return result
@@ -80,18 +94,24 @@ def _pair(rule: str, shapes: list[tuple[Any, Any]], b_positive: bool = False, dt
     return cases
 
 
-def _single(rule: str, shapes: list[tuple[int, ...]], scale: float = 1.0) -> Any:
+def _single(rule: str, shapes: list[tuple[int, ...]]) -> Any:
     def cases(rng: np.random.Generator) -> list[Given]:
         return [
             {
                 "rule": rule,
                 "grad": normal(rng, *s),
-                "a": scale * positive(rng, *s) - (1.5 if rule != "log_backward" else 0),
+                "a": positive(rng, *s) if rule == "log_backward" else apart(rng, *s),
             }
             for s in shapes
         ]
 
     return cases
+
+
+def _at_zero(rng: np.random.Generator) -> list[Given]:
+    a = normal(rng, 4, 3)
+    a[1:3] *= 0.0
+    return [{"rule": "max_backward", "grad": normal(rng, 4, 3), "a": a}]
 
 
 def _sums(rng: np.random.Generator) -> list[Given]:
@@ -113,6 +133,11 @@ STRETCHED = [
     ((4, 1), (1, 3)),
     ((2, 4, 3), (4, 1)),
     ((4, 3), (1,)),
+    ((3,), (4, 3)),
+    ((1, 3), (3,)),
+    ((3, 3), (3,)),
+    ((3, 3), (3, 1)),
+    ((2, 1, 3), (1, 5, 1)),
 ]
 
 
@@ -142,28 +167,39 @@ CHECKS = [
         "matmul_backward",
         "batches, no square",
         0.5,
-        _pair("matmul_backward", [((4, 3), (3, 2)), ((7, 2), (2, 5)), ((3, 3), (3, 3))]),
+        _pair(
+            "matmul_backward",
+            [((4, 3), (3, 2)), ((7, 2), (2, 5)), ((3, 3), (3, 3)), ((5, 1), (1, 4)), ((6, 3), (3, 1))],
+        ),
     ),
     _rule(
         "outer_backward",
         "vectors of two lengths",
-        0.5,
+        0.25,
         _pair("outer_backward", [((3,), (5,)), ((4,), (4,)), ((1,), (6,))]),
+    ),
+    _rule(
+        "outer_backward",
+        "rows, which count as vectors",
+        0.25,
+        _pair("outer_backward", [((1, 3), (1, 5)), ((1, 4), (4,)), ((4,), (1, 4)), ((1, 1), (1, 6))]),
+        needed=False,
     ),
     _rule("mul_backward", "same shapes", 0.5, _pair("mul_backward", SAME)),
     _rule("mul_backward", "broadcast", 0.5, _pair("mul_backward", STRETCHED)),
-    _rule("div_backward", "same shapes", 0.5, _pair("div_backward", SAME, b_positive=True)),
-    _rule("div_backward", "broadcast", 0.5, _pair("div_backward", STRETCHED, b_positive=True)),
+    _rule("div_backward", "same shapes", 0.5, _pair("div_backward", SAME, divides=True)),
+    _rule("div_backward", "broadcast", 0.5, _pair("div_backward", STRETCHED, divides=True)),
     _rule("log_backward", "one row and batches", 0.75, _single("log_backward", [(1, 3), (4, 3), (3,), (2, 3, 2)])),
     _rule("exp_backward", "one row and batches", 0.75, _single("exp_backward", [(1, 3), (4, 3), (3,), (2, 3, 2)])),
     _rule("add_backward", "the given example still works", 0, _pair("add_backward", SAME + STRETCHED)),
     _rule("max_backward", "maximum with zero", 0, _single("max_backward", [(1, 3), (4, 3), (3, 3)])),
+    _rule("max_backward", "zero at exactly 0", 0, _at_zero, needed=False),
     _rule("sum_backward", "along an axis, kept or not", 0, _sums),
     _rule(
         "mul_backward", FLOAT32, 0, _pair("mul_backward", [((4, 3), (4, 3)), ((4, 3), (3,))], dtype=np.float32), False
     ),
     _rule("matmul_backward", FLOAT32, 0, _pair("matmul_backward", [((4, 3), (3, 2))], dtype=np.float32), False),
-    _rule("div_backward", FLOAT32, 0, _pair("div_backward", SAME[:2], b_positive=True, dtype=np.float32), False),
+    _rule("div_backward", FLOAT32, 0, _pair("div_backward", SAME[:2], divides=True, dtype=np.float32), False),
 ]
 
 

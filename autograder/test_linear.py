@@ -42,6 +42,10 @@ def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     yield "missing_bias", {"output": expected["output"] - b}
     yield "bias_twice", {"output": expected["output"] + b}
     yield "sign", {"output": expected["output"] - 2 * b}
+    if len(given["x"]) > 1:
+        yield "first_row", {"output": expected["output"] - b * (np.arange(len(given["x"])) > 0)[:, None]}
+    if given["W"].shape[0] == given["W"].shape[1]:
+        yield "not_transposed", {"output": given["x"] @ given["W"] + b}
 
 
 def _layers(given: Given) -> tuple[Callable[..., Any], list[np.ndarray], list[str]]:
@@ -64,7 +68,7 @@ def _backward_expected(given: Given) -> Expectations:
         # Step k starts from k times g; gradients of parameters add up unless they are zeroed.
         last = steps if zero or name == "gradient of x" else steps * (steps + 1) / 2
         expected[name] = _parameter_or_input(name, gradient * last)
-    return {**expected, **{f"{name} afterwards": Expected(given[name], Kind.GIVEN) for name in ("x", "W")}}
+    return {**expected, **{f"{name} afterwards": Expected(given[name], Kind.GIVEN) for name in ("x", "W", "b")}}
 
 
 def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
@@ -104,7 +108,12 @@ def _cases(batches: tuple[int, ...], sizes: tuple[int, ...] = (3, 2), steps: int
 
 
 def _outputs(rng: np.random.Generator) -> list[Given]:
-    return [*_cases((1, 4, 7))(rng), *_cases((4,), (3, 3))(rng)]
+    return [*_cases((1, 4, 7))(rng), *_cases((4,), (3, 3))(rng), *_cases((5,), (1, 4))(rng), *_cases((2,), (4, 1))(rng)]
+
+
+def _every_size(rng: np.random.Generator) -> list[Given]:
+    square = _cases((4, 7, 3), (3, 3))(rng)
+    return [*square, *_cases((5,), (1, 4))(rng), *_cases((2,), (4, 1))(rng), *_cases((6,), (2, 5))(rng)]
 
 
 def _skip(given: Given, cut: str = "") -> tuple[Callable[..., Any], list[np.ndarray], list[str]]:
@@ -222,7 +231,7 @@ def _skip_check(title: str, points: float, cases: Any, story: str) -> Check:
 CHECKS = [
     Check(LINEAR, "the output", 0.5, "linear_forward", _outputs, _forward_expected, _forward_suspects),
     _check("gradients, one row", 1.25, _cases((1,))),
-    _check("gradients, batches", 1.25, _cases((4, 7, 3), (3, 3))),
+    _check("gradients, batches", 1.25, _every_size),
     _check("two layers", 1, _cases((1, 4), (4, 3, 2)), "Two layers with a cube between them."),
     _check("a second training step", 0.5, _cases((4,), steps=2), "Two steps, gradients set to zero in between."),
     _check(

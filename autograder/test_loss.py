@@ -33,7 +33,7 @@ def _value(given: Given) -> Any:
 
 
 def _inner(given: Given) -> Any:
-    return (lambda x: x) if given["where"] == "alone" else (lambda x: 1.5 * x**3 + 0.25)
+    return (lambda x: x) if given["where"] == "alone" else (lambda x: 1.7 * x**3 + 0.25)
 
 
 def _unchanged(y_hat: np.ndarray, y: np.ndarray) -> Expectations:
@@ -64,7 +64,19 @@ def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     for base in (2.0, 10.0):
         yield "log_base", {"loss": loss / np.log(base)}
     yield "labels_swapped", {"loss": [float(np.sum(cross_entropy(y, p)) / n)]}
-    yield "labels_ignored", {"loss": [float(np.sum(cross_entropy(p, np.ones(y.shape))) / n)]}
+    largest = p == p.max(axis=1, keepdims=True)
+    for truth in (np.ones(y.shape), largest):
+        yield "labels_ignored", {"loss": [float(np.sum(cross_entropy(p, truth)) / n)]}
+    for most in (20.0, 50.0, 100.0, 500.0, 700.0):
+        yield "clipped", {"loss": [float(np.sum(cross_entropy(np.clip(p, -most, most), y)) / n)]}
+    shares = np.exp(p - p.max(axis=1, keepdims=True))
+    total = shares.sum(axis=1, keepdims=True)
+    for tiny in 10.0 ** -np.arange(1, 17):
+        for inside in (shares / total + tiny, np.maximum(shares / total, tiny), shares / (total + tiny)):
+            yield "clipped", {"loss": [-float(np.sum(y * np.log(np.maximum(inside, 1e-300)))) / n]}
+        within = y * np.log(np.clip(shares / total, tiny, 1 - tiny))
+        yield "clipped", {"loss": [-float(np.sum(within)) / n]}
+        yield "clipped", {"loss": [float(np.sum(y * (np.log(total + tiny) + p.max(axis=1, keepdims=True) - p))) / n]}
     with np.errstate(all="ignore"):
         yield "no_softmax", {"loss": [float(-np.sum(y * np.log(np.abs(p))) / n)]}
         yield "softmax_axis", {"loss": [float(np.sum(cross_entropy(p.T, y.T)) / n)]}
@@ -102,17 +114,25 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
             yield "no_softmax", {name: (p - y) * scale}
             yield "labels_swapped", {name: (y - p) * scale}
             yield "forward_value", {name: y * scale}
+            over_samples = np.exp(p - p.max(axis=0))
+            yield "softmax_axis", {name: (over_samples / over_samples.sum(axis=0) - y) * scale}
+            of_rows = np.exp(p - p.max(axis=1, keepdims=True))
+            yield "softmax_axis", {name: (of_rows / of_rows.sum(axis=0) - y) * scale}
+            yield "softmax_axis", {name: (of_rows / of_rows.sum() - y) * scale}
 
 
-def _pairs(loss: str, batches: tuple[int, ...], scale: float = 1.0, shift: float = 0.0) -> Any:
+def _pairs(loss: str, batches: tuple[int, ...], scale: float = 1.0, shift: float = 0.0, classes: int = 0) -> Any:
+    """classes: their number; as it stands, 3, or 5 in the batch of 7."""
+
     def cases(rng: np.random.Generator) -> list[Given]:
         result = []
         for n in batches:
-            y = one_hot(rng, n, 3) if loss != "MSELoss" else normal(rng, n, 3)
-            y_hat = scale * normal(rng, n, 3) + shift
+            k = classes or (5 if n == 7 else 3)
+            y = one_hot(rng, n, k) if loss != "MSELoss" else normal(rng, n, k)
+            y_hat = scale * normal(rng, n, k) + shift
             if loss != "MSELoss":
                 # If every true score were the largest, loss and gradient would consist of rounding errors.
-                y[0] = np.arange(3) == np.argmin(y_hat[0])
+                y[0] = np.arange(k) == np.argmin(y_hat[0])
             result.append({"loss": loss, "y": y, "y_hat": y_hat})
         return result
 
@@ -139,12 +159,62 @@ def _backward_cases(
     return cases
 
 
+def _one_scale_per_row(cases: Any) -> Any:
+    """The same cases, with the scores of each row around another number, from -800 to 800."""
+
+    def moved(rng: np.random.Generator) -> list[Given]:
+        result = []
+        for given in cases(rng):
+            name = "x" if "x" in given else "y_hat"
+            result.append({**given, name: given[name] + np.linspace(-800, 800, len(given[name]))[:, None]})
+        return result
+
+    return moved
+
+
+def _inside_cases(rng: np.random.Generator) -> list[Given]:
+    result = []
+    for n, classes in ((1, 3), (4, 3), (3, 5)):
+        (first,) = _pairs(NAME, (n,), classes=classes)(rng)
+        result.append(
+            {"loss": NAME, "x": first["y_hat"], "y": first["y"], "y of second": np.roll(first["y"], 1, axis=1)}
+        )
+    return result
+
+
+def _inside_with(given: Given, first: float, second: float) -> Values:
+    y, other, scores = given["y"], given["y of second"], 1.7 * given["x"] + 0.25
+
+    def total(p: Any) -> Any:
+        return (first * np.sum(cross_entropy(p, y)) + second * np.sum(cross_entropy(p, other))) / len(y)
+
+    (gradient,) = derivative(total, [scores], 1.0)
+    return {"gradient of the scores": gradient, "gradient of x": 1.7 * gradient}
+
+
+def _inside_expected(given: Given) -> Expectations:
+    return {name: Expected(array, Kind.GRADIENT) for name, array in _inside_with(given, 2.0, -3.0).items()}
+
+
+def _inside_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
+    for first, second, key in (
+        (1.0, 1.0, "grad_ignored"), (2.0, 0.0, "one_path"), (0.0, -3.0, "one_path"),
+    ):  # fmt: skip
+        for name, array in _inside_with(given, first, second).items():
+            yield key, {name: array}
+
+
 def _shape_expected(given: Given) -> Expectations:
     return {"shape of the loss": Expected(np.array([1]), Kind.LOSS_SHAPE), "loss_val": Expected(_loss(given))}
 
 
+def _two(first: Any, second: Any) -> Any:
+    """The cases of both."""
+    return lambda rng: [*first(rng), *second(rng)]
+
+
 NAME = "SoftmaxCrossEntropy"
-NETWORK = "The scores are 1.5 x cubed + 0.25."
+NETWORK = "The scores are 1.7 x cubed + 0.25."
 
 
 def _forward(
@@ -165,11 +235,31 @@ def _of_a_loss(check: Check) -> Check:
 _ALL = [
     _forward("one sample", 0.25, (1,)),
     _forward("the mean over a batch", 0.5, (4, 7, 3)),
-    _forward("large scores", 0.25, (4,), scale=500.0, shift=800.0),
+    replace(
+        _forward("large scores", 0.25, (4,)),
+        cases=_two(_pairs(NAME, (4,), scale=500.0, shift=800.0), _one_scale_per_row(_pairs(NAME, (3,)))),
+    ),
     _backward("one sample", 1, _backward_cases(NAME, (1,))),
-    _backward("batches", 1, _backward_cases(NAME, (4, 7, 3))),
-    _backward("behind a network", 0.75, _backward_cases(NAME, (1, 4), "network"), story=NETWORK),
-    _backward("large scores", 0.75, _backward_cases(NAME, (4,), scale=30.0, shift=900.0)),
+    _backward("batches", 0.75, _backward_cases(NAME, (4, 7, 3))),
+    _backward("behind a network", 0.5, _backward_cases(NAME, (1, 4), "network"), story=NETWORK),
+    Check(
+        BACKWARD,
+        "multiplied by what comes from above",
+        0.5,
+        "loss_inside",
+        _inside_cases,
+        _inside_expected,
+        _inside_suspects,
+        story="2 first - 3 second, two losses on the scores 1.7 x + 0.25.",
+    ),
+    _backward(
+        "large scores",
+        0.75,
+        _two(
+            _two(_backward_cases(NAME, (4,), scale=30.0, shift=900.0), _backward_cases(NAME, (3,), scale=500.0)),
+            _one_scale_per_row(_backward_cases(NAME, (3,))),
+        ),
+    ),
     _backward("a second training step", 0.5, _backward_cases(NAME, (4,), "second step"), story=NETWORK),
     Check(FORWARD, "an array of shape (1,), kept in loss_val", 0, "loss_shape", _pairs(NAME, (4,)), _shape_expected),
     _forward("one sample", 0, (1,), "MSELoss", "MSELoss"),

@@ -1,4 +1,4 @@
-"""Autograd: record operations in a list on the way forward, then walk the list back to the gradients."""
+"""Autograd: record operations in a list on the way forward, then go through it in reverse to the gradients."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Autograd(Readable):
         self.gradient_buffer = GradientBuffer()
         self.recording = True
         self._data: set[Location] = set()
-        self._last_scalar: np.generic | None = None
+        self._last_scalar: Any = None
         if debug:
             observe(self)
 
@@ -46,8 +46,7 @@ class Autograd(Readable):
         """
         if not self.recording:
             return
-        scalar = output if isinstance(output, np.generic) else None
-        made = output if scalar is None else np.asarray(scalar)
+        made = np.asarray(output) if isinstance(output, np.generic) else output
         operation = Operation(inputs, made, gradients_to_update, backward_operation)
         checks.check_operation(operation, self.operation_list, self.gradient_buffer.held, self._last_scalar is not None)
         operation.inputs, operation.gradients_to_update = list(inputs), list(gradients_to_update)
@@ -57,10 +56,10 @@ class Autograd(Readable):
         for array in operation.output if isinstance(operation.output, tuple) else (operation.output,):
             self.gradient_buffer.hold(array)
         self.operation_list.append(operation)
-        self._last_scalar = scalar
+        self._last_scalar = output if made is not output else None
 
     def backward(self, divergence: Any) -> None:
-        """Walk the list once, in reverse, and leave the gradients in the layers' arrays and in the buffer.
+        """Go through the list once, in reverse, and leave the gradients in the layers' arrays and in the buffer.
 
         divergence: the very array that an operation produced (its gradient is then one), or the gradient to start from:
         a scalar or an array that broadcasts to the shape of the last output (a tuple where the last operation has
@@ -159,7 +158,7 @@ def _call_rule(operation: Operation, number: int, grad_output: Any) -> Sequence[
         result = operation.backward_operation(grad_output, *inputs)
     except Exception as error:
         if hasattr(error, "add_note"):
-            error.add_note(f"This happened in the walk back, in operation {number} ({operation.name}).")
+            error.add_note(f"This happened in the backward pass, in operation {number} ({operation.name}).")
         raise
     gradients = result if isinstance(result, tuple) else (result,)
     if len(gradients) == len(inputs):
@@ -169,6 +168,7 @@ def _call_rule(operation: Operation, number: int, grad_output: Any) -> Sequence[
                 and gradient.dtype is array.dtype
                 and gradient.shape == array.shape
                 and gradient.dtype.kind == "f"
+                and array is not operation.output
             ):
                 break
         else:

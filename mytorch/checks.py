@@ -44,7 +44,10 @@ def check_operation(operation: Operation, earlier: Sequence[Operation], held: Co
         )
     read = []
     for index, (array, slot) in enumerate(zip(inputs, slots)):
-        if isinstance(array, ndarray):
+        # An input that is the output itself may be there for the rule to read, as in [x, s] -> s with s = tanh(x). If it was
+        # written over instead, the rule returns a gradient for it, which the backward pass refuses.
+        own_output = array is output and len(inputs) > 1 and not marked(operation, "same_from_output")
+        if isinstance(array, ndarray) and not own_output:
             read.append(id(array if array.base is None else owner(array)))
         # Nearly every slot passes this one look, which takes a fraction of the time of all its checks.
         usual = slot is None or (
@@ -112,8 +115,7 @@ def _refuse_overwriting(operation: Operation, output: ndarray, earlier: Sequence
     for index, array in enumerate(operation.inputs):
         if not _overlap(output, array):
             continue
-        keeps_what_it_reads = marked(operation, "shapes_only") or (index == 0 and marked(operation, "same_from_output"))
-        if not keeps_what_it_reads or locate(output) != locate(array):
+        if not _keeps_what_it_reads(operation, index) or locate(output) != locate(array):
             raise ValueError(
                 f"{operation.name}: the output was written over input {index}, whose values the backward pass needs. Write "
                 "the result into a new array; if it is only a view, mark the rule with mytorch.nn.rules.makes_view."
@@ -126,6 +128,12 @@ def _refuse_overwriting(operation: Operation, output: ndarray, earlier: Sequence
                     f"{operation.name}: the output was written over an array that operation {number} ({other.name}) "
                     "needs as it was for the backward pass. Write the result into a new array."
                 )
+
+
+def _keeps_what_it_reads(operation: Operation, index: int) -> bool:
+    """True if the rule is marked to give the same from the output in this input's place."""
+    marks = ("shapes_only", "makes_view", "same_from_output")[: 2 if index else 3]
+    return any(marked(operation, mark) for mark in marks)
 
 
 def marked(operation: Operation, mark: str) -> bool:
@@ -149,18 +157,15 @@ def starting_gradients(divergence: Any, operations: Sequence[Operation]) -> dict
     """
     if not operations:
         raise RuntimeError(
-            "There is nothing to walk back: no operation was recorded. Run the forward pass first, outside of paused(), "
+            "There is nothing to go back through: no operation was recorded. Run the forward pass first, outside of paused(), "
             "and call zero_grad() after backward, not before."
         )
     if isinstance(divergence, ndarray):
         location = locate(divergence)
         for operation in reversed(operations):
-            made: tuple[Any, ...] = operation.output if isinstance(operation.output, tuple) else (operation.output,)
-            for output in made:
+            for output in operation.output if isinstance(operation.output, tuple) else (operation.output,):
                 if locate(output) == location:
-                    ones = np.empty(output.shape, gradient_dtype(output))
-                    ones.fill(1)
-                    return {location: ones}
+                    return {location: np.ones(output.shape, gradient_dtype(output))}
     outputs = operations[-1].outputs
     starts = divergence if isinstance(divergence, (tuple, list)) and len(outputs) > 1 else (divergence,)
     if len(starts) != len(outputs):
@@ -175,16 +180,16 @@ def _starting_gradient(start: Any, output: ndarray) -> ndarray:
     value, dtype = np.asarray(start), gradient_dtype(output)
     if value.dtype.kind not in "fciub":
         raise TypeError(
-            f"The walk back was given a {type(start).__name__}. Pass the array to differentiate, or a number or array as the "
+            f"backward was given a {type(start).__name__}. Pass the array to differentiate, or a number or array as the "
             "gradient to start from."
         )
     if value.dtype.kind == "c" and dtype.kind == "f":
-        raise TypeError("The walk back was given a complex gradient, but the last operation's output is real.")
+        raise TypeError("backward was given a complex gradient, but the last operation's output is real.")
     try:
         return np.array(np.broadcast_to(value, output.shape), dtype=dtype)
     except ValueError:
         raise ValueError(
-            f"The walk back was given a gradient of shape {value.shape}, but the last operation's output has shape "
+            f"backward was given a gradient of shape {value.shape}, but the last operation's output has shape "
             f"{output.shape}. Pass the output itself, a scalar, or an array that broadcasts to that shape."
         ) from None
 
@@ -192,25 +197,28 @@ def _starting_gradient(start: Any, output: ndarray) -> ndarray:
 def one_gradient_per_input(result: Any, operation: Operation, number: int) -> list[ndarray | None]:
     """The result of a backward function as one gradient per input, in its shape and dtype; None where nothing flows.
 
-    A constant gets None and needs no entry. A gradient wider than its input (float64 for float32) is narrowed. Raises
-    ValueError or TypeError for a result that cannot be the gradients of these inputs.
+    A constant gets None. Entries beyond the inputs belong to nothing and are left out. A gradient wider than its input
+    (float64 for float32) is narrowed. Raises ValueError or TypeError for a result that cannot be these inputs' gradients.
     """
     inputs, where = operation.inputs, f"Operation {number} ({operation.name}) returned"
     several = isinstance(result, (tuple, list))
     is_array = [isinstance(array, ndarray) for array in inputs]
-    gradients = list(result) if several else [result if one else None for one in is_array]
+    gradients = list(result)[: len(inputs)] if several else [result if one else None for one in is_array]
     if len(gradients) != len(inputs) or (not several and sum(is_array) != 1):
         raise ValueError(
             f"{where} {f'{len(result)} gradients' if several else f'one {type(result).__name__}'} for {len(inputs)} inputs. "
             "Return a tuple with one gradient per input, in the order of the inputs, and None where nothing flows."
         )
     return [
-        _fitted(gradient, inputs[index], where, index) if gradient is not None and is_array[index] else None
+        _fitted(gradient, operation, where, index) if gradient is not None and is_array[index] else None
         for index, gradient in enumerate(gradients)
     ]
 
 
-def _fitted(gradient: Any, array: ndarray, returned: str, index: int) -> ndarray:
+def _fitted(gradient: Any, operation: Operation, returned: str, index: int) -> ndarray:
+    array = operation.inputs[index]
+    if array is operation.output and not _keeps_what_it_reads(operation, index):
+        raise ValueError(f"{returned} a gradient for input {index}, its own output. Return None, or make a new output.")
     gradient, dtype = np.asarray(gradient), gradient_dtype(array)
     if gradient.dtype.kind not in "fciub":
         raise TypeError(f"{returned} a gradient of dtype {gradient.dtype} for input {index}. Return numbers.")
@@ -220,8 +228,5 @@ def _fitted(gradient: Any, array: ndarray, returned: str, index: int) -> ndarray
             "has the shape of its input: sum over what was broadcast, and mind which factor is transposed."
         )
     if gradient.dtype.kind == "c" and dtype.kind == "f":
-        raise TypeError(
-            f"{returned} a complex gradient for input {index}, which is real. Return its real part, where that is what the "
-            "formula means."
-        )
+        raise TypeError(f"{returned} a complex gradient for input {index}, which is real. Return its real part.")
     return gradient.astype(dtype, copy=False)

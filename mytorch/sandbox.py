@@ -12,7 +12,7 @@ from mytorch.nn.functional import add_backward, matmul_backward
 
 
 def main() -> None:
-    """y = x W + b by hand: record each step, walk back, look at the gradients."""
+    """y = x W + b by hand: record each step, run backward, look at the gradients."""
     rng = np.random.default_rng(0)
     x, W, b = rng.standard_normal((1, 3)), rng.standard_normal((3, 2)), rng.standard_normal((1, 2))
     dW, db = np.zeros_like(W), np.zeros_like(b)

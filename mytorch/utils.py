@@ -62,25 +62,25 @@ class GradientBuffer:
         self.set_param(np_array, gradient if so_far is None else so_far + gradient)
 
     def get_param(self, np_array: np.ndarray) -> np.ndarray:
-        """The gradient of the array, in its shape; zeros where nothing has arrived.
+        """The gradient of the array, in its shape; zeros where nothing has arrived, which the spot then keeps.
 
         An array that was recorded with a gradient to update has its gradient there, not here. What is returned may also
         be the gradient of another array (a sum hands on one gradient to both sides): copy it before changing it.
 
         Raises KeyError for an array that has no spot: most often it is a copy of the one that was recorded.
         """
-        gradient = self.memory[self._location(np_array)]
-        return np.zeros(np_array.shape, gradient_dtype(np_array)) if gradient is None else gradient
+        location = self._location(np_array)
+        gradient = self.memory[location]
+        if gradient is None:
+            gradient = self.memory[location] = np.zeros(np_array.shape, gradient_dtype(np_array))
+        return gradient
 
     def set_param(self, np_array: np.ndarray, gradient: np.ndarray) -> None:
         """Replace the array's gradient. Raises ValueError if the gradient has another shape than the array."""
         location = self._location(np_array)
         gradient = np.asarray(gradient)
         if gradient.shape != np_array.shape:
-            raise ValueError(
-                f"A gradient of shape {gradient.shape} was given for an array of shape {np_array.shape}. "
-                "A gradient has the shape of its array."
-            )
+            raise ValueError(f"This gradient has shape {gradient.shape}; give it its array's shape, {np_array.shape}.")
         self.memory[location] = gradient
 
     def clear(self) -> None:

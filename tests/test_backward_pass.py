@@ -125,10 +125,21 @@ def test_earlier_steps_on_the_list_cost_nothing_and_break_nothing(engine):
     np.testing.assert_array_equal(dW, [6, 6, 6])
 
 
+@pytest.mark.parametrize("rest", [(None,), ([1, 2], "text"), (np.ones(7),)], ids=["None", "anything", "an array"])
+@pytest.mark.parametrize("sequence", [tuple, list])
+def test_what_a_rule_returns_beyond_its_inputs_is_left_out(engine, sequence, rest):
+    x, W, dW = np.array([1.0, 2.0]), np.array([3.0, 4.0]), np.zeros(2)
+    h = record(engine, lambda g, x: sequence((2 * g, *rest)), 2 * x, x)
+    y = record(engine, lambda g, h, W: sequence((g * W, g * h, *rest)), h * W, h, W, slots=[None, dW])
+    engine.backward(y)
+    np.testing.assert_array_equal(engine.gradient_buffer.get_param(x), [6, 8])
+    np.testing.assert_array_equal(dW, [2, 4])
+
+
 WRONG_RULES = {
     "too small": (lambda g, x: g[:1], ValueError, r"Operation 0 \(.*shape \(1,\).*input 0.*shape \((3|20000),\)"),
     "transposed": (lambda g, x: g[:, None], ValueError, r"shape \((3|20000), 1\)"),
-    "two for one": (lambda g, x: (g, g), ValueError, "2 gradients.*1 input"),
+    "none for one": (lambda g, x: (), ValueError, "0 gradients.*1 input"),
     "text": (lambda g, x: np.full(g.shape, "a"), TypeError, "dtype"),
     "complex": (lambda g, x: g * 1j, TypeError, "complex"),
     "raises": (lambda g, x: 1 // 0, ZeroDivisionError, "division"),

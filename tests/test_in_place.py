@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from mytorch.autograd_engine import Autograd
 from mytorch.nn import Linear
 from mytorch.nn import functional as F
 from mytorch.nn.rules import makes_view, same_from_output, shapes_only
@@ -230,6 +231,41 @@ def test_a_rule_of_ones_own_is_never_tried_out_to_find_what_it_reads(rule, produ
     with pytest.raises(ValueError, match="written over input 0"):
         minus_one_in_place(engine, a, OWN_RULES[rule])
     assert len(engine.operation_list) == produced
+
+
+def tanh_from_output(g, x, s):
+    return g * (1 - s**2), None
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_rule_may_be_given_its_own_output(debug):
+    engine = Autograd(debug=debug)
+    x = np.array([0.3, -0.4])
+    s = np.tanh(x)
+    record(engine, tanh_from_output, s, x, s)
+    y = record(engine, F.mul_backward, s * s, s, s)
+    engine.backward(y)
+    np.testing.assert_allclose(engine.gradient_buffer.get_param(x), 2 * s * (1 - s**2), rtol=1e-14)
+    np.testing.assert_allclose(engine.gradient_buffer.get_param(s), 2 * s, rtol=1e-14)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_an_output_written_over_an_input_by_a_rule_of_ones_own_gets_no_wrong_gradient(order, engine):
+    x, b = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    x *= b
+    inputs = [(x, b)[i] for i in order]
+    record(engine, lambda g, one, other: (g * other, g * one), x, *inputs)
+    with pytest.raises(ValueError, match=rf"gradient for input {order.index(0)}, its own output"):
+        engine.backward(1.0)
+    np.testing.assert_array_equal(engine.gradient_buffer.get_param(b), [0, 0])
+
+
+def test_an_output_among_the_inputs_that_the_list_knows_already_is_refused(engine):
+    x, b = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    h = record(engine, F.add_backward, x + b, x, b)
+    h *= b
+    with pytest.raises(ValueError, match="written over input 0"):
+        record(engine, lambda g, h, b: (None, g), h, h, b)
 
 
 def test_a_rule_is_not_called_while_recording(engine):

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from autograder import declaration
 from autograder.staff.agreement import disagreements
 from autograder.staff.packing import gzip_bytes, tar_bytes, zip_bytes
 
@@ -19,8 +20,10 @@ AS_THEY_ARE = (
     "mytorch/nn/modules/__init__.py", "mytorch/nn/modules/module.py",
     "hw_bonus/__init__.py", "hw_bonus/errors.py", "hw_bonus/formats.py", "hw_bonus/datasets.py",
     "hw_bonus/data/digits.npz", "hw_bonus/data/LICENSE", "hw_bonus/data/README.md",
-    "docs/writeup.md", "create_tarball.sh", "create_tarball.py", "LICENSE",
+    "docs/writeup.md", "docs/writeup.html", "create_tarball.sh", "create_tarball.py", "LICENSE",
 )  # fmt: skip
+# The declaration of the marks, of which students get the open exercises.
+MARKS = "autograder/marks.ini"
 # The public autograder. Files for staff alone lie in autograder/staff.
 AUTOGRADER = ("autograder/*.py", "autograder/worker/**/*.py")
 # The skeleton's own programs. The reference has others under these names, with which they need not agree.
@@ -58,7 +61,8 @@ def contents(root: Path = ROOT) -> dict[str, bytes]:
     names = [*AS_THEY_ARE]
     names += [path.relative_to(root).as_posix() for pattern in AUTOGRADER for path in root.glob(pattern)]
     files = {name: (root / name).read_bytes() for name in names}
-    return dict(sorted((files | skeleton(root)).items()))
+    marks, own = declaration.for_students(root / MARKS)
+    return dict(sorted((files | {MARKS: marks.encode()} | own | skeleton(root)).items()))
 
 
 def skeleton(root: Path = ROOT) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from autograder.feedback import CheckRecord
 
-FORMAT = 2
+FORMAT = 3
 # Status of a Record.
 GRADED, UNREADABLE, GRADER_ERROR = "graded", "unreadable", "GRADER_ERROR"
 
@@ -26,7 +26,10 @@ class ExerciseRecord(TypedDict):
 
 
 class Record(TypedDict):
-    """Result of one submission as plain JSON. Text that came from the submission is untrusted."""
+    """Result of one submission as plain JSON. Text that came from the submission is untrusted.
+
+    flags: what a person should look at, each with "kind" and "evidence"; for staff alone.
+    """
 
     format: int
     student: str
@@ -44,6 +47,7 @@ class Record(TypedDict):
     notes: list[str]
     exercises: list[ExerciseRecord]
     checks: list[CheckRecord]
+    flags: list[dict[str, str]]
     total: float
     possible: float
 
@@ -55,7 +59,7 @@ def blank(
     return {
         "format": FORMAT, "student": student, "version": version, "source": source, "digest": "", "grader": grader,
         "seed": 0, "hidden_seed": 0, "level": [], "status": GRADED, "reason": "", "started": started, "seconds": 0.0,
-        "notes": [], "exercises": [], "checks": [], "total": 0.0, "possible": possible,
+        "notes": [], "exercises": [], "checks": [], "flags": [], "total": 0.0, "possible": possible,
     }  # fmt: skip
 
 
@@ -74,7 +78,7 @@ def seeds_for(class_seed: int, digest: str) -> tuple[int, int]:
 
 def student_view(record: Record) -> dict[str, Any]:
     """A record's part for its student: of hidden exercises the status and the general hint, never checks, inputs or seeds."""
-    kept: dict[str, Any] = {k: v for k, v in record.items() if k not in ("hidden_seed", "checks", "grader")}
+    kept: dict[str, Any] = {k: v for k, v in record.items() if k not in ("hidden_seed", "checks", "grader", "flags")}
     if record["status"] == GRADER_ERROR:
         # The message of a bug may quote anything, hidden checks too.
         kept["reason"] = ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import re
 import resource
 import sys
 import sysconfig
@@ -14,6 +16,8 @@ if sys.platform == "linux":
     from autograder.worker import linux, syscalls
 
 DESCRIPTORS = 64
+# Parts of the standard library's folder that computing does not need.
+NOT_NEEDED = re.compile("site-packages|dist-packages|test|idlelib|tkinter|turtledemo|lib2to3|ensurepip|config-.*")
 
 
 @dataclass
@@ -56,6 +60,8 @@ def make_plan(readable: list[str], uid: int, memory: int, without: list[str]) ->
     if "namespaces" not in without:
         attempt(lambda: linux.unshare("net"))
         attempt(lambda: linux.unshare("ipc", "uts"))
+        # Times of access would tell other submissions which files this one has read.
+        attempt(linux.own_mounts) and attempt(linux.stop_access_times)
         plan.pid_namespace = _in_a_child(lambda: linux.unshare("pid"))
     plan.capabilities = plan.uid is None and (own_user or os.getuid() == 0)
     if "landlock" not in without and attempt(linux.landlock_version):
@@ -91,6 +97,9 @@ def _usable_as(uid: int, readable: list[str]) -> bool:
     def look() -> None:
         become(uid)
         for path in readable:
+            # Shared libraries are loaded already, or belong to modules that few submissions import.
+            if ".so" in os.path.basename(path):
+                continue
             if os.path.exists(path) or not path.startswith(("/lib", "/usr", "/etc", "/dev")):
                 os.listdir(path) if os.path.isdir(path) else os.close(os.open(path, os.O_RDONLY))
 
@@ -152,16 +161,42 @@ def _limit(memory: int, seconds: float) -> None:
 
 
 def readable_places(given: list[str]) -> list[str]:
-    """Files that Python needs while it runs: the standard library, shared libraries and ``given``.
+    """Files that Python needs while it runs: ``given``, the standard library, and the shared libraries behind both.
 
-    Packages that are installed beside NumPy are not among them.
+    Packages that are installed beside NumPy are not among them. Few files are readable, because which of them lie in the
+    page cache can be told from the time that reading takes.
     """
     places = [*given]
     library = Path(sysconfig.get_paths()["stdlib"])
     if library.is_dir():
-        places += [str(entry) for entry in library.iterdir() if entry.name not in ("site-packages", "dist-packages")]
-    places += ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/dev/urandom", "/dev/zero"]
+        places += [str(entry) for entry in library.iterdir() if not NOT_NEEDED.fullmatch(entry.name)]
+    places += shared_libraries(library) or ["/lib", "/lib64", "/usr/lib", "/usr/lib64"]
+    places += [str(path) for path in Path("/usr/lib/locale").glob("C.*")]
+    places += ["/etc/ld.so.cache", "/dev/urandom", "/dev/zero"]
     return [place for place in places if os.path.exists(place)]
+
+
+def shared_libraries(library: Path) -> list[str]:
+    """Shared libraries that this process and the standard library's extension modules load; empty where /proc is missing.
+
+    A child process loads them all, so that nothing of it stays here.
+    """
+    ours, theirs = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            for path in sorted((library / "lib-dynload").glob("*.so")):
+                # A module of a program that is not installed completely.
+                attempt(lambda path=path: ctypes.CDLL(str(path)))  # type: ignore[misc]
+            found = {line.split(maxsplit=5)[-1].strip() for line in open("/proc/self/maps") if ".so" in line}
+            os.write(theirs, "\n".join(sorted(found)).encode()[:60_000])
+        finally:
+            os._exit(0)
+    os.close(theirs)
+    with os.fdopen(ours, "rb") as stream:
+        text = stream.read().decode(errors="surrogateescape")
+    os.waitpid(pid, 0)
+    return [line for line in text.splitlines() if line.startswith("/")]
 
 
 def probe(plan: Plan, secret: str, grader: int) -> list[str]:
@@ -178,8 +213,7 @@ def probe(plan: Plan, secret: str, grader: int) -> list[str]:
         level.append("few system calls")
     if not _works(os.fork):
         level.append("no new processes")
-    if not _works(lambda: os.kill(grader, 0)):
-        level.append("no other processes")
+    level.append(_others(grader))
     level.append("network open" if _works(_connect) else "no network")
     if _works(lambda: os.close(os.open(secret, os.O_RDONLY))):
         level.append("file system open")
@@ -187,6 +221,17 @@ def probe(plan: Plan, secret: str, grader: int) -> list[str]:
         everywhere = any(_works(lambda path=path: os.listdir(path)) for path in ("/", "/etc", "/tmp"))  # type: ignore[misc]
         level.append("grader's files closed" if everywhere else "file system closed")
     return level
+
+
+def _others(grader: int) -> str:
+    """The word for what can be done to the grader's process, whose number may be this process's own in its namespace."""
+    if grader == os.getpid():
+        return "no other processes"
+    place = f"/proc/{grader}"
+    reading = [lambda name=name: os.close(os.open(f"{place}/{name}", os.O_RDONLY)) for name in ("environ", "mem", "maps")]
+    if any(map(_works, (lambda: os.kill(grader, 0), lambda: os.readlink(f"{place}/cwd"), *reading))):
+        return "other processes open"
+    return "other processes closed" if _works(lambda: os.stat(place)) else "no other processes"
 
 
 def _refused_by_filter() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import linecache
 import os
 import random
@@ -16,21 +15,8 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 # The folder that contains the package ``autograder``.
 TOP = HERE.parent.parent
-
-
-class Bounded(io.TextIOBase):
-    """Text stream that keeps the beginning of the submission's output."""
-
-    def __init__(self, limit: int = 4000) -> None:
-        self.kept = ""
-        self.limit = limit
-
-    def write(self, text: str) -> int:
-        self.kept += text[: max(self.limit - len(self.kept), 0)]
-        return len(text)
-
-    def writable(self) -> bool:
-        return True
+# Characters of the submission's output that are sent.
+MOST_PRINTED = 4000
 
 
 def main() -> None:
@@ -59,7 +45,7 @@ def work(job: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
     job: folder, parts (keys of student.MODULES), checks (pairs of a scenario's name and its cases), token. Each frame
     carries the token and the number of its check.
     """
-    from autograder.worker.scenarios import SCENARIOS
+    from autograder.worker.scenarios import find
     from autograder.worker.student import Student
 
     student = Student(job["folder"])
@@ -74,7 +60,7 @@ def work(job: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
         def run(scenario: str = scenario, cases: Any = cases, values: list[Any] = values) -> None:
             for given in cases:
                 student.engines.clear()
-                values.append(SCENARIOS[scenario](student, given))
+                values.append(find(scenario)(student, given))
 
         frame = attempt(run, student)
         send({**frame, "token": token, "check": number, "values": values})
@@ -84,9 +70,11 @@ def attempt(run: Any, student: Any) -> dict[str, Any]:
     """Call run with its output caught and warnings off; returns a frame that describes how it ended."""
     import numpy as np
 
-    printed = Bounded()
-    before = sys.stdout, sys.stderr, np.geterr()
-    sys.stdout = sys.stderr = printed
+    from autograder.worker.console import Console, Keyboard
+
+    printed = bytearray()
+    before = sys.stdin, sys.stdout, sys.stderr, np.geterr()
+    sys.stdin, sys.stdout, sys.stderr = Keyboard(), Console(1, printed), Console(2, printed)
     frame: dict[str, Any] = {"status": "ok", "text": "", "where": ""}
     try:
         # Random numbers of the submission repeat from run to run.
@@ -99,13 +87,13 @@ def attempt(run: Any, student: Any) -> dict[str, Any]:
     except BaseException as error:
         frame = describe(error, student.folder)
     finally:
-        sys.stdout, sys.stderr = before[:2]
-        np.seterr(**before[2])
+        sys.stdin, sys.stdout, sys.stderr = before[:3]
+        np.seterr(**before[3])
     try:
         rules = student.rules_used()
     except BaseException:
         rules = []
-    return {**frame, "printed": printed.kept, "rules": rules}
+    return {**frame, "printed": printed.decode("utf-8", "replace")[:MOST_PRINTED], "rules": rules}
 
 
 def describe(error: BaseException, folder: Path) -> dict[str, Any]:

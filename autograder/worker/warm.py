@@ -39,12 +39,13 @@ def main() -> None:
             importlib.import_module(name)
         from autograder.worker.confine import make_plan, readable_places
 
-        plan = make_plan(readable_places(setup["readable"]), setup["uid"], setup["memory"], setup["without"])
+        readable = readable_places(setup["readable"])
+        plan = make_plan(readable, setup["uid"], setup["memory"], setup["without"])
         level = _level(plan, setup)
     except Exception as error:
         _say(control, {"broken": f"{type(error).__name__}: {error}"})
         return
-    _say(control, {"level": level})
+    _say(control, {"level": level, "readable": readable})
     keeper = 0
     while True:
         line, descriptors = _hear(control)
@@ -134,19 +135,26 @@ def _confine(plan: Any, result: int, seconds: float) -> None:
 def _enter_pid_namespace() -> None:
     """Fork into a new PID namespace as its init; when it ends, the kernel ends everything in it. The caller waits outside."""
     from autograder.worker import linux
+    from autograder.worker.confine import attempt
 
     linux.unshare("pid")
     pid = os.fork()
     if pid:
         _wait_for(pid)
+    # In containers that hide parts of /proc, the kernel refuses another one.
+    attempt(linux.own_proc)
 
 
 def _wait_for(pid: int) -> NoReturn:
-    """Wait for a child and exit with its status."""
+    """Wait for a child and end as it did, so that an exit code is never taken for a signal."""
     with contextlib.suppress(OSError):
         os.closerange(0, 256)
-        status = os.waitpid(pid, 0)[1]
-        os._exit(_code(status))
+        code = _code(os.waitpid(pid, 0)[1])
+        if code < 0:
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            signal.signal(-code, signal.SIG_DFL) if -code not in (signal.SIGKILL, signal.SIGSTOP) else None
+            os.kill(os.getpid(), -code)
+        os._exit(code)
     os._exit(1)
 
 
@@ -193,8 +201,11 @@ def _end(keeper: int, plan: Any, wait: float = 0.0) -> dict[str, Any]:
     """Kill every process of a unit, daemons included, and report how its first process ended.
 
     wait: seconds in which the first process may end by itself, if its output has ended already.
+    Killed are children of this process alone: as a subreaper it inherits what a unit leaves behind (on Linux), and a child's
+    pid stays its own until it is waited for. Where there is no subreaper, they are found by the uid that nobody else has.
     """
     status = None
+    waited = _waited(keeper)
     deadline = time.monotonic() + PATIENCE
     if keeper:
         until = time.monotonic() + wait
@@ -206,35 +217,52 @@ def _end(keeper: int, plan: Any, wait: float = 0.0) -> dict[str, Any]:
         for pid in _children():
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
-        if plan.uid is not None and not plan.pid_namespace:
+        if plan.uid is not None and sys.platform != "linux":
             _kill_all_of(plan.uid)
         try:
             pid, code = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             break
         if pid == keeper and status is None:
-            status = _code(code)
+            status = _code(code) if _code(code) != -signal.SIGKILL else None
         if pid == 0:
             time.sleep(0.001)
     else:
-        return {"ended": status or 0, "left": len(_children())}
+        return {"ended": status, "left": len(_children())}
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return {"ended": status or 0, "left": 0, "processor": usage.ru_utime + usage.ru_stime}
+    return {"ended": status, "left": 0, "processor": usage.ru_utime + usage.ru_stime, "waited": waited}
+
+
+def _waited(pid: int) -> float | None:
+    """Seconds for which a process and those below it were ready and had no processor; None where no system tells.
+
+    Source: Documentation/scheduler/sched-stats.rst of the Linux kernel, /proc/<pid>/schedstat.
+    """
+    found, waiting = 0.0, [pid]
+    try:
+        while waiting:
+            one = Path(f"/proc/{waiting.pop()}")
+            found += int((one / "schedstat").read_text().split()[1]) / 1e9
+            waiting += [int(child) for child in (one / "task" / one.name / "children").read_text().split()[:20]]
+    except (OSError, ValueError, IndexError):
+        return None
+    return found
 
 
 def _ended(pid: int) -> int | None:
-    """Exit code of a process that has ended, else None. WNOWAIT keeps its pid reserved until it is waited for."""
+    """How a process has ended: exit code or negative signal, None if it runs. WNOWAIT keeps its pid reserved."""
     try:
         found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except (OSError, AttributeError):
         return None
     if found is None:
         return None
-    return found.si_status if found.si_code == os.CLD_EXITED else 128 + found.si_status
+    return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
 
 
 def _code(status: int) -> int:
-    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+    """The exit code, or the negative number of the signal that ended the process."""
+    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
 def _children() -> list[int]:

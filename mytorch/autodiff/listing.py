@@ -1,4 +1,4 @@
-"""trace: the operation list of a function, as the homework's engine, to be printed and walked back."""
+"""trace: the operation list of a function, as the homework's engine, to be printed and differentiated."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def record(
 ) -> Recording:
     """Run function(*arguments) and return its recording.
 
-    keep: the engines record as usual too, so that they can walk back. Without it their lists stay as they are.
+    keep: the engines record as usual too, so that they can run backward. Without it their lists stay as they are.
     """
     engines = list(engines)
     lines: list[Line] = []

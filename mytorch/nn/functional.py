@@ -327,7 +327,9 @@ def normalize_backward(
 
 def _spread(grad_output: Array, a: Array, axis: Any, keepdims: bool) -> Array:
     """A reduction's gradient in the shape that was reduced, as a read-only view."""
-    if axis is None and grad_output.size != 1:
+    # Axes that were kept say by their length of one which of them were reduced.
+    kept = grad_output.ndim == a.ndim and all(n in (1, m) for n, m in zip(grad_output.shape, a.shape))
+    if axis is None and grad_output.size != 1 and not kept:
         raise ValueError(
             f"The gradient has shape {grad_output.shape}, but a reduction over all axes has one entry. Record the axis with "
             "the rule, as in partial(sum_backward, axis=0)."

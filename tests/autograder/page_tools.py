@@ -13,7 +13,7 @@ from autograder.staff.pages.classdata import Summary, summary
 from autograder.staff.pages.page_class import class_page
 from autograder.staff.pages.page_student import student_page
 from autograder.staff.pages.render import TEMPLATES
-from autograder.staff.pages.similarity import Pair
+from autograder.staff.pages.similarity import Pair, Similar
 from autograder.staff.record import FORMAT, GRADED, Record, student_view
 
 HOSTILE = {
@@ -78,7 +78,7 @@ def a_record(**changes: Any) -> Record:
             a_check(exercise="Tanh Forward", check="values", status="passed", earned=1.0, feedback=said(), printed=""),
             a_check(exercise="Hidden Layers", check="seven", hint="sign", hidden=True),
         ],
-        "total": 1.5, "possible": 60.0, **changes,
+        "flags": [], "total": 1.5, "possible": 60.0, **changes,
     }  # fmt: skip
     return cast(Record, record)
 
@@ -146,7 +146,7 @@ def read(page: str) -> Reader:
     reader = Reader(page)
     assert not reader.wrong, reader.wrong[:3]
     assert 'http-equiv="Content-Security-Policy" content="default-src \'none\'' in page
-    assert all(re.fullmatch(r"#e\d+|feedback/[\w%.~-]+\.html", link) for link in reader.links), reader.links
+    assert all(re.fullmatch(r"#e\d+|(?:\.\./)?feedback/[\w%.~-]+\.html", link) for link in reader.links), reader.links
     assert [style.strip() for style in reader.styles] == [STYLE]
     assert "://" not in STYLE + "".join(reader.links)
     assert not re.search(
@@ -163,7 +163,7 @@ def of_student(**changes: Any) -> str:
 
 def of_class(summaries: list[Summary], pairs: list[Pair] | None = None) -> str:
     """The words on the page of a class."""
-    return read(class_page(summaries, pairs or [])).words
+    return read(class_page(summaries, Similar(pairs=tuple(pairs or [])))).words
 
 
 def text_fields(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -187,7 +187,7 @@ def with_text(record: Record, path: tuple[Any, ...], text: str) -> Record:
 def both(record: Record) -> list[str]:
     """The page of the student and that of a class with it, where it is like another one."""
     pair = Pair("x", "y", 0.9, ((str(record["student"]), "forward"),))
-    return [student_page(student_view(record)), class_page([summary(record, "x"), somebody()], [pair])]
+    return [student_page(student_view(record)), class_page([summary(record, "x"), somebody()], Similar(pairs=(pair,)))]
 
 
 def somebody() -> Summary:

@@ -58,7 +58,7 @@ def has(sandbox: Sandbox, word: str) -> None:
 
 def alive(sandbox: Sandbox) -> list[str]:
     """The processes that run with the sandbox's HOME, beside the warm one."""
-    home = f"HOME={sandbox._folder / 'home'}".encode()
+    home = f"HOME={sandbox.folder / 'home'}".encode()
     warm = sandbox._warm.pid if sandbox._warm else 0
     ours = []
     for entry in Path("/proc").glob("[0-9]*"):

@@ -15,7 +15,7 @@ LINEAR = "mytorch/nn/modules/linear.py"
 MLP = "hw_bonus/mlp.py"
 
 
-def _bodies(text: str) -> Bodies:
+def sections(text: str) -> Bodies:
     """Sections ``== name`` followed by a body."""
     found: Bodies = {}
     for section in re.split(r"(?m)^== ", textwrap.dedent(text))[1:]:
@@ -25,7 +25,7 @@ def _bodies(text: str) -> Bodies:
 
 
 # The shortest thing that is right: primitives, one after the other, as the writeup suggests.
-SIMPLE = _bodies(
+SIMPLE = sections(
     """
 == Autograd.add_operation
 if not self.recording:
@@ -68,7 +68,7 @@ return grad_output * (a > 0)
 == matmul_backward
 return grad_output @ b.T, a.T @ grad_output
 == outer_backward
-return grad_output @ b, a @ grad_output
+return (grad_output @ b.ravel()).reshape(a.shape), (a.ravel() @ grad_output).reshape(b.shape)
 == sum_backward
 if axis is not None and not keepdims:
     grad_output = np.expand_dims(grad_output, axis)
@@ -178,7 +178,7 @@ return tuple(stats)
 )
 
 # Everything in one operation, closed forms from the output, one product for the whole layer.
-FUSED = SIMPLE | _bodies(
+FUSED = SIMPLE | sections(
     """
 == Sigmoid.forward
 y = self.state = 0.5 * (np.tanh(x / 2) + 1)
@@ -218,7 +218,7 @@ return summed(grad_output * b, a.shape), summed(a * grad_output, b.shape)
 )
 
 # An engine with a dictionary of its own that is never paused, lists in place of tuples, layers with memories.
-LISTS = SIMPLE | _bodies(
+LISTS = SIMPLE | sections(
     """
 == Autograd.add_operation
 assert len(inputs) == len(gradients_to_update)
@@ -252,7 +252,7 @@ return [fit(grad_output / b, a), fit(grad_output * -(a / b) / b, b)]
 == matmul_backward
 return [np.dot(grad_output, np.transpose(b)), np.dot(np.transpose(a), grad_output)]
 == outer_backward
-return [np.sum(grad_output * b, axis=1), np.sum(grad_output.T * a, axis=1)]
+return [np.sum(grad_output * b, axis=1).reshape(a.shape), np.sum(grad_output.T * a, axis=1).reshape(b.shape)]
 == exp_backward
 return [np.exp(a) * grad_output]
 == Sigmoid.forward
@@ -289,7 +289,7 @@ return [np.array(result) / len(result) * grad_output[0], None]
 )
 
 # Zeros in every spot, read and written back; the loss from primitives; numbers that are plain float.
-ZEROS = SIMPLE | _bodies(
+ZEROS = SIMPLE | sections(
     """
 == Autograd.add_operation
 if len(inputs) != len(gradients_to_update):
@@ -308,9 +308,11 @@ for operation in self.operation_list[::-1]:
     if type(result) is not tuple:
         result = (result,)
     for i, gradient in enumerate(result):
+        if gradient is None:
+            continue
         if operation.gradients_to_update[i] is not None:
             operation.gradients_to_update[i][...] += gradient
-        elif gradient is not None:
+        else:
             before = self.gradient_buffer.get_param(operation.inputs[i])
             self.gradient_buffer.set_param(operation.inputs[i], before + gradient)
 == SoftmaxCrossEntropy.forward

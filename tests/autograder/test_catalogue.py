@@ -14,8 +14,8 @@ from autograder.hints import HINTS
 from autograder.staff.isolation.sandbox import Sandbox
 from tests.autograder import workshop
 from tests.autograder.mistakes_engine import ENGINE_MISTAKES, Mistake
-from tests.autograder.mistakes_layers import ACTIVATION_MISTAKES, LAYER_MISTAKES, REFERENCE_MISTAKES
-from tests.autograder.mistakes_rules import LOSS_MISTAKES, RULE_MISTAKES
+from tests.autograder.mistakes_layers import ACTIVATION_MISTAKES, LAYER_MISTAKES, MLP_MISTAKES, REFERENCE_MISTAKES
+from tests.autograder.mistakes_rules import LOSS_MISTAKES, PRACTICE_MISTAKES, RULE_MISTAKES
 from tests.autograder.solutions import SIMPLE, STYLES
 from tests.clocks import patience
 
@@ -23,8 +23,10 @@ MISTAKES = [
     *ENGINE_MISTAKES,
     *RULE_MISTAKES,
     *LOSS_MISTAKES,
+    *PRACTICE_MISTAKES,
     *ACTIVATION_MISTAKES,
     *LAYER_MISTAKES,
+    *MLP_MISTAKES,
     *REFERENCE_MISTAKES,
 ]
 # These end the process, loop, or cannot be imported: they need a process for each exercise.
@@ -64,8 +66,8 @@ def verdict(mistake: Mistake, grades: Grades) -> tuple[bool, bool, bool]:
 
 def test_the_catalogue_is_what_it_says() -> None:
     names = [mistake.name for mistake in MISTAKES]
-    assert len(names) == len(set(names)) >= 60
-    assert sum(mistake.partial for mistake in MISTAKES) >= 10
+    assert len(names) == len(set(names)) >= 220
+    assert sum(mistake.partial for mistake in MISTAKES) >= 80
     known = {exercise.name for exercise in EXERCISES if exercise.points}
     for mistake in MISTAKES:
         assert mistake.costs <= known, mistake.name

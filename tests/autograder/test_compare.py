@@ -38,7 +38,7 @@ def hint(kind: Kind, got: Any, name: str = "y", right: Any = RIGHT, **changes: A
         (Kind.LOSS, "wrong", "scalar_loss"),
         (Kind.LOSS_SHAPE, "wrong", "scalar_loss"),
         (Kind.STATE, "state", "wrong_shape"),
-        (Kind.SPOT, "wrong", "wrong_shape"),
+        (Kind.SPOT, "spot_not_empty", "wrong_shape"),
         (Kind.LENGTH, "not_recorded", "not_recorded"),
         (Kind.ENTRY, "record_identity", "record_identity"),
     ],
@@ -94,3 +94,33 @@ def test_a_changed_input_is_told_first() -> None:
     found = judge(check, GIVEN, {"y": GIVEN["x"], "x": GIVEN["x"]})
     assert found is not None
     assert found.hint == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("got", "expected"),
+    [
+        ({"a": RIGHT[::-1], "b": RIGHT[0]}, "swapped"),
+        ({"a": RIGHT[::-1], "b": RIGHT[::-1]}, "other_input"),
+    ],
+    ids=["both", "one of them twice"],
+)
+def test_two_gradients_in_each_others_place(got: dict[str, Any], expected: str) -> None:
+    wanted = {"a": Expected(RIGHT[0], Kind.GRADIENT), "b": Expected(RIGHT[::-1], Kind.GRADIENT)}
+    check = Check("Functional", "a check", 1, "rule", lambda rng: [GIVEN], lambda given: wanted)
+    found = judge(check, GIVEN, got)
+    assert found is not None
+    assert found.hint == expected
+
+
+def test_the_autograders_own_operations_have_no_formula_to_compare_with() -> None:
+    """A row taken for the whole array is known; for what is not known, the hint sends nobody to a formula of theirs."""
+    rows = np.broadcast_to(RIGHT[:1], RIGHT.shape)
+    assert hint(Kind.GRADIENT, rows, scenario="engine_chain") == "single_array"
+    assert hint(Kind.GRADIENT, RIGHT + RIGHT**2, scenario="engine_chain") == "engine_unknown"
+    assert hint(Kind.GRADIENT, 0 * RIGHT, scenario="engine_chain") == "empty_spot"
+    assert hint(Kind.GRADIENT, 0 * RIGHT, scenario="rule") == "zero"
+
+
+def test_rounded_numbers_are_named() -> None:
+    right = RIGHT / 7
+    assert hint(Kind.RESULT, np.round(right, 3), right=right) == "rounded"

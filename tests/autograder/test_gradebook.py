@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from autograder.staff.classroom.gradebook import text, write_gradebook
+from autograder.staff.classroom.gradebook import Row, text, write_gradebook
 from autograder.staff.classroom.store import safe_name
 from autograder.staff.record import FORMAT, GRADER_ERROR, UNREADABLE, Record
 from tests.autograder.fake_grader import fake_result
@@ -19,13 +19,13 @@ def record(student: str = "a@x.edu", marks: float = 8.5, **changes: Any) -> Reco
     made: dict[str, Any] = {
         "format": FORMAT, "student": student, "version": 2, "source": f"{student}_2_handin.tar", "digest": "d1", "grader": "g",
         "seed": 1, "hidden_seed": 2, "level": ["process", "limits"], "status": "graded", "reason": "", "started": "",
-        "seconds": 1.25, "notes": [], **fake_result(marks, 1),
+        "seconds": 1.25, "notes": [], "flags": [], **fake_result(marks, 1),
     }  # fmt: skip
     return {**made, **changes}  # type: ignore[typeddict-item, return-value]
 
 
-def book(path: Path, *rows: tuple[Record | None, str, int, bool, str]) -> list[dict[str, str]]:
-    write_gradebook(path / "gradebook.csv", lambda: iter(rows), ["Open"])
+def book(path: Path, *rows: tuple[Record | None, str, int, bool, str], **more: str) -> list[dict[str, str]]:
+    write_gradebook(path / "gradebook.csv", lambda: (Row(*row, **more) for row in rows), ["Open"])  # type: ignore[arg-type]
     with open(path / "gradebook.csv", encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -33,7 +33,8 @@ def book(path: Path, *rows: tuple[Record | None, str, int, bool, str]) -> list[d
 def test_marks_are_numbers(tmp_path: Path) -> None:
     (row,) = book(tmp_path, (record(), "a@x.edu", 2, True, "feedback/a@x.edu.html"))
     assert row == {
-        "student": "a@x.edu", "version": "2", "counts": "yes", "status": "graded", "total": "8.5", "possible": "10",
+        "student": "a@x.edu", "name": "", "section": "", "version": "2", "counts": "yes", "status": "graded", "mark": "",
+        "handed in": "", "late": "", "changes": "", "total": "8.5", "possible": "10",
         "Open": "6", "Hidden": "2.5", "hidden total": "2.5", "hidden possible": "4", "seconds": "1.25",
         "level": "process, limits", "source": "a@x.edu_2_handin.tar", "digest": "d1", "notes": "",
         "feedback": "feedback/a@x.edu.html",
@@ -81,9 +82,10 @@ EVIL = [
 
 @pytest.mark.parametrize("evil", EVIL)
 def test_no_cell_is_a_formula(evil: str, tmp_path: Path) -> None:
-    rows = book(tmp_path, (record(evil, source=evil, notes=[evil], reason=evil), evil, 1, True, ""))
+    rows = book(tmp_path, (record(evil, source=evil, notes=[evil], reason=evil), evil, 1, True, ""), name=evil, section=evil,
+                changes=evil)  # fmt: skip
     assert len(rows) == 1
-    for key in ("student", "source", "notes"):
+    for key in ("student", "source", "notes", "name", "section", "changes"):
         # Whatever a program splits at, also in a locale with another separator: no piece begins a formula.
         for separator in ",;\t|\n":
             for piece in rows[0][key].split(separator):

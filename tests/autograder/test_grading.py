@@ -90,10 +90,18 @@ def test_each_kind_has_its_seed_and_processes_of_its_own(solved: Path) -> None:
     grade_submission(solved, SEEDS, run_with=spy)
     opened = {repr((c.scenario, cases_of(c, SEEDS[0]))) for c in CHECKS}
     closed = {repr((c.scenario, cases_of(c, SEEDS[1]))) for c in hidden.CHECKS}
-    for job in spy.jobs:
+    jobs = [[_as_at_first(*one) for one in job] for job in spy.jobs]
+    for job in jobs:
         given = {repr(one) for one in job}
         assert given <= opened or given <= closed
-    assert {repr(one) for job in spy.jobs for one in job} == opened | closed
+    assert {repr(one) for job in jobs for one in job} == opened | closed
+
+
+def _as_at_first(scenario: str, cases: list[Any]) -> tuple[str, list[Any]]:
+    """The scenario and cases that a failed check ran at first, where it runs again to tell a consequence from a cause."""
+    if not scenario.startswith("recorded"):
+        return scenario, cases
+    return cases[0]["scenario"], [case["given"] for case in cases]
 
 
 @pytest.mark.slow

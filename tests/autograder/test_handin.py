@@ -14,6 +14,7 @@ import pytest
 from autograder.staff.packing import DATE
 from tests.autograder import workshop
 from tests.autograder.solutions import SIMPLE
+from tests.autograder.solutions_older import ORIGINAL
 from tests.autograder.student_tools import run
 
 
@@ -71,6 +72,31 @@ def test_it_refuses_in_one_line(student: Path, damage, part: str) -> None:  # ty
     assert part in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (student / "handin.tar").exists()
+
+
+def test_files_of_another_generation_are_packed_in_their_places(student: Path) -> None:
+    shutil.rmtree(student / "mytorch")
+    workshop.write(ORIGINAL, student)
+    done = run(student, sys.executable, "create_tarball.py")
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(student / "handin.tar") as tar:
+        assert set(ORIGINAL) <= set(tar.getnames())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("package", ["hw_bonus/__init__.py", "mytorch/nn/modules/__init__.py", ""])
+def test_an_archive_gets_the_marks_of_the_folder(package: str, student: Path) -> None:
+    """Whatever package of the archive has lost its __init__, the checkout's own never takes its place."""
+    workshop.write(workshop.right_ones()["simple"], student)
+    if package:
+        (student / package).unlink()
+    assert run(student, sys.executable, "create_tarball.py").returncode == 0
+    rows = [
+        run(student, sys.executable, "autograder/runner.py", "--only", "mlp", *given).stdout.splitlines()
+        for given in ([], ["--submission", "handin.tar"])
+    ]
+    assert rows[0][1:] == rows[1][1:]
+    assert any("MLP" in line and "passed" in line for line in rows[0])
 
 
 def test_the_hand_in_can_be_zipped_again_in_every_time_zone(student: Path, tmp_path: Path) -> None:

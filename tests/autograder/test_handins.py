@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from autograder.archives import CannotGrade, write
-from autograder.staff.handins import digest_of, find, newest, open_handin, same_student, who
+from autograder.staff.classroom.names import parse
+from autograder.staff.classroom.submissions import find, newest, opened
+from autograder.staff.handins import digest_of, open_handin, same_student
 from tests.autograder.archive_tools import GOOD, tar
 
 
@@ -33,7 +35,8 @@ from tests.autograder.archive_tools import GOOD, tar
     ],
 )
 def test_whose_and_which(name: str, student: str, version: int) -> None:
-    assert who(name) == (student, version)
+    found = parse(name)
+    assert (found.student, found.version) == (student, version)
 
 
 def put(folder: Path, *names: str, data: bytes | None = None) -> None:
@@ -44,12 +47,13 @@ def put(folder: Path, *names: str, data: bytes | None = None) -> None:
 
 
 def found(folder: Path) -> list[tuple[str, int, str]]:
-    return [(h.student, h.version, h.source) for h in find(folder)[0]]
+    return [(h.student, h.version, h.source) for h in find(folder).handins]
 
 
 def test_versions_are_numbers(tmp_path: Path) -> None:
     put(tmp_path, *(f"a@x.edu_{n}_handin.tar" for n in (1, 2, 9, 10)), "b@x.edu_2_handin.tar", "b@x.edu.tar")
-    handins, notes = find(tmp_path)
+    found = find(tmp_path)
+    handins, notes = found.handins, found.notes()
     assert [h.version for h in handins] == [1, 2, 9, 10, 0, 2]
     assert [(h.student, h.version) for h in newest(handins)] == [("a@x.edu", 10), ("b@x.edu", 2)]
     assert notes == []
@@ -64,7 +68,8 @@ def test_what_is_graded_and_what_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "real.tar").symlink_to(tmp_path / "alice.tar")
     (tmp_path / "ways").symlink_to(tmp_path / "bob")
     os.mkfifo(tmp_path / "pipe.zip")
-    handins, notes = find(tmp_path)
+    found = find(tmp_path)
+    handins, notes = found.handins, found.notes()
     assert {(h.student, h.source) for h in handins} == {
         ("alice", "alice.tar"), ("no-ending", "no-ending"), ("carol", "carol/handin.tar"), ("dora", "dora.rar"), ("bob", "bob"),
         ("empty", "empty"), ("real", "real.tar"), ("pipe", "pipe.zip"),
@@ -88,15 +93,16 @@ def test_what_is_graded_and_what_is_ignored(tmp_path: Path) -> None:
 
 def test_two_sources_of_one_student(tmp_path: Path) -> None:
     write(GOOD, tmp_path / "alice")
-    put(tmp_path, "alice.tar", "Bob@x.edu_3_handin.tar", "bob@x.edu_3_handin.tar", "bob@x.edu_1_handin.tar")
+    put(tmp_path, "alice.tar", "bob/handin.tar", "bob/handin2.tar")
     os.utime(tmp_path / "alice.tar", (1, 1))
-    os.utime(tmp_path / "bob@x.edu_3_handin.tar", (1, 1))
-    handins, notes = find(tmp_path)
-    assert [h.source for h in newest(handins)] == ["alice.tar", "Bob@x.edu_3_handin.tar"]
-    assert len(handins) == 3
-    assert "Bob@x.edu_3_handin.tar counts, not bob@x.edu_3_handin.tar" in notes[0]
-    assert "alice.tar counts, not alice" in notes[1]
-    assert same_student("Zoe\u0308@X") == same_student("zo\u00eb@x")
+    os.utime(tmp_path / "bob/handin2.tar", (1, 1))
+    found = find(tmp_path)
+    assert [h.source for h in newest(found.handins)] == ["alice.tar", "bob/handin.tar"]
+    assert dict(found.aside) == {
+        "alice": "another file of alice for the same version; alice.tar counts",
+        "bob/handin2.tar": "another file of bob for the same version; bob/handin.tar counts",
+    }
+    assert same_student("Zoe\u0308@X") == same_student("Zo\u00eb@X")
 
 
 @pytest.mark.parametrize("what", ["missing", "file", "empty", "readme", "submission"])
@@ -108,9 +114,14 @@ def test_nothing_to_grade(what: str, tmp_path: Path) -> None:
         write(GOOD, folder)
     elif what != "missing":
         put(folder, *["README"] * (what == "readme"), data=b"text")
-    words = {"missing": "does not exist", "file": "is no folder", "submission": "a submission itself"}
+    words = {"missing": "does not exist", "file": "neither a folder nor a zip", "submission": "a submission itself"}
+
+    def find_in(given: Path) -> None:
+        with opened(given, tmp_path / "scratch") as inside:
+            find(inside)
+
     with pytest.raises(CannotGrade, match=words.get(what, "holds no submissions")):
-        find(folder)
+        find_in(folder)
 
 
 def test_digests(tmp_path: Path) -> None:
@@ -142,19 +153,9 @@ def test_the_bytes_that_are_graded_are_those_of_the_digest(tmp_path: Path) -> No
 
 
 def test_names_that_are_only_alike_are_two_students(tmp_path: Path) -> None:
-    """Folded as for a search they would be one, and who handed in with the higher version would take the other's place."""
-    pairs = [("strauss", "strau\u00df"), ("sam", "\u017fam"), ("fin", "\ufb01n")]
+    """As one, who handed in with the higher version would take the other's place. A roster tells who is one student."""
+    pairs = [("strauss", "strau\u00df"), ("sam", "\u017fam"), ("fin", "\ufb01n"), ("Alice", "alice")]
     for first, second in pairs:
         (tmp_path / f"{first}@x.edu_1_handin.tar").write_bytes(b"x")
-        (tmp_path / f"{second}@x.edu_9_handin.tar").write_bytes(b"y")
-    found, notes = find(tmp_path)
-    assert len(newest(found)) == 2 * len(pairs)
-    assert not notes
-
-
-def test_spellings_that_are_taken_for_one_student_are_told(tmp_path: Path) -> None:
-    for name in ("Bob@x.edu_1_handin.tar", "bob@X.edu_2_handin.tar"):
-        (tmp_path / name).write_bytes(b"x")
-    found, notes = find(tmp_path)
-    assert [handin.version for handin in newest(found)] == [2]
-    assert notes == ["taken for one student: Bob@x.edu, bob@X.edu"]
+        (tmp_path / f"{second}@X.EDU_9_handin.tar").write_bytes(b"y")
+    assert len(newest(find(tmp_path).handins)) == 2 * len(pairs)

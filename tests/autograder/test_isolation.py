@@ -152,7 +152,7 @@ def test_one_sandbox_is_closed_to_the_other(sandboxes: dict[str, Sandbox], tmp_p
     one, other = sandboxes["no landlock"], sandboxes["no namespaces"]
     has(one, "own user")
     run(other, tmp_path / "secret", "")
-    copy = other._folder / "slot" / "submission" / "mytorch" / "autograd_engine.py"
+    copy = other.folder / "slot" / "submission" / "mytorch" / "autograd_engine.py"
     assert found(one, tmp_path, f"open({str(copy)!r}).read(5)") == "PermissionError"
     assert found(one, tmp_path, "len(open(__file__).read(5))") == "5"
 

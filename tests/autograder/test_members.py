@@ -322,4 +322,4 @@ def test_a_password_on_what_is_not_needed_does_no_harm() -> None:
 
 
 def test_limits_fit_together() -> None:
-    assert members.CHUNK <= members.MOST_EXTENSION <= MOST_KEPT <= MOST_BYTES
+    assert members.CHUNK <= members.MOST_EXTENSIONS <= MOST_KEPT <= MOST_BYTES

@@ -12,7 +12,7 @@ from autograder.staff.files import as_json
 from autograder.staff.pages.charts import bins_of, histogram, width
 from autograder.staff.pages.classdata import TROUBLE, Class, class_data, sentence, summary
 from autograder.staff.pages.page_class import MOST_GROUPS, MOST_MISCONCEPTIONS, class_page
-from autograder.staff.pages.similarity import Pair
+from autograder.staff.pages.similarity import Pair, Similar
 from autograder.staff.record import GRADER_ERROR, UNREADABLE
 from tests.autograder.page_tools import a_check, a_record, an_exercise, of_class, read, students
 
@@ -88,8 +88,8 @@ def test_statistics_are_of_the_graded_and_newest() -> None:
 def test_versions_are_named_where_there_are_several() -> None:
     assert "version" not in of_class(students(10, 20))
     words = of_class([*students(10), summary(a_record(student="s0000", total=1, version=1), "old")])
-    assert "the newest one counts" in words
-    assert "version 2;" in words
+    assert "of which one counts" in words
+    assert "version 2 counts;" in words
     assert "version 1;" in words
 
 
@@ -160,7 +160,7 @@ def test_pairs_are_a_hint_and_never_within_one_student() -> None:
     assert "no proof" in words
     assert "Linear.forward = f" in words
     assert "a and b 2 90 %" in words
-    assert [(p["a"], p["b"]) for p in class_data(some, pairs)["similar"]] == [("a2", "b1")]
+    assert [(p["a"], p["b"]) for p in class_data(some, Similar(pairs=tuple(pairs)))["similar"]] == [("a2", "b1")]
     assert "No pair stands out." in of_class(some)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from autograder.staff.pages import render
 from autograder.staff.pages import write as pages
-from autograder.staff.pages.similarity import Pair
+from autograder.staff.pages.similarity import Pair, Similar
 from autograder.staff.pages.text import block, line, pieces, visible
 from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE, Record, student_view
 from tests.autograder.page_tools import (
@@ -39,9 +39,8 @@ ALIVE = """<i onclick="x">'&amp;</i>"""
 def write(record: Record, folder: Path, name: str = "x") -> list[str]:
     """All reports of a class of this one and another, and the pages among them."""
     other = a_record(student="somebody else")
-    names = {id(record): name, id(other): "y"}
     pair = Pair(name, "y", 0.9, ((str(record["student"]), "forward"),))
-    pages.write_reports([record, other], folder, name_of=lambda r: names[id(r)], similar=[pair])
+    pages.write_reports([(name, record), ("y", other)], folder, Similar(pairs=(pair,)))
     json.loads((folder / "class.json").read_bytes())
     json.loads((folder / f"feedback/{name}.json").read_bytes())
     return written(folder, name)
@@ -230,9 +229,9 @@ def test_records_are_taken_one_by_one(tmp_path: Path) -> None:
     def records() -> Any:
         for i in range(5):
             alive.append(len(list(tmp_path.glob("feedback/*.html"))))
-            yield a_record(student=str(i))
+            yield str(i), a_record(student=str(i))
 
-    pages.write_reports(records(), tmp_path, name_of=lambda r: r["student"])
+    pages.write_reports(records(), tmp_path)
     assert alive == [0, 1, 2, 3, 4]
 
 

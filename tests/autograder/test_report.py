@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from autograder.compare import Problem, problem
@@ -29,9 +30,50 @@ def test_one_line_of_code_is_named_once_and_verbose_names_it_for_every_check() -
     assert shown(*results, verbose=True).count("ValueError: no") == len(results) > 2
 
 
-def test_differences_without_a_place_are_all_shown() -> None:
+def test_a_hint_is_printed_once_with_the_names_of_its_checks() -> None:
     results = graded("Functional", "failed", problem("wrong", looked_at="gradient of a", came="1", expected="2"))
-    assert shown(*results).count("gradient of a") == len(results)
+    text = " ".join(shown(*results).split())
+    assert text.count("gradient of a") == text.count("The numbers differ") == 1
+    assert all(result.check.name in text for result in results)
+    # Another exercise with the same hint shows its own numbers and names the place of the hint.
+    others = graded("Linear", "failed", problem("wrong", looked_at="dW", came="3", expected="4"))
+    text = " ".join(shown(*results, *others).split())
+    assert text.count("The numbers differ") == 1
+    assert f"looked at dW expected 4 came 3 look at the same as for Functional: {results[0].check.name}, above" in text
+
+
+def test_what_no_known_mistake_explains_stands_behind_what_one_does() -> None:
+    first, second, *_ = graded("Linear", "failed")
+    named, vague = (
+        replace(first, problem=problem("sign", came="1")),
+        replace(second, problem=problem("wrong", came="2")),
+    )
+    text = shown(named, vague)
+    assert "except for its sign" in text
+    assert f"further    {second.check.name}: wrong too" in text
+    assert "The numbers differ" not in text
+    assert "The numbers differ" in shown(vague)
+
+
+def test_what_waits_is_named_once_with_the_explanation_that_it_waits_for() -> None:
+    about = Problem("", {**no_feedback(), "hint": "Only one of the paths has arrived."})
+    waiting = [
+        r for name in ("Sigmoid Backward", "Linear") for r in graded(name, "blocked", about, needs="Autograd Backward")
+    ]
+    line = "Sigmoid Backward, Linear: needs Autograd Backward first"
+    assert " ".join(shown(*waiting).split()) == f"{line}: Only one of the paths has arrived."
+    cause = graded("Autograd Backward", "failed", problem("one_path", came="1"))[0]
+    assert " ".join(shown(cause, *waiting).split()).endswith(line)
+
+
+def test_a_file_that_cannot_be_imported_is_named_once_for_all_exercises() -> None:
+    found = problem(
+        "cannot_import", came="SyntaxError: invalid syntax", place="mytorch/nn/functional.py, line 3: def ("
+    )
+    results = [r for name in ("Functional", "Linear") for r in graded(name, "failed", found, imported=False)]
+    text = shown(*results)
+    assert text.count("SyntaxError") == 1
+    assert text.splitlines()[1] == "  Functional, Linear"
 
 
 def test_a_stub_takes_one_line_and_hides_what_waits_for_it() -> None:

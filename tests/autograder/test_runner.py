@@ -149,15 +149,61 @@ def test_debug_stops_at_the_failing_line(solved: Path) -> None:
 
 
 @pytest.mark.slow
-def test_debug_stops_where_a_value_is_wrong(solved: Path) -> None:
-    change(solved, FUNCTIONAL, "return grad_output * np.exp(a)", "return grad_output * a")
+@pytest.mark.parametrize("leave", ["q", "c", ""])
+@pytest.mark.parametrize(
+    ("name", "old", "new", "only", "shown"),
+    [
+        (FUNCTIONAL, "return grad_output * np.exp(a)", "return grad_output * a", "exp_backward", "return grad_output * a"),
+        (ACTIVATION, RELU, "self.state = np.minimum(x, 0)", "relu forward", "self.state = np.minimum(x, 0)"),
+        (ENGINE, "slot += value", "slot -= value", "in place", "for number, operation in enumerate"),
+    ],
+    ids=["rule", "layer", "engine"],
+)  # fmt: skip
+def test_debug_stops_in_the_students_code_where_a_value_is_wrong(
+    solved: Path, name: str, old: str, new: str, only: str, shown: str, leave: str
+) -> None:
+    change(solved, name, old, new)
     done = subprocess.run(
-        [sys.executable, RUNNER, "--submission", str(solved), "--only", "exp_backward", "--debug"],
-        input="p expected['gradient of a'].shape\nc\n", capture_output=True, text=True, timeout=patience(60), check=False,
+        [sys.executable, RUNNER, "--submission", str(solved), "--only", only, "--debug"],
+        input=f"p 6 * 7\n{leave}\n", capture_output=True, text=True, timeout=patience(60), check=False,
     )  # fmt: skip
-    assert "(1, 3)" in done.stdout
-    assert "Traceback" not in done.stderr
+    assert f"{name}(" in done.stdout
+    assert f"-> {shown}" in done.stdout
+    assert "42" in done.stdout
+    assert "expected " in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "BdbQuit" not in done.stdout + done.stderr
     assert done.returncode == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [(), ("--list",), ("--help",)])
+def test_a_reader_that_leaves_early_gets_no_report(solved: Path, arguments: tuple[str, ...]) -> None:
+    """As `runner.py | head -1` does, with a pipe that nobody reads any more."""
+    process = subprocess.Popen(
+        [sys.executable, RUNNER, "--submission", str(solved), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    process.wait(patience(60))
+
+
+@pytest.mark.slow
+def test_each_exercise_is_shown_as_it_finishes(solved: Path) -> None:
+    """The first line of the table comes through a pipe while a later exercise still runs."""
+    change(solved, ACTIVATION, RELU, f"import time; time.sleep({patience(2):.0f})\n        {RELU}")
+    process = subprocess.Popen(
+        [sys.executable, RUNNER, "--submission", str(solved)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    with process:
+        lines = [process.stdout.readline() for _ in range(4)]
+        assert " ".join(lines[2].split()) == "Autograd Add Operation 5 / 5 all passed (practice 1 of 1)"
+        assert process.poll() is None
+        process.kill()
 
 
 @pytest.mark.slow

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from autograder.staff.pages import similarity
-from autograder.staff.pages.similarity import Fingerprint, fingerprint, similar
+from autograder.staff.pages import fingerprints
+from autograder.staff.pages.fingerprints import Fingerprint
+from autograder.staff.pages.similarity import similar
 from tests.autograder import workshop
 from tests.autograder.mistakes_engine import ENGINE_MISTAKES
 from tests.autograder.mistakes_rules import RULE_MISTAKES
@@ -70,6 +71,10 @@ def moved(files: Files) -> Files:
 DISGUISES = [renamed, numbered, commented, reordered, moved]
 
 
+def fingerprint(folder: Path) -> Fingerprint:
+    return fingerprints.fingerprint(folder).units
+
+
 @cache
 def of_style(style: str) -> Files:
     return workshop.fill(STYLES[style])
@@ -109,16 +114,16 @@ class Sigmoid(Activation):
 
 
 def test_what_tells_nothing_is_normalised() -> None:
-    names = similarity._handout()[1]
-    (name, one), _ = similarity.units(ONE, names)
-    assert (name, one) == next(similarity.units(OTHER, names))
+    names = fingerprints._handout()[1]
+    (name, one), _ = fingerprints.units(ONE, names)
+    assert (name, one) == next(fingerprints.units(OTHER, names))
     assert name == "Sigmoid.forward"
     assert " ".join(one) == 'v . state = 0 / 0 + v . exp - v ; v , v = "" , 0 ; return v . state * v ;'
-    assert one != next(similarity.units(ONE.replace("exp", "log"), names))[1]
+    assert one != next(fingerprints.units(ONE.replace("exp", "log"), names))[1]
 
 
 def test_names_of_the_homework_count_and_those_of_the_autograder_do_not() -> None:
-    alone, after_a_dot = similarity._handout()[1]
+    alone, after_a_dot = fingerprints._handout()[1]
     assert {"Autograd", "get_training_stats", "zip"} <= alone
     assert {"add_operation", "exp"} <= after_a_dot
     # A disguise may call a variable like a function of the autograder.
@@ -285,9 +290,9 @@ def test_links_pipes_and_heaps_of_files_are_bounded(tmp_path: Path) -> None:
     if hasattr(os, "mkfifo"):
         os.mkfifo(folder / "pipe.py")
     assert fingerprint(folder) == {}
-    for i in range(similarity.MOST_FILES + 50):
+    for i in range(fingerprints.MOST_FILES + 50):
         (folder / f"f{i}.py").write_text(f"def f(a):\n    return a + a * a - a / a + {'a + ' * (i % 7)}a\n")
-    assert 0 < len(fingerprint(folder)) <= similarity.MOST_FILES
+    assert 0 < len(fingerprint(folder)) <= fingerprints.MOST_FILES
 
 
 @pytest.mark.slow

@@ -23,9 +23,10 @@ def test_the_filter_decides_as_its_table_says(machine: str) -> None:
     column, audit = syscalls.ARCHITECTURES[machine]
 
     def decide(
-        number: int, first: int = 0, second: int = 0, third: int = 0, architecture: int = audit, reading: bool = False
-    ) -> int:
-        data = {0: number, 4: architecture, 16: first, 24: second, 32: third}
+        number: int, first: int = 0, second: int = 0, third: int = 0, architecture: int = audit, reading: bool = False,
+        pointer: int = 0,
+    ) -> int:  # fmt: skip
+        data = {0: number, 4: architecture, 16: first, 24: second, 32: third, 36: pointer}
         position, value, lines = 0, 0, syscalls.program(machine, reading)
         while True:
             code, yes, no, k = lines[position]
@@ -41,23 +42,36 @@ def test_the_filter_decides_as_its_table_says(machine: str) -> None:
                 position += yes if met else no
 
     permitted, refused = syscalls.ALLOW, syscalls.ERROR | 1
-    clone, prlimit64, fcntl, ioctl = (numbers[column] for numbers in syscalls.BY_ARGUMENT.values())
+    numbers_of = {name: numbers[column] or 0 for name, numbers in syscalls.BY_ARGUMENT.items()}
     for table, answer in ((syscalls.ALLOWED, permitted), (syscalls.REFUSED, refused)):
         for numbers in table.values():
             assert numbers[column] is None or decide(numbers[column]) == answer
-    assert decide(clone, 0x3D0F00) == permitted
-    assert decide(clone, 17) == refused
-    assert decide(prlimit64, 0) == permitted
-    assert decide(prlimit64, 1) == refused
+    # A thread is as good as a process for a bomb.
+    clone = syscalls.REFUSED["clone"][column]
+    assert clone is not None
+    assert decide(clone, 0x3D0F00) == decide(clone, 17) == refused
+    # Reading a limit of this process; not of another one, and not setting one (at either half of a pointer).
+    prlimit64 = numbers_of["prlimit64"]
+    assert decide(prlimit64, 0, 7) == permitted
+    assert {decide(prlimit64, 1), decide(prlimit64, third=64), decide(prlimit64, pointer=1)} == {refused}
     # Copies and flags of descriptors; no owners of signals (8, 15), locks (6), leases (1024), notifications (1026).
     for command in (0, 1, 2, 3, 4, 1030):
-        assert decide(fcntl, 3, command) == permitted
+        assert decide(numbers_of["fcntl"], 3, command) == permitted
     for command in (5, 6, 7, 8, 10, 15, 36, 37, 1024, 1026, 1031, 1033):
-        assert decide(fcntl, 3, command) == refused
+        assert decide(numbers_of["fcntl"], 3, command) == refused
     # Is it a terminal; no keys typed into one (TIOCSTI), no flags of files, no subvolumes.
-    assert decide(ioctl, 3, 0x5401) == permitted
+    assert decide(numbers_of["ioctl"], 3, 0x5401) == permitted
     for command in (0x5412, 0x40086602, 0x5000940E, 0x40806685, 0xC0045877):
-        assert decide(ioctl, 3, command) == refused
+        assert decide(numbers_of["ioctl"], 3, command) == refused
+    # Memory is given back; no page is moved out (20, 21), and none of the machine's is spoilt (100, 101).
+    for advice, answer in ((4, permitted), (14, permitted), (20, refused), (21, refused), (100, refused), (101, refused)):
+        assert decide(numbers_of["madvise"], 0, 4096, advice) == answer
+    # Own clocks; not those of another process (a negative number) nor of a device.
+    for call in ("clock_gettime", "clock_getres", "clock_nanosleep"):
+        assert [decide(numbers_of[call], clock) for clock in (0, 1, 2, 3, 11)] == [permitted] * 5
+        assert [decide(numbers_of[call], clock % 2**32) for clock in (12, 16, -6, ~4321 << 3 | 2)] == [refused] * 4
+    for call in ("getpgid", "getsid"):
+        assert (decide(numbers_of[call]), decide(numbers_of[call], 4321)) == (permitted, refused)
     for name, place in syscalls.OPEN.items():
         call = syscalls.ALLOWED[name][column]
         if call is None:

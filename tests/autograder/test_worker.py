@@ -99,7 +99,7 @@ def test_no_function_of_the_grader_stands_in_it() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a sandbox needs fork")
 def test_the_sandbox_takes_the_folder_and_nothing_else_of_the_autograder() -> None:
     with Sandbox() as sandbox:
-        runtime = sandbox._folder / "runtime"
+        runtime = sandbox.folder / "runtime"
         copied = {path.relative_to(runtime).as_posix() for path in (runtime / "autograder").rglob("*.py")}
         others = [path.name for path in runtime.iterdir() if path.name != "autograder"]
     assert copied == {path.relative_to(workshop.ROOT).as_posix() for path in FILES}

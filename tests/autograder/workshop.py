@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from autograder.exercises import CHECKS, EXERCISES, cases_of
-from autograder.grade import Grades, Result, Run, explain_dependencies, run_unit
+from autograder.grade import Grades, Result, Run, explain_dependencies, rerun_on, run_unit
 from autograder.helpers import Check
-from autograder.isolate import run_scenarios
+from autograder.isolate import TIME_LIMIT, run_scenarios
 from autograder.staff.handout import contents, sources
-from tests.autograder.solutions import Bodies
+from tests.autograder.solutions import STYLES, Bodies
+from tests.autograder.solutions_habits import CONSOLE_TOPS, HABITS
+from tests.autograder.solutions_older import OLDER
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STUB = re.compile(
@@ -54,6 +56,13 @@ def fill(bodies: Bodies, leave_out: str = "") -> Files:
     return {name: STUB.sub(body, source) for name, source in handout().items()}
 
 
+def right_ones() -> dict[str, Files]:
+    """All right solutions by the names of their styles, the reference among them."""
+    filled = {name: fill(bodies) for name, bodies in (STYLES | HABITS).items()}
+    filled["console"] = {name: text + CONSOLE_TOPS.get(name, "") for name, text in filled["console"].items()}
+    return filled | OLDER | {"reference": reference()}
+
+
 def patch(files: Files, changes: list[tuple[str, str, str]]) -> Files:
     """Replace a piece of text in a file, or add a definition at its end, which then counts.
 
@@ -89,9 +98,8 @@ def prepared(check: Check, seed: int) -> Check:
 def grade_together(folder: Path, seed: int = 0, run_with: Run = run_scenarios) -> Grades:
     """All exercises in one process: quick, and a test that none disturbs another. For submissions that can be imported."""
     parts = tuple(dict.fromkeys(part for exercise in EXERCISES for part in exercise.parts))
-    return explain_dependencies(
-        Grades(run_unit(folder, parts, [prepared(check, seed) for check in CHECKS], run_with=run_with))
-    )
+    results = run_unit(folder, parts, [prepared(check, seed) for check in CHECKS], run_with=run_with)
+    return explain_dependencies(Grades(results), partial(rerun_on, folder, seed, TIME_LIMIT, run_with))
 
 
 def total(grades: Grades) -> float:

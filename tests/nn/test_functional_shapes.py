@@ -102,6 +102,20 @@ def test_reductions(mean, shape, axis, keepdims, layout, rng):
     check_integers(rule, [rng.integers(0, 9, shape)], np.shape(forward(x)), np.int64)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2, (0, 2), (0, 1, 2)])
+@pytest.mark.parametrize("mean", [False, True], ids=["sum", "mean"])
+def test_kept_axes_say_what_was_reduced(mean, axis, rng):
+    rule, total = (F.mean_backward, np.mean) if mean else (F.sum_backward, np.sum)
+    x = rng.standard_normal((4, 3, 2))
+    check_rule(lambda x: total(x, axis=axis, keepdims=True), rule, [x])
+
+
+@pytest.mark.parametrize("shape", [(3,), (4,), (2, 1), (4, 2)])
+def test_a_reduction_without_its_axis_is_refused_where_the_shapes_don_t_say_it(shape):
+    with pytest.raises(ValueError, match="Record the axis"):
+        F.sum_backward(np.ones(shape), np.ones((4, 3)))
+
+
 INDICES = [
     0,
     -1,

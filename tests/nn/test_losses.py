@@ -140,3 +140,37 @@ def test_lists_are_refused_in_a_sentence(loss, engine):
         loss(engine)([[1.0, 0.0]], array)
     with pytest.raises(TypeError, match=r"y_hat is a list"):
         loss(engine)(array, [[1.0, 0.0]])
+
+
+def predicted(engine, kind):
+    """A prediction, the output of a recorded operation, that differs from a truth in one way alone."""
+    scores = Linear(3, 2, engine, rng=0)(np.ones((4, 3)))
+    scores[...] = {"negative": [[1.5, -0.5]] * 4, "rows": [[0.2, 0.3]] * 4, "recorded": [[0.25, 0.75]] * 4}[kind]
+    return scores if kind == "recorded" else scores.copy()
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"), [("negative", "negative entries"), ("rows", "sum to one"), ("recorded", "recorded operation")]
+)
+def test_swapped_arguments_are_warned_about(kind, reason, engine):
+    scores, truth = predicted(engine, kind), np.eye(2)[[0, 1, 1, 0]]
+    with pytest.warns(UserWarning, match=f"{reason}.*swapped.*loss\\(y, y_hat\\)") as warned:
+        SoftmaxCrossEntropy(engine)(scores, truth)
+    assert warned[0].filename == __file__
+
+
+ONE_HOT = np.eye(2)[[0, 1, 1, 0]]
+TRUTHS = {
+    "one-hot": ONE_HOT,
+    "float32": ONE_HOT.astype(np.float32),
+    "integers": ONE_HOT.astype(int),
+    "smoothed": 0.9 * ONE_HOT + 0.05,
+    "samples left out": ONE_HOT * [[1], [1], [0], [0]],
+    "classes": np.array([0, 1, 1, 0]),
+}
+
+
+@pytest.mark.parametrize("truth", TRUTHS.values(), ids=TRUTHS)
+def test_a_truth_is_not_warned_about(truth, engine, recwarn):
+    SoftmaxCrossEntropy(engine)(truth, predicted(engine, "negative"))
+    assert not list(recwarn)

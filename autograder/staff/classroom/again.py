@@ -13,7 +13,8 @@ from typing import Any
 
 from autograder.archives import CannotGrade, shown, write
 from autograder.staff.classroom.store import Reports
-from autograder.staff.handins import find, open_handin, same_student
+from autograder.staff.classroom.submissions import find, opened
+from autograder.staff.handins import open_handin, same_student
 from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE, Record
 
 
@@ -24,11 +25,14 @@ def again(record: Record, submissions: Path, fingerprint: str,
     record: from record_of. fingerprint and make_grader: of the present grader. Writes nothing. Raises CannotGrade.
     """
     who = shown(record["student"]) + (f" (version {record['version']})" if record["version"] else "")
-    handin = next((h for h in find(submissions)[0] if h.source == record["source"]), None)
-    if handin is None:
-        raise CannotGrade(f"{shown(record['source'])}, which was graded for {who}, is not in {submissions} any more.")
-    opened = open_handin(handin.path)
-    if opened.digest != record["digest"]:
+    with tempfile.TemporaryDirectory() as scratch, opened(submissions, Path(scratch)) as folder:
+        handin = next((h for h in find(folder).handins if h.source == record["source"]), None)
+        if handin is None:
+            raise CannotGrade(
+                f"{shown(record['source'])}, which was graded for {who}, is not in {submissions} any more."
+            )
+        now = open_handin(handin.path)
+    if now.digest != record["digest"]:
         print(
             f"{who}: the hand-in has changed since it was graded, so there is nothing to compare. Grade the class again."
         )
@@ -40,7 +44,7 @@ def again(record: Record, submissions: Path, fingerprint: str,
     found: dict[str, Any] = {"exercises": [], "checks": [], "total": 0.0, "possible": record["possible"]}
     status = GRADED
     try:
-        contents = opened.contents()
+        contents = now.contents()
     except CannotGrade as error:
         status = UNREADABLE
         print(f"{who}: {error}")
@@ -97,9 +101,8 @@ def record_of(student: str, reports: Reports) -> Record:
     """The record of a student's newest version, or the record in the file of this name. Raises CannotGrade."""
     if not reports.records.is_dir():
         raise CannotGrade(f"{reports.folder} holds no records. Give the --out of the run in which they were graded.")
-    wanted = same_student(student)
-    best: Record | None = None
-    names = set()
+    # Student, version and the file's name of each record; the records themselves may be large.
+    found: list[tuple[str, int, str]] = []
     refused = ""
     for path in sorted(reports.records.glob("*.json")):
         record, reason = reports.read(path.stem)
@@ -108,15 +111,21 @@ def record_of(student: str, reports: Reports) -> Record:
             if path.stem == student:
                 raise CannotGrade(f"{reason}. Grade the class again; then it can be compared.")
             continue
-        names.add(record["student"])
         if path.stem == student:
             return record
-        if same_student(record["student"]) == wanted and (best is None or record["version"] >= best["version"]):
-            best = record
+        found.append((record["student"], record["version"], path.stem))
+    wanted = same_student(student)
+    names = {name for name, *_ in found}
+    of = [one for one in found if same_student(one[0]) == wanted]
+    # Capitals count only where they decide.
+    of = of or [one for one in found if same_student(one[0]).lower() == wanted.lower()]
+    if len(meant := sorted({shown(name) for name, *_ in of})) > 1:
+        raise CannotGrade(f"{shown(student)} may be {' or '.join(meant[:3])}. Write it as one of these.")
+    best = reports.read(max(of, key=lambda one: one[1])[2])[0] if of else None
     if best is None:
         short = {name.split("@")[0]: name for name in sorted(names)} | {name: name for name in names}
         close = difflib.get_close_matches(student, short, 6, 0.6)
-        close += [name for name in sorted(names) if wanted and wanted in same_student(name)]
+        close += [name for name in sorted(names) if wanted and wanted.lower() in name.lower()]
         near = list(dict.fromkeys(short[found] for found in close))
         hint = f" Meant was perhaps {', '.join(shown(n) for n in near[:3])}." if near else " No name is like it."
         hint = f"{hint} Some records cannot be read: {refused}. Grade the class again." if refused else hint

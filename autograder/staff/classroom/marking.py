@@ -1,4 +1,8 @@
-"""Grading of a class's submissions in several jobs. Each record is kept at once; submissions stay apart."""
+"""Grading of a class's submissions in several jobs. Each record is kept at once; submissions stay apart.
+
+There are two rounds: everybody's open exercises, then everybody's hidden ones. What a process learns from a hidden exercise
+could be told to another one by signals such as load. In the second round no process is left whose output a student sees.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +15,22 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from autograder.archives import CannotGrade, Contents, shown, write
+from autograder.staff.classroom.flags import flags_of
 from autograder.staff.classroom.progress import Progress
 from autograder.staff.classroom.store import Reports, is_record, now
 from autograder.staff.handins import Handin, open_handin
 from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE, Record, blank, seeds_for
 
 OWN_ERROR = "An error of the grader itself: this submission has no mark yet, and staff have to look at it."
-KEPT = "kept"
-# Attempts to make a sandbox, and seconds between them: another submission may block the machine for a moment.
-ATTEMPTS, PAUSE = 3, 1.0
+# Status of a Finished: its record was kept from an earlier run; its open exercises are graded and the hidden ones are not.
+KEPT, OPENED = "kept", "opened"
+# Attempts to make a sandbox, and seconds after the first, which double: another submission may block the machine for a while.
+ATTEMPTS, PAUSE = 4, 1.0
 
 
 class Stopped(BaseException):
@@ -31,16 +38,19 @@ class Stopped(BaseException):
 
 
 class NoGrader(BaseException):
-    """No sandbox can be made, so nothing can be graded."""
+    """No sandbox can be made on this machine, so nothing can be graded."""
 
 
 class Grader(Protocol):
-    """Grader of single submissions. level: the level of isolation in words."""
+    """Grader of single submissions. level: the level of isolation in words. Each method raises if the grader fails."""
 
     level: list[str]
 
-    def grade(self, folder: Path, seeds: tuple[int, int]) -> dict[str, Any]:
-        """Grade one submission; returns exercises, checks, total and possible of a Record. Raises if the grader fails."""
+    def grade_open(self, folder: Path, seeds: tuple[int, int]) -> dict[str, Any]:
+        """Grade the open exercises; returns the data of grading.Opened."""
+
+    def grade_hidden(self, folder: Path, seeds: tuple[int, int], opened: dict[str, Any]) -> dict[str, Any]:
+        """Grade the hidden exercises; returns exercises, checks, total and possible of both for a Record."""
 
 
 MakeGrader = Callable[[], AbstractContextManager[Grader]]
@@ -62,8 +72,9 @@ class Task:
     """Settings shared by all submissions of a run.
 
     grader: the fingerprint of the grader and its options. name_of: gives a submission's file name in the reports.
+    hidden: True if there is a second round.
     after: called with each new record, its name and the graded folder (or None) before the record is kept, so that its
-    files exist whenever the record does.
+    files exist whenever the record does. fresh: grade what has a valid record, too.
     """
 
     reports: Reports
@@ -71,12 +82,14 @@ class Task:
     grader: str
     possible: float
     name_of: Callable[[Handin], str]
+    hidden: bool = True
     after: Callable[[Record, str, Path | None], None] = lambda record, name, folder: None
+    fresh: bool = False
 
 
 @dataclass(frozen=True)
 class Finished:
-    """Report on one submission. status: of its record, or KEPT; then line is the status of the kept record."""
+    """Report on one submission. status: of its record, OPENED or KEPT; then line is the status of the kept record."""
 
     handin: Handin
     status: str
@@ -84,11 +97,14 @@ class Finished:
     note: str
 
 
-def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader]) -> Finished:
-    """Grade a submission unless its record is still valid, and keep the new record. Raises OSError if that fails."""
+def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader], *, first: bool) -> Finished:
+    """One round for a submission, unless its record is still valid. Keeps the new record; raises OSError if that fails.
+
+    first: the round of the open exercises. A record is finished in the round of the hidden ones, if they count.
+    """
     name = task.name_of(handin)
     before, refused = task.reports.read(name)
-    note = f"{refused}, so this one is graded again" if refused else ""
+    note = f"{refused}, so this one is graded again" if refused and first else ""
     clock = time.monotonic()
     record = blank(
         source=handin.source, grader=task.grader, possible=task.possible, student=handin.student,
@@ -101,19 +117,26 @@ def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader]) -> Finis
             opened = open_handin(handin.path)
             record["digest"] = opened.digest
             record["seed"], record["hidden_seed"] = seeds_for(task.class_seed, opened.digest)
-            if before and before["status"] != GRADER_ERROR and opened.digest and _same(before, record):
+            valid = before and before["status"] != GRADER_ERROR and opened.digest and not task.fresh
+            if before and valid and _same(before, record):
                 return Finished(handin, KEPT, before["status"], note)
-            contents = _contents(opened.contents, record)
-            if contents is not None:
-                record["notes"] = contents.notes
+            half = task.reports.read_opened(name)
+            half = half if half and _same(half, record) and not (first and task.fresh) else None
+            if half and first:
+                return Finished(handin, OPENED, "", note)
+            if not half and not first:
+                raise RuntimeError("the hand-in was changed while the class was graded; grade the class again")
+            if (contents := _contents(opened.contents, record)) is not None:
                 write(contents.files, folder)
-                worker = grader()
-                record["level"] = list(worker.level)
-                found = worker.grade(folder, (record["seed"], record["hidden_seed"]))
-                record.update(_checked(found, record))  # type: ignore[typeddict-item]
+                record["notes"] = contents.notes
+                learned = _grade(record, folder, grader(), half)
+                record["seconds"] = round(record["seconds"] + time.monotonic() - clock, 3)
+                if first and task.hidden:
+                    task.reports.write_opened(name, {**record, "learned": learned})
+                    return Finished(handin, OPENED, f"open exercises {record['total']:g}", note)
+                record["flags"] = flags_of(record, contents.files)
         except (Exception, SystemExit) as error:
             failure = _own_error(record, error)
-        record["seconds"] = round(time.monotonic() - clock, 3)
         try:
             task.after(record, name, folder if record["status"] == GRADED else None)
         except OSError:
@@ -126,6 +149,19 @@ def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader]) -> Finis
     if failure:
         line = f"{GRADER_ERROR}: {shown(failure.strip().splitlines()[-1], 200)}"
     return Finished(handin, record["status"], line, note)
+
+
+def _grade(record: Record, folder: Path, worker: Grader, half: Any) -> Any:
+    """Fill in the results of one round; returns what the second one has to know. half: the record of the first round."""
+    seeds = (record["seed"], record["hidden_seed"])
+    if half:
+        record["started"], record["level"], record["seconds"] = half["started"], half["level"], half["seconds"]
+        found = worker.grade_hidden(folder, seeds, half)
+    else:
+        record["level"] = list(worker.level)
+        found = worker.grade_open(folder, seeds)
+    record.update(_checked(found, record))  # type: ignore[typeddict-item]
+    return found.get("learned")
 
 
 def _contents(read: Callable[[], Contents], record: Record) -> Contents | None:
@@ -143,9 +179,9 @@ def _own_error(record: Record, error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
-def _same(before: Record, record: Record) -> bool:
+def _same(before: Any, record: Record) -> bool:
     keys = ("student", "version", "source", "digest", "grader", "seed", "hidden_seed")
-    return all(before[key] == record[key] for key in keys)  # type: ignore[literal-required]
+    return all(before.get(key) == record[key] for key in keys)  # type: ignore[literal-required]
 
 
 def _checked(found: dict[str, Any], record: Record) -> dict[str, Any]:
@@ -165,15 +201,31 @@ def grade_class(handins: Iterable[Handin], task: Task, make_grader: MakeGrader, 
 
     Ctrl-C stops the run: submissions in work are left ungraded, and the outcome says so.
     """
-    waiting = iter(list(handins))
+    outcome = Outcome()
+    remaining = list(handins)
+    made = threading.Event()
+    for first in (True, False) if task.hidden else (True,):
+        remaining = _round(remaining, first, task, partial(_Maker, make_grader, made), jobs, progress, stop, outcome)
+        if stop.is_set():
+            break
+    return outcome
+
+
+def _round(
+    handins: list[Handin], first: bool, task: Task, make: Callable[[], _Maker], jobs: int, progress: Progress,
+    stop: threading.Event, outcome: Outcome,
+) -> list[Handin]:  # fmt: skip
+    """Grade hand-ins in several jobs; returns those that another round has to finish, in their order."""
+    waiting = iter(handins)
     taking = threading.Lock()
     done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    grade = partial(grade_one, task=task, first=first)
     threads = [
-        threading.Thread(target=_work, args=(waiting, taking, task, make_grader, done, stop), daemon=True)
-        for _ in range(jobs)
+        threading.Thread(target=_work, args=(waiting, taking, grade, make(), done, stop), daemon=True)
+        for _ in range(min(jobs, len(handins)))
     ]
-    outcome = Outcome()
     failure: BaseException | None = None
+    opened: set[Handin] = set()
     running = len(threads)
     for thread in threads:
         thread.start()
@@ -183,7 +235,13 @@ def grade_class(handins: Iterable[Handin], task: Task, make_grader: MakeGrader, 
             if finished is None:
                 running -= 1
             elif isinstance(finished, Finished):
-                _count(outcome, finished, progress)
+                if finished.note:
+                    progress.say(f"note: {finished.note}")
+                if finished.status == OPENED:
+                    opened.add(finished.handin)
+                    progress.opened(finished.handin.student, finished.line)
+                else:
+                    _count(outcome, finished, progress)
             elif isinstance(finished, str):
                 outcome.errors.append(finished)
             else:
@@ -197,12 +255,10 @@ def grade_class(handins: Iterable[Handin], task: Task, make_grader: MakeGrader, 
             progress.say("Stopping: what is being graded is put aside. Once more Ctrl-C stops at once.")
     if failure:
         raise failure
-    return outcome
+    return [handin for handin in handins if handin in opened]
 
 
 def _count(outcome: Outcome, one: Finished, progress: Progress) -> None:
-    if one.note:
-        progress.say(f"note: {one.note}")
     # Each submission counts once. An unreadable one counts as unreadable, even if its record was kept.
     outcome.kept += one.status == KEPT and one.line != UNREADABLE
     outcome.graded += one.status == GRADED
@@ -215,10 +271,14 @@ def _count(outcome: Outcome, one: Finished, progress: Progress) -> None:
 
 
 class _Maker:
-    """Sandbox of one job: made when it is first needed, and anew after a bug of the grader."""
+    """Sandbox of one job: made when it is first needed, and anew after a bug of the grader.
 
-    def __init__(self, make: MakeGrader) -> None:
-        self._make = make
+    made: set once any sandbox of this run was made. Until then, a failure says that nothing can be graded here; later, that
+    one submission cannot be graded now.
+    """
+
+    def __init__(self, make: MakeGrader, made: threading.Event) -> None:
+        self._make, self._ever = make, made
         self._made: tuple[AbstractContextManager[Grader], Grader] | None = None
 
     def get(self) -> Grader:
@@ -228,10 +288,14 @@ class _Maker:
             try:
                 context = self._make()
                 self._made = context, context.__enter__()
+                self._ever.set()
             except Exception as error:
-                if attempt == ATTEMPTS - 1:
+                if attempt < ATTEMPTS - 1:
+                    time.sleep(PAUSE * 2**attempt)
+                elif self._ever.is_set():
+                    raise
+                else:
                     raise NoGrader(f"{type(error).__name__}: {error}") from error
-                time.sleep(PAUSE)
         assert self._made is not None
         return self._made[1]
 
@@ -246,17 +310,16 @@ class _Maker:
         return ""
 
 
-def _work(waiting: Iterator[Handin], taking: threading.Lock, task: Task, make_grader: MakeGrader,
+def _work(waiting: Iterator[Handin], taking: threading.Lock, grade: Callable[..., Finished], maker: _Maker,
           done: queue.SimpleQueue[Any], stop: threading.Event) -> None:  # fmt: skip
     """One job: grades hand-ins until none is left."""
-    maker = _Maker(make_grader)
     try:
         while not stop.is_set():
             with taking:
                 handin = next(waiting, None)
             if handin is None:
                 break
-            finished = grade_one(handin, task, maker.get)
+            finished = grade(handin, grader=maker.get)
             done.put(finished)
             if finished.status == GRADER_ERROR and (trouble := maker.close()):
                 done.put(trouble)

@@ -146,9 +146,20 @@ class Reports:
     def record_path(self, name: str) -> Path:
         return self.records / f"{name}.json"
 
+    def opened_path(self, name: str) -> Path:
+        """The record of a submission whose hidden exercises are not graded yet."""
+        return self.records / f"{name}.open"
+
     def read(self, name: str) -> tuple[Record | None, str]:
         """A record, or None and the reason why it cannot be used (empty where there is no file)."""
-        path = self.record_path(name)
+        return self._read(self.record_path(name))
+
+    def read_opened(self, name: str) -> dict[str, Any] | None:
+        """The record of the open exercises with the key ``learned``, or None."""
+        record: Any = self._read(self.opened_path(name))[0]
+        return record if record and isinstance(record.get("learned"), dict) else None
+
+    def _read(self, path: Path) -> tuple[Record | None, str]:
         try:
             data = json.loads(path.read_bytes(), parse_constant=_refuse)
         except FileNotFoundError:
@@ -168,6 +179,11 @@ class Reports:
     def write(self, name: str, record: Record) -> None:
         """Keep a record. Raises OSError where it cannot be written."""
         replace_file(self.record_path(name), as_json(record))
+        self.opened_path(name).unlink(missing_ok=True)
+
+    def write_opened(self, name: str, record: dict[str, Any]) -> None:
+        """Keep the record of the open exercises until the hidden ones are graded."""
+        replace_file(self.opened_path(name), as_json(record))
 
     def keep_traceback(self, name: str, text: str) -> None:
         """Keep a traceback of the grader beside the record, for staff. An empty text removes it."""

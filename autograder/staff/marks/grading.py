@@ -1,4 +1,7 @@
-"""Grading of one submission for staff: open exercises at its own seed, then hidden ones, within a time budget."""
+"""Grading of one submission for staff: open exercises at its own seed, and hidden ones, within a time budget.
+
+A class is graded in two rounds, everybody's open exercises first (see classroom/marking.py).
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ from typing import TypedDict
 from autograder import exercises
 from autograder.compare import Problem, problem
 from autograder.exercises import EXERCISES, Exercise
-from autograder.feedback import CheckRecord
-from autograder.grade import Grades, Result, Run, explain_dependencies, rounded, run_unit, units
+from autograder.feedback import CheckRecord, Feedback, no_feedback
+from autograder.grade import Grades, Result, Run, explain_dependencies, rerun_on, rounded, run_unit, units
 from autograder.helpers import Check
 from autograder.isolate import run_scenarios
 from autograder.staff.marks import hidden as hidden_exercises
@@ -24,6 +27,8 @@ from autograder.worker.student import MODULES
 IMPORT_LIMIT = 5.0
 # After PATIENCE classes have hung, the time limit shrinks to this part. Right solutions need a hundredth of it.
 PATIENCE, SHORTER = 2, 0.25
+# Seconds that count for the budget.
+Clock = Callable[[], float]
 # Runs scenarios in a separate process without a sandbox.
 plain_process: Run = partial(run_scenarios, start_limit=IMPORT_LIMIT)
 
@@ -38,6 +43,24 @@ class Graded(TypedDict):
     seconds: float
 
 
+class Learned(TypedDict):
+    """Plain data about a submission's files: those that can be imported, those among which one ends or blocks every process,
+    that problem's hint and feedback, the number of classes that hung, and the seconds of the budget that were spent."""
+
+    good: list[str]
+    bad: list[str]
+    hint: str
+    feedback: Feedback
+    hung: int
+    spent: float
+
+
+class Opened(Graded):
+    """The graded open exercises, and what the hidden ones need to know."""
+
+    learned: Learned
+
+
 def grade_submission(
     folder: Path,
     seeds: tuple[int, int],
@@ -46,31 +69,75 @@ def grade_submission(
     hidden: bool = True,
     limit: float = 2.0,
     budget: float = 60.0,
+    clock: Clock = time.monotonic,
 ) -> Graded:
-    """Grade the submission in ``folder``.
+    """Grade the submission in ``folder``: the open exercises and, if they count, the hidden ones.
 
     seeds: of the open and of the hidden exercises (``record.seeds_for``).
     run_with: runs scenarios in a process. It has its own limit for imports (see ``plain_process``).
     limit: seconds for each check.
-    budget: seconds for everything. A check that has begun may still end, so grading may take one import and one check longer.
+    budget: seconds for everything, by ``clock``, which may leave out those in which nothing could run. A check that has begun
+        may still end, so grading may take one import and one check longer.
 
     Anything that a submission sends back becomes a result. An exception from this function is a bug of the grader.
     """
+    opened = grade_open(folder, seeds[0], run_with=run_with, limit=limit, budget=budget, clock=clock)
+    if hidden:
+        return grade_hidden(folder, seeds[1], opened, run_with=run_with, limit=limit, budget=budget, clock=clock)
+    return _graded(opened["exercises"], opened["checks"], opened["seconds"])
+
+
+def grade_open(
+    folder: Path,
+    seed: int,
+    *,
+    run_with: Run,
+    limit: float = 2.0,
+    budget: float = 60.0,
+    clock: Clock = time.monotonic,
+) -> Opened:
+    """Grade the open exercises alone. Arguments as for grade_submission."""
     began = time.monotonic()
-    session = _Session(folder, run_with, limit, began + budget)
-    opened = explain_dependencies(Grades(session.run(EXERCISES, exercises.checks_of, seeds[0]))).results
-    closed = session.run(hidden_exercises.EXERCISES, hidden_exercises.checks_of, seeds[1]) if hidden else []
-    rows = [
-        _exercise(exercise, [r for r in (*opened, *closed) if r.check.exercise == exercise.name])
-        for exercise in all_exercises(hidden)
-    ]
+    session = _Session(folder, run_with, limit, budget, clock)
+    marked = Grades(session.run(EXERCISES, exercises.checks_of, seed))
+    again = None if session.over() else partial(rerun_on, folder, seed, limit, run_with)
+    results = explain_dependencies(marked, again).results
+    rows, checks = _rows(EXERCISES, results), [result.record() for result in results]
+    return {**_graded(rows, checks, time.monotonic() - began), "learned": session.learned()}
+
+
+def grade_hidden(
+    folder: Path,
+    seed: int,
+    opened: Opened,
+    *,
+    run_with: Run,
+    limit: float = 2.0,
+    budget: float = 60.0,
+    clock: Clock = time.monotonic,
+) -> Graded:
+    """Grade the hidden exercises of a submission whose open ones are graded; returns both. The budget is for both."""
+    began = time.monotonic()
+    session = _Session(folder, run_with, limit, budget, clock, opened["learned"])
+    chosen = hidden_exercises.EXERCISES
+    results = session.run(chosen, hidden_exercises.checks_of, seed)
+    rows = [*opened["exercises"], *_rows(chosen, results)]
+    checks = [*opened["checks"], *(result.record(hidden=True) for result in results)]
+    return _graded(rows, checks, opened["seconds"] + time.monotonic() - began)
+
+
+def _graded(rows: list[ExerciseRecord], checks: list[CheckRecord], seconds: float) -> Graded:
     return {
         "exercises": rows,
-        "checks": [result.record(result.check.exercise in hidden_exercises.HINTS) for result in (*opened, *closed)],
+        "checks": checks,
         "total": rounded(sum(row["earned"] for row in rows)),
         "possible": rounded(sum(row["points"] for row in rows)),
-        "seconds": round(time.monotonic() - began, 3),
+        "seconds": round(seconds, 3),
     }
+
+
+def _rows(chosen: Iterable[Exercise], results: Iterable[Result]) -> list[ExerciseRecord]:
+    return [_exercise(exercise, [r for r in results if r.check.exercise == exercise.name]) for exercise in chosen]
 
 
 def all_exercises(hidden: bool) -> list[Exercise]:
@@ -84,15 +151,26 @@ def without_marks(hidden: bool) -> list[ExerciseRecord]:
 
 
 class _Session:
-    """State of one grading: the deadline, and what is known of the submission's files."""
+    """State of one grading: its clock and deadline, and what is known of the submission's files."""
 
-    def __init__(self, folder: Path, run_with: Run, limit: float, deadline: float) -> None:
-        self.folder, self.run_with, self.limit, self.deadline = folder, run_with, limit, deadline
+    def __init__(
+        self, folder: Path, run_with: Run, limit: float, budget: float, clock: Clock, learned: Learned | None = None
+    ) -> None:
+        self.folder, self.run_with, self.limit, self.clock = folder, run_with, limit, clock
+        self.began = clock() - (learned["spent"] if learned else 0.0)
+        self.deadline = self.began + budget
         # Files that can be imported, and files among which one ends or blocks every process that imports it.
-        self.good: set[str] = set()
-        self.bad: set[str] = set()
-        self.reason: Problem | None = None
-        self.hung = 0
+        self.good = set(learned["good"] if learned else ())
+        self.bad = set(learned["bad"] if learned else ())
+        self.reason = Problem(learned["hint"], learned["feedback"]) if learned and learned["hint"] else None
+        self.hung = learned["hung"] if learned else 0
+
+    def learned(self) -> Learned:
+        return {
+            "good": sorted(self.good), "bad": sorted(self.bad), "hint": self.reason.hint if self.reason else "",
+            "feedback": self.reason.feedback if self.reason else no_feedback(), "hung": self.hung,
+            "spent": self.clock() - self.began,
+        }  # fmt: skip
 
     def run(self, chosen: Iterable[Exercise], checks_of: Callable[[str], list[Check]], seed: int) -> list[Result]:
         results = []
@@ -102,7 +180,7 @@ class _Session:
         return results
 
     def over(self) -> bool:
-        return time.monotonic() >= self.deadline
+        return self.clock() >= self.deadline
 
     def run_unit(self, parts: tuple[str, ...], checks: list[Check], seed: int) -> list[Result]:
         if self.reason is not None and self.bad & _imported_with(parts):

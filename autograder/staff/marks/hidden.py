@@ -1,11 +1,12 @@
-"""Hidden exercises: random programs on the submission's engine, rules and layers, with other shapes than the open checks.
+"""Hidden exercises: programs on the submission's engine, rules and layers, with other shapes than the open checks.
 
 This file is not where submissions run. They get programs as plain data (``autograder/worker/scenarios/program.py``).
 """
 
 from __future__ import annotations
 
-from autograder.exercises import Exercise
+from autograder import declaration
+from autograder.exercises import DECLARED, Exercise
 from autograder.helpers import Check
 from autograder.staff.marks.expected import expected
 from autograder.staff.marks.programs import (
@@ -14,9 +15,9 @@ from autograder.staff.marks.programs import (
     chain,
     deep,
     float32,
+    large_graph,
     many_steps,
     nothing_flows,
-    random_graph,
     rules,
     several_shapes,
     slots_inside,
@@ -29,10 +30,16 @@ from autograder.test_functional import rule_expected, rule_suspects
 
 ENGINE, FUNCTIONS, LAYERS = "Hidden Engine", "Hidden Functions", "Hidden Layers"
 
+# The hidden exercises by name, and the files that each one uses. marks.ini has their marks.
+ALL: dict[str, tuple[str, ...]] = {
+    ENGINE: ("engine",),
+    FUNCTIONS: ("engine", "functional"),
+    LAYERS: ("engine", "functional", "linear", "activation", "loss"),
+}
+declaration.check_known(DECLARED.hidden, ALL, DECLARED.folders, declaration.HIDDEN)
+OWN = DECLARED.own(DECLARED.hidden)
 EXERCISES: list[Exercise] = [
-    Exercise(ENGINE, 4, ("engine",)),
-    Exercise(FUNCTIONS, 3, ("engine", "functional")),
-    Exercise(LAYERS, 3, ("engine", "functional", "linear", "activation", "loss")),
+    Exercise(name, points, OWN[name].parts if name in OWN else ALL[name]) for name, points in DECLARED.hidden.items()
 ]
 
 # The general hint, which is all that a student is told about a hidden exercise that did not pass.
@@ -46,9 +53,10 @@ HINTS: dict[str, str] = {
         "after another. Compare with differences (mytorch/gradcheck.py)."
     ),
     LAYERS: (
-        "Look at deeper networks than those of the open checks, at layers that are used more than once, at several steps "
+        "Look at deeper networks than those of the open checks, at several layers of one kind, at several steps "
         "of training and at large scores. Compare with differences (mytorch/gradcheck.py)."
     ),
+    **{name: own.hint or "Look at this part of the homework once more." for name, own in OWN.items()},
 }
 
 
@@ -60,8 +68,8 @@ def _functions(name: str, points: float, cases: Cases) -> Check:
     return Check(FUNCTIONS, name, points, "rule", cases, rule_expected, rule_suspects, story="rule(grad_output, ...).")
 
 
-CHECKS: list[Check] = [
-    _check(ENGINE, "random graphs", 1.25, some(random_graph, 1, 3, 5), "A graph of own operations, drawn at random."),
+_CHECKS: list[Check] = [
+    _check(ENGINE, "large graphs", 1.25, some(large_graph, 1, 3, 5), "A graph of own operations."),
     _check(ENGINE, "inputs of several shapes", 0.5, some(several_shapes, 1, 3), "Operations between shapes."),
     _check(ENGINE, "None for an input", 0.5, some(nothing_flows, "shared", "apart"), "A rule returns None for an input."),
     _check(ENGINE, "gradients to update inside of the list", 0.75, some(slots_inside, 1, 5), "Two slots, one shared."),
@@ -85,11 +93,13 @@ CHECKS: list[Check] = [
         ),
     ),
     _check(FUNCTIONS, "all one after another", 1, some(chain, 1, 5), "A chain of all the rules."),
-    _check(LAYERS, "activations in turn", 0.75, some(activations, 1, 5), "Activations, the first object used twice."),
+    _check(LAYERS, "activations in turn", 0.75, some(activations, 1, 5), "Two objects of each activation."),
     _check(LAYERS, "deep networks", 1, some(deep, 1, 5, 9), "Linear layers and activations, then the loss."),
     _check(LAYERS, "float32 and large scores", 0.5, some(float32, 1, 5), "A network in float32.", rtol=2e-3),
     _check(LAYERS, "training with momentum", 0.75, some(training, 0.0, 0.9), "Three steps of gradient descent."),
+    *(check for own in OWN.values() for check in own.checks),
 ]  # fmt: skip
+CHECKS: list[Check] = declaration.with_marks(_CHECKS, DECLARED.hidden)
 
 
 def checks_of(name: str) -> list[Check]:

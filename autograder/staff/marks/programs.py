@@ -1,4 +1,8 @@
-"""Random cases of the hidden exercises: graphs, calls of backward functions and networks, as plain data."""
+"""Cases of the hidden exercises: graphs, calls of backward functions and networks, as plain data.
+
+Only numbers are drawn for a hand-in. Shapes, operations and their order are the same for all, so that the same work gets the
+same marks.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from autograder.helpers import Given, normal, one_hot, positive
+from autograder.helpers import Given, near, normal, one_hot, positive, signs, structure
 from autograder.staff.marks.expected import expected
-from autograder.worker.scenarios.program import FORWARDS, OPERATIONS
+from autograder.worker.scenarios.program import FORWARDS
 
 Cases = Callable[[np.random.Generator], list[Given]]
 Steps = list[list[Any]]
-COUNT = {"affine": 1, "cube": 1, "plus": 2, "join": 2, "bend": 2, "mix": 3}
+# Large graphs, by the number of rows of their arrays: output, operation, inputs. Every array is used, most of them several
+# times, some twice by one operation.
+GRAPHS = {
+    1: "v0 cube a, v1 mix v0 b c, v2 bend b v1, v3 join v2 a, v4 plus v3 v0, v5 affine c, v6 mix a v5 v4, y join v6 v1",
+    3: "v0 affine b, v1 bend v0 v0, v2 mix c a v1, v3 cube a, v4 join v2 v3, v5 plus v4 v1, v6 bend c v5, y join v6 v0",
+    5: "v0 mix a a b, v1 affine v0, v2 join c v0, v3 bend v1 c, v4 plus v3 v3, v5 mix b c v2, v6 join v5 v4, y plus v6 v1",
+}
 
 
 def _program(arrays: dict[str, np.ndarray], steps: Steps) -> Given:
@@ -26,10 +36,6 @@ def some(build: Callable[..., Given], *settings: Any) -> Cases:
     return lambda rng: [build(rng, setting) for setting in settings]
 
 
-def _pick(rng: np.random.Generator, names: Any, count: int) -> list[str]:
-    return [str(name) for name in rng.choice(list(names), count)]
-
-
 def _own(out: str, operation: str, *inputs: str) -> list[Any]:
     return ["own", out, operation, list(inputs), [None] * len(inputs)]
 
@@ -37,48 +43,25 @@ def _own(out: str, operation: str, *inputs: str) -> list[Any]:
 # Engine
 
 
-def random_graph(rng: np.random.Generator, rows: int) -> Given:
-    """A random graph whose gradients are far from zero. In sums that cancel, only rounding errors would be compared."""
+def large_graph(rng: np.random.Generator, rows: int) -> Given:
+    """A large graph whose gradients are far from zero. In sums that cancel, only rounding errors would be compared."""
+    shape = (rows, 3)
+    steps = [_own(out, operation, *inputs) for out, operation, *inputs in map(str.split, GRAPHS[rows].split(", "))]
+    shows = [["gradient", f"gradient of {name}", name] for name in ("a", "b", "c", "v0")]
+    rough = {name: structure(rng).uniform(0.5, 0.9, shape) * signs(rng, *shape) for name in ("a", "b", "c")}
+    start = normal(rng, *shape)
     while True:
-        given = _any_graph(rng, rows)
+        arrays = {name: near(rng, array) for name, array in rough.items()}
+        arrays["g"] = near(rng, start)
+        given = _program(arrays, [*steps, ["backward", "g"], *shows])
         sizes = [np.abs(value.array) for value in expected(given).values()]
         if all(size.min() > 1e-6 * size.max() for size in sizes):
             return given
 
 
-def _any_graph(rng: np.random.Generator, rows: int) -> Given:
-    """A random graph in which every array is used, most of them in several places."""
-    shape = (rows, int(rng.integers(2, 6)))
-    arrays = {name: rng.uniform(0.4, 1.1, shape) * rng.choice([-1.0, 1.0], shape) for name in ("a", "b", "c")}
-    values: dict[str, Any] = dict(arrays)
-    steps: Steps = []
-    unused = ["a", "b", "c"]
-    for number in range(int(rng.integers(6, 10))):
-        # One input is an unused array, so that none is left over; the others are drawn.
-        inputs = [unused.pop(), *_pick(rng, values, 2)]
-        rng.shuffle(inputs)
-        # Powers of powers would overflow.
-        small = max(np.abs(values[name]).max() for name in inputs) < 3.0
-        operation = str(rng.choice(["cube", "bend", "bend", "mix", "affine"] if small else ["affine", "plus", "join"]))
-        inputs = inputs[: COUNT[operation]]
-        unused += [name for name in values if name not in unused and not any(name in step[3] for step in steps)]
-        unused = [name for name in dict.fromkeys(unused) if name not in inputs]
-        out = f"v{number}"
-        steps.append(_own(out, operation, *inputs))
-        values[out] = OPERATIONS[operation][0](*(values[name] for name in inputs))
-        unused.append(out)
-    while len(unused) > 1:
-        out = f"s{len(unused)}"
-        steps.append(_own(out, "join", unused.pop(), unused.pop()))
-        unused.append(out)
-    arrays["g"] = normal(rng, *shape)
-    shows = [["gradient", f"gradient of {name}", name] for name in ("a", "b", "c", "v0")]
-    return _program(arrays, [*steps, ["backward", "g"], *shows])
-
-
 def several_shapes(rng: np.random.Generator, rows: int) -> Given:
     """Operations whose inputs and output have different shapes."""
-    n, k = rows, int(rng.integers(2, 5))
+    n, k = rows, 4
     arrays = {"a": normal(rng, n, k), "b": normal(rng, n + 2, k), "c": normal(rng, 1, k), "g": normal(rng, 1, k)}
     steps = [
         _own("bent", "cube", "a"),
@@ -154,12 +137,12 @@ def many_steps(rng: np.random.Generator, rows: int) -> Given:
     shape = (rows, 3)
     arrays = {"x": normal(rng, *shape), "w": normal(rng, *shape), "dw": np.zeros(shape)}
     steps: Steps = []
-    for number, operation in enumerate(rng.permutation(["join", "bend", "plus"]), 1):
+    for number, operation in enumerate(("bend", "join", "plus"), 1):
         arrays |= {f"x{number}": normal(rng, *shape), f"g{number}": normal(rng, *shape)}
         steps += [
             ["zero"],
             _own("h", "cube", "x" if number == 2 else f"x{number}"),
-            ["own", "y", str(operation), ["h", "w"], [None, "dw"]],
+            ["own", "y", operation, ["h", "w"], [None, "dw"]],
             _own("z", "join", "y", "x"),
             ["backward", f"g{number}"],
             ["value", f"dw after step {number}", "dw"],
@@ -191,15 +174,12 @@ def rules(*cases: tuple[str, tuple[int, ...], tuple[int, ...] | None]) -> Cases:
 
 
 def stretched(rng: np.random.Generator) -> list[Given]:
-    """Broadcasting over axes in the middle, in front and on both sides; each rule gets shapes drawn from a list."""
-    shapes = [((2, 1, 3), (5, 1)), ((1, 1), (6, 5)), ((5,), (2, 1, 5)), ((6, 1), (6, 4)), ((1, 2), (3, 1, 2))]
-    chosen = []
-    for rule in ("sub_backward", "mul_backward", "div_backward"):
-        # Every rule gets the hardest shape, so that marks depend less on chance.
-        n, k, m = (int(size) for size in rng.integers(2, 5, 3))
-        drawn = rng.permutation(len(shapes))[:2]
-        chosen += [(rule, (n, 1, k), (1, m, 1)), *((rule, *shapes[index]) for index in drawn)]
-    return rules(*chosen)(rng)
+    """Broadcasting over axes in the middle, in front and on both sides, the same shapes for each rule."""
+    shapes = [
+        ((4, 1, 3), (4, 2, 1)), ((2, 1, 3), (5, 1)), ((1, 1), (6, 5)), ((5,), (2, 1, 5)), ((6, 1), (6, 4)),
+        ((1, 2), (3, 1, 2)),
+    ]  # fmt: skip
+    return rules(*((f"{rule}_backward", *pair) for rule in ("sub", "mul", "div") for pair in shapes))(rng)
 
 
 def _rule(out: str, rule: str, *inputs: str) -> list[Any]:
@@ -208,13 +188,13 @@ def _rule(out: str, rule: str, *inputs: str) -> list[Any]:
 
 def chain(rng: np.random.Generator, rows: int) -> Given:
     """All rules in a chain, with changing shapes and arrays that are used again."""
-    n, k, m = rows, int(rng.integers(2, 6)), int(rng.integers(2, 5))
+    n, k, m = rows, 4, 3
     arrays = {
         "a": 0.5 * normal(rng, n, k), "w": 0.5 * normal(rng, k, m), "row": positive(rng, m), "column": positive(rng, n, 1),
         "u": normal(rng, n), "v": normal(rng, m), "g": normal(rng, n, m),
     }  # fmt: skip
     middle = [_rule("q", "div", "e", "row"), _rule("r", "mul", "q", "column"), _rule("t", "sub", "r", "o")]
-    if rng.integers(2):
+    if rows > 1:
         middle = [_rule("q", "mul", "row", "e"), _rule("r", "div", "q", "column"), _rule("t", "sub", "o", "r")]
     steps: Steps = [
         _rule("p", "matmul", "a", "w"),
@@ -237,22 +217,26 @@ def _weights(rng: np.random.Generator, name: str, n_in: int, n_out: int) -> dict
 
 
 def activations(rng: np.random.Generator, rows: int) -> Given:
-    """A chain of activations, one object used twice."""
-    shape = (rows, int(rng.integers(2, 6)))
-    first, second, third = (str(kind) for kind in rng.permutation(["Sigmoid", "Tanh", "ReLU"]))
+    """A chain of activations, every kind twice in objects of their own. One object stands for one place: it has one state."""
+    shape = (rows, 4)
     arrays = {"x": normal(rng, *shape), "g": normal(rng, *shape)}
     steps: Steps = [
-        ["activation", "h1", first, "one", "x"],
+        ["activation", "h1", "Tanh", "one", "x"],
         _own("h2", "affine", "h1"),
-        ["activation", "h3", second, "two", "h2"],
+        ["activation", "h3", "ReLU", "two", "h2"],
         _own("h4", "join", "h3", "x"),
-        ["activation", "h5", third, "three", "h4"],
+        ["activation", "h5", "Sigmoid", "three", "h4"],
         ["activation", "h6", "Identity", "four", "h5"],
         _own("h7", "join", "h6", "h4"),
-        ["activation", "h8", first, "one", "h7"],
-        _own("y", "join", "h8", "h6"),
+        ["activation", "h8", "Tanh", "five", "h7"],
+        ["activation", "h9", "Sigmoid", "six", "h7"],
+        ["activation", "h10", "ReLU", "seven", "h4"],
+        ["activation", "h11", "Identity", "eight", "h10"],
+        _own("h12", "join", "h8", "h9"),
+        _own("h13", "join", "h12", "h11"),
+        _own("y", "join", "h13", "h6"),
         ["backward", "g"],
-        *(["gradient", f"gradient of {name}", name] for name in ("x", "h4", "h6")),
+        *(["gradient", f"gradient of {name}", name] for name in ("x", "h4", "h6", "h7")),
     ]
     return _program(arrays, steps)
 
@@ -275,15 +259,10 @@ def _network(rng: np.random.Generator, sizes: list[int], kinds: list[str], loss:
 
 
 def deep(rng: np.random.Generator, rows: int) -> Given:
-    """Five layers, every activation between them in random order, then the loss.
-
-    Each activation occurs, so that a wrong one costs marks at every seed.
-    """
-    depth = 5
-    sizes = [int(n) for n in rng.integers(2, 6, depth + 1)]
-    arrays, steps = _network(
-        rng, sizes, [str(kind) for kind in rng.permutation(["Sigmoid", "Tanh", "ReLU", "Identity"])]
-    )
+    """Five layers, every activation between them, then the loss."""
+    sizes = [4, 3, 5, 2, 4, 3]
+    depth = len(sizes) - 1
+    arrays, steps = _network(rng, sizes, ["Tanh", "ReLU", "Sigmoid", "Identity"])
     arrays |= {"x": normal(rng, rows, sizes[0]), "y": one_hot(rng, rows, sizes[-1])}
     shows = [["value", f"{part}{k}", f"L{k}.{part}"] for k in range(1, depth + 1) for part in ("dW", "db")]
     end = [["loss backward", "C"], ["gradient", "gradient of x", "x"], ["value", "loss", "loss"], *shows]
@@ -293,9 +272,9 @@ def deep(rng: np.random.Generator, rows: int) -> Given:
 def float32(rng: np.random.Generator, rows: int) -> Given:
     """A network in float32 with scores far apart, where the exponential overflows much earlier."""
     arrays, steps = _network(rng, [3, 4, 5], ["ReLU"])
-    bias = rng.permutation([-60.0, 30.0, 60.0, 120.0, 180.0])
+    bias = np.array([60.0, -60.0, 180.0, 30.0, 120.0])
     # A true class with the largest score would give a loss near zero, which in float32 is rounding error.
-    classes = rng.choice(np.flatnonzero(bias < 180.0), rows)
+    classes = structure(rng).choice(np.flatnonzero(bias < 180.0), rows)
     arrays |= {"x": normal(rng, rows, 3), "y": np.eye(5)[classes], "L2.b": bias.reshape(5, 1) + 150.0}
     shows = [["value", f"{part}{k}", f"L{k}.{part}"] for k in (1, 2) for part in ("dW", "db")]
     end = [["loss backward", "C"], ["gradient", "gradient of x", "x"], ["value", "loss", "loss"], *shows]
@@ -304,10 +283,10 @@ def float32(rng: np.random.Generator, rows: int) -> Given:
 
 def training(rng: np.random.Generator, momentum: float) -> Given:
     """Three steps of gradient descent in the layers' own arrays, each with another batch size."""
-    sizes = [int(n) for n in rng.integers(2, 5, 4)]
-    arrays, forward = _network(rng, sizes, [str(kind) for kind in rng.permutation(["Tanh", "Sigmoid"])])
+    sizes = [4, 2, 3, 4]
+    arrays, forward = _network(rng, sizes, ["Tanh", "Sigmoid"])
     steps: Steps = []
-    for number, rows in enumerate(rng.permutation([1, 3, 6]).tolist()):
+    for number, rows in enumerate((3, 1, 6)):
         arrays |= {f"x{number}": normal(rng, rows, sizes[0]), f"y{number}": one_hot(rng, rows, sizes[-1])}
         names = {"x": f"x{number}", "y": f"y{number}"}
         steps += [

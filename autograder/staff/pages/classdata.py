@@ -11,7 +11,8 @@ from typing import Any
 
 from autograder.hints import HINTS
 from autograder.staff.handins import same_student
-from autograder.staff.pages.similarity import Pair
+from autograder.staff.pages.roll import Attempt, Roll, Standing
+from autograder.staff.pages.similarity import Group, Pair, Similar
 from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE, Record
 
 # Checks that ended without a value, by hint: these are no misconceptions about the subject.
@@ -28,6 +29,7 @@ TROUBLE = {
     "cannot_import": "a file could not be imported",
 }
 TODO = "todo"
+NOTHING_SIMILAR = Similar()
 MOST_REASON = 400
 
 
@@ -54,6 +56,7 @@ class Summary:
     exercises: dict[str, tuple[float, float, bool]] = field(default_factory=dict)
     hints: dict[str, list[str]] = field(default_factory=dict)
     practice: dict[str, list[str]] = field(default_factory=dict)
+    flags: tuple[tuple[str, str], ...] = ()
 
 
 def summary(record: Record, name: str) -> Summary:
@@ -85,25 +88,47 @@ def summary(record: Record, name: str) -> Summary:
         exercises={e["name"]: (e["earned"], e["points"], e["hidden"]) for e in record["exercises"]},
         hints=hints,
         practice=practice,
+        flags=tuple((str(f.get("kind", "")), str(f.get("evidence", ""))[:MOST_REASON]) for f in record["flags"][:20]),
     )
 
 
 class Class:
-    """The summaries of a class and its figures. Of several versions of a student the newest one counts."""
+    """The summaries of a class, its figures and its roll.
 
-    def __init__(self, summaries: Iterable[Summary] = ()) -> None:
+    Without a roll each name is a student, of whom the newest version counts.
+    """
+
+    def __init__(self, summaries: Iterable[Summary] = (), roll: Roll | None = None) -> None:
         # The newest version of a student comes first.
         self.all = sorted(summaries, key=lambda s: (same_student(s.student), -s.version, s.student))
+        self.roll = roll or _roll_of(self.all)
+        standing = {one.name: s for s in self.roll.standings for one in s.attempts if one.name}
+        place = {one.name: i for s in self.roll.standings for i, one in enumerate(s.attempts)}
+        self.all = [one for one in self.all if one.name in standing]
+        # The attempts of a student stand together, whatever their files are called.
+        self.all.sort(key=lambda s: (standing[s.name].key.lower(), standing[s.name].key, -place[s.name]))
+        self.student = {one.name: standing[one.name].key for one in self.all}
+        self.standing = standing
 
     @property
-    def newest(self) -> list[Summary]:
-        best: dict[str, Summary] = {}
-        for one in self.all:
-            best.setdefault(same_student(one.student), one)
-        return list(best.values())
+    def counting(self) -> list[Summary]:
+        """The submission of each student that counts."""
+        of = {one.name: one for one in self.all}
+        counted = [standing.counted for standing in self.roll.standings]
+        return [of[one.name] for one in counted if one and one.name in of]
+
+    @property
+    def missing(self) -> list[Standing]:
+        """Students of the roster who handed in nothing."""
+        return [one for one in self.roll.standings if self.roll.has_roster and one.on_roster and not one.attempts]
+
+    @property
+    def strangers(self) -> list[Standing]:
+        """Students who handed in and are not on the roster."""
+        return [one for one in self.roll.standings if not one.on_roster]
 
     def of(self, status: str) -> list[Summary]:
-        return [one for one in self.newest if one.status == status]
+        return [one for one in self.counting if one.status == status]
 
     @property
     def errors(self) -> list[Summary]:
@@ -179,26 +204,34 @@ class Class:
         """Isolation levels that were reached, each with its number of submissions."""
         return Counter(one.level for one in self.all if one.status == GRADED).most_common()
 
-    def pairs(self, similar: Sequence[Pair]) -> list[Pair]:
-        """The pairs of two different students who are both in this class."""
-        who = {one.name: same_student(one.student) for one in self.all}
-        return [p for p in similar if p.a in who and p.b in who and who[p.a] != who[p.b]]
+    def pairs(self, pairs: Sequence[Pair]) -> list[Pair]:
+        """The pairs of two different students of this class; of a section, those with one of its students."""
+        of = self.student
+        enough = 1 if self.roll.section else 2
+        return [p for p in pairs if (p.a in of) + (p.b in of) >= enough and of.get(p.a, p.a) != of.get(p.b, p.b)]
 
-    def groups(self, pairs: Sequence[Pair]) -> list[list[Pair]]:
-        """Connected pairs as groups, the most alike first: a solution that went through many hands is one group."""
-        above: dict[str, str] = {}
+    def groups(self, groups: Sequence[Group]) -> list[Group]:
+        """The groups with somebody of this class in them."""
+        return [group for group in groups if any(key in self.student for key in group.keys)]
 
-        def root(name: str) -> str:
-            while above.get(name, name) != name:
-                above[name] = name = above.get(above[name], above[name])
-            return name
 
-        for pair in pairs:
-            above[root(pair.a)] = root(pair.b)
-        found: dict[str, list[Pair]] = {}
-        for pair in sorted(pairs, key=lambda p: -p.score):
-            found.setdefault(root(pair.a), []).append(pair)
-        return list(found.values())
+def _roll_of(summaries: Sequence[Summary]) -> Roll:
+    """The roll of a class of which nothing but the records is known. The newest version of a student comes first."""
+    attempts: dict[str, list[Summary]] = {}
+    for one in summaries:
+        attempts.setdefault(same_student(one.student), []).append(one)
+    return Roll(
+        tuple(
+            Standing(
+                key=key, name=several[0].student, counts=len(several) - 1, mark=several[0].total,
+                attempts=tuple(
+                    Attempt(one.name, one.source, one.version, "", "", one.status, one.total, 0, 0, 0, False, one.total, False)
+                    for one in reversed(several)
+                ),
+            )
+            for key, several in attempts.items()
+        )
+    )  # fmt: skip
 
 
 def sentence(hint: str) -> str:
@@ -208,13 +241,15 @@ def sentence(hint: str) -> str:
     return re.sub(r"\{\w*(?::[^}]*)?\}", "…", text)
 
 
-def class_data(summaries: Iterable[Summary], similar: Sequence[Pair] = ()) -> dict[str, Any]:
+def class_data(
+    summaries: Iterable[Summary], similar: Similar = NOTHING_SIMILAR, roll: Roll | None = None
+) -> dict[str, Any]:
     """The class page as plain JSON data."""
-    klass = Class(summaries)
+    klass = Class(summaries, roll)
     return {
-        "format": 1,
+        "format": 2,
         "submissions": len(klass.all),
-        "students": len(klass.newest),
+        "students": len(klass.roll.standings),
         "possible": klass.possible,
         "statistics": klass.statistics(),
         "marks": sorted(float(one.total) for one in klass.of(GRADED)),
@@ -225,7 +260,19 @@ def class_data(summaries: Iterable[Summary], similar: Sequence[Pair] = ()) -> di
         "not_implemented": klass.hints([TODO]),
         "unreadable": [{"name": one.name, "reason": one.reason} for one in klass.of(UNREADABLE)],
         "grader_errors": [{"name": one.name, "reason": one.reason} for one in klass.errors],
+        "flags": [{"name": one.name, "kind": k, "evidence": e} for one in klass.all for k, e in one.flags],
         "levels": [{"level": list(level), "submissions": n} for level, n in klass.levels()],
+        "missing": [one.key for one in klass.missing],
+        "not_on_roster": [one.key for one in klass.strangers],
+        "no_hand_ins": [{"file": file, "reason": reason} for file, reason in klass.roll.aside],
+        "rules": klass.roll.rules,
+        "final": [
+            {
+                "student": one.key, "name": one.name, "section": one.section, "mark": one.mark, "changes": list(one.changes),
+                "counts": one.counted.name if one.counted else "", "late": one.counted.lateness if one.counted else "",
+            }
+            for one in klass.roll.standings
+        ],
         "list": [
             {
                 "name": one.name, "student": one.student, "version": one.version, "source": one.source,
@@ -234,8 +281,13 @@ def class_data(summaries: Iterable[Summary], similar: Sequence[Pair] = ()) -> di
             }
             for one in klass.all
         ],
+        "same": [
+            {"students": list(group.keys), "equal": group.equal, "least": group.least}
+            for group in klass.groups(similar.groups)
+        ],
         "similar": [
             {"a": p.a, "b": p.b, "score": p.score, "shared": [list(names) for names in p.shared]}
-            for p in klass.pairs(similar)
+            for p in klass.pairs(similar.pairs)
         ],
+        "oversize": [{"name": name, "note": note} for name, note in similar.notes if name in klass.student],
     }  # fmt: skip

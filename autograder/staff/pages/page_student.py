@@ -7,13 +7,17 @@ from typing import Any
 
 from autograder.feedback import CheckRecord, reason
 from autograder.staff.pages.render import render
+from autograder.staff.pages.roll import Standing
 
 MOST_CHECKS, MOST_NOTES = 200, 50
 Exercise = dict[str, Any]
 
 
-def student_page(view: dict[str, Any]) -> str:
-    """The HTML page of one submission, from record.student_view. Hidden checks are left out here once more."""
+def student_page(view: dict[str, Any], name: str = "", standing: Standing | None = None) -> str:
+    """The HTML page of one submission, from record.student_view. Hidden checks are left out here once more.
+
+    name: the submission's file name in the reports. standing: of its student, once all are graded.
+    """
     checks = [check for check in view["checks"] if not check["hidden"]]
     # Numbers as anchors and not names, which may hold anything.
     exercises = [{**exercise, "anchor": f"e{i}"} for i, exercise in enumerate(view["exercises"])]
@@ -24,6 +28,8 @@ def student_page(view: dict[str, Any]) -> str:
         "notes": view["notes"][:MOST_NOTES],
         "exercises": [_marks(exercise, _of(exercise, checks)) for exercise in exercises],
         "feedback": _feedback(exercises, checks),
+        "standing": standing,
+        "this": next((one for one in standing.attempts if one.name == name), None) if standing else None,
         "hidden": [exercise for exercise in exercises if exercise["hidden"]],
     }
     return render("student.html", shown)

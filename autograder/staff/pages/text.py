@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from html import escape
 from urllib.parse import quote
 
 COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
@@ -66,6 +67,11 @@ def line(text: object, most: int = 300) -> str:
 def pieces(text: str) -> list[str]:
     """The text in parts that a line may end after: a long address or identifier breaks at its signs, not in a word."""
     return [text] if len(text) <= WHOLE else re.findall(r"[^@._/\-]*[@._/\-]+|[^@._/\-]+", text)
+
+
+def escaped(text: str) -> str:
+    """Visible text as HTML, for a platform that shows comments as such."""
+    return escape(visible(text))
 
 
 def address(file: str) -> str:

@@ -9,6 +9,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from autograder import declaration
 from autograder.staff import record
 from autograder.staff.files import as_json
 from autograder.staff.marks.grading import all_exercises
@@ -99,6 +100,8 @@ def contents(config: dict[str, Any], wheels: Path | None, root: Path = ROOT) -> 
         paths += [p for p in (autograder / folder).rglob("*.py") if "__pycache__" not in p.parts]
     files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
     modules = [name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in sorted(files)]
+    marks, own = declaration.for_grader(autograder / "marks.ini")
+    files.update({"autograder/marks.ini": marks.encode(), **own})
     build = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()[:12]
     config = {**config, "modules": modules, "grader": build}
     files["config.json"] = as_json(config)

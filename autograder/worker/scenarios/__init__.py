@@ -4,7 +4,7 @@
 """
 
 # Importing a file registers its scenarios.
-from autograder.worker.scenarios import engine, layers, program
-from autograder.worker.scenarios.common import SCENARIOS
+from autograder.worker.scenarios import engine, layers, lists, program, recorded
+from autograder.worker.scenarios.common import SCENARIOS, find
 
-__all__ = ["SCENARIOS", "engine", "layers", "program"]
+__all__ = ["SCENARIOS", "find", "engine", "layers", "lists", "program", "recorded"]

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from autograder.worker.scenarios.common import (
-    NO_SPOT,
     Given,
     affine,
+    buffer_of,
     cube,
     cube_rule,
     gradient,
@@ -18,6 +18,7 @@ from autograder.worker.scenarios.common import (
     plain,
     plus,
     scenario,
+    spot,
 )
 
 
@@ -87,17 +88,14 @@ def engine_paused(student: Any, given: Given) -> dict[str, Any]:
 def engine_spots(student: Any, given: Given) -> dict[str, Any]:
     """Record, read a spot before backward, then put numbers into each input's spot and read them again."""
     engine = student.engine()
-    x, w = given["x"], given["w"]
-    y = join(engine, x, w)
-    cube(engine, y)
+    x, w, u = given["x"], given["w"], given["u"]
+    y = 2.0 * x - 3.0 * w
+    engine.add_operation([x, w], y, [None, np.zeros(w.shape)], join_rule)
+    engine.add_operation([y, x, u], y + x * u, [None, None, None], lambda g, y, x, u: (g, g * u, g * x))
     result: dict[str, Any] = {"gradient of x before backward": gradient(engine, x)}
-    for name, array in (("x", x), ("w", w), ("y", y)):
-        try:
-            engine.gradient_buffer.update_param(array, given[f"new {name}"])
-        except KeyError:
-            result[f"the spot of {name}"] = NO_SPOT
-        else:
-            result[f"the spot of {name}"] = gradient(engine, array)
+    for name, array in (("x", x), ("w", w), ("u", u), ("y", y)):
+        spot(buffer_of(engine).update_param, engine, array, given[f"new {name}"])
+        result[f"the spot of {name}"] = gradient(engine, array)
     return result
 
 
@@ -106,15 +104,14 @@ def engine_chain(student: Any, given: Given) -> dict[str, Any]:
     """Backward through x -> affine -> cube -> affine, from a gradient array or from the output itself."""
     engine = student.engine()
     x = given["x"]
-    a = affine(engine, x)
-    b = cube(engine, a)
-    y = affine(engine, b) if given["operations"] == 3 else b
-    if given["operations"] == 1:
-        engine = student.engine()
-        y = cube(engine, x)
+    first = x if given["operations"] == 1 else affine(engine, x)
+    y = cube(engine, first)
+    if given["operations"] == 3:
+        y = affine(engine, y)
     start = given["start"]
     engine.backward(y if isinstance(start, str) else start)
-    return {"gradient of x": gradient(engine, x)}
+    between = {"gradient of 1.7 x + 0.25": gradient(engine, first)} if given["operations"] > 1 else {}
+    return {"gradient of x": gradient(engine, x), **between}
 
 
 @scenario

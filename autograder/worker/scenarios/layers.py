@@ -10,13 +10,17 @@ from autograder.worker.scenarios.common import (
     ONE_ARRAY,
     Given,
     affine,
+    call,
     cube,
     gradient,
     join,
     linear_layer,
+    parameter,
     plain,
     plus,
     scenario,
+    walk_back,
+    zero_layer,
 )
 
 
@@ -29,8 +33,9 @@ def rule(student: Any, given: Given) -> dict[str, Any]:
     settings = {name: given[name] for name in ("axis", "keepdims") if name in given}
     returned = function(grad, *inputs, **settings)
     names = ["a", "b"][: len(inputs)]
-    if len(inputs) == 1 and isinstance(returned, (tuple, list)) and len(returned) == 1:
-        returned = returned[0]
+    if isinstance(returned, (tuple, list)) and all(more is None for more in returned[len(inputs) :]):
+        # Entries beyond the inputs belong to nothing.
+        returned = returned[0] if len(inputs) == len(returned[:1]) else returned[: len(inputs)]
     if len(inputs) == 1:
         result = {"gradient of a": plain(returned)}
     elif isinstance(returned, (tuple, list)) and len(returned) == len(inputs):
@@ -49,7 +54,7 @@ def activation_forward(student: Any, given: Given) -> dict[str, Any]:
     """Call an activation with an engine that records nothing."""
     layer = student.get("activation", given["activation"])(student.silent_engine())
     x = given["x"]
-    y = layer(x)
+    y = call(layer, x)
     return {"output": plain(y), "state": plain(layer.state), "x afterwards": plain(x)}
 
 
@@ -60,11 +65,11 @@ def activation_backward(student: Any, given: Given) -> dict[str, Any]:
     layer = student.get("activation", given["activation"])(engine)
     x, where = given["x"], given["where"]
     if where == "second step":
-        first = cube(engine, layer(affine(engine, given["before"])))
+        first = cube(engine, call(layer, affine(engine, given["before"])))
         engine.backward(np.ones(first.shape))
         engine.zero_grad()
     h = affine(engine, x) if where in ("middle", "second step", "used twice") else x
-    y = layer(h)
+    y = call(layer, h)
     if where in ("middle", "second step"):
         z = cube(engine, y)
         engine.backward(given["g"] + 0 * z)
@@ -82,7 +87,7 @@ def loss_forward(student: Any, given: Given) -> dict[str, Any]:
     """Call a loss with an engine that records nothing."""
     loss = student.get("loss", given["loss"])(student.silent_engine())
     y, y_hat = given["y"], given["y_hat"]
-    value = loss(y, y_hat)
+    value = call(loss, y, y_hat)
     return {"loss": plain(value), "y_hat afterwards": plain(y_hat), "y afterwards": plain(y)}
 
 
@@ -90,7 +95,7 @@ def loss_forward(student: Any, given: Given) -> dict[str, Any]:
 def loss_shape(student: Any, given: Given) -> dict[str, Any]:
     """Shape of a loss, and the loss kept in loss_val."""
     loss = student.get("loss", given["loss"])(student.silent_engine())
-    value = loss(given["y"], given["y_hat"])
+    value = call(loss, given["y"], given["y_hat"])
     return {"shape of the loss": np.array(np.shape(value)), "loss_val": plain(loss.loss_val)}
 
 
@@ -101,12 +106,10 @@ def loss_backward(student: Any, given: Given) -> dict[str, Any]:
     loss = student.get("loss", given["loss"])(engine)
     y, x = given["y"], given["x"]
     if given["where"] == "second step":
-        loss(y, affine(engine, given["before"]))
-        loss.backward()
+        walk_back(loss, call(loss, y, affine(engine, given["before"])), engine)
         engine.zero_grad()
     y_hat = x if given["where"] == "alone" else affine(engine, cube(engine, x))
-    loss(y, y_hat)
-    loss.backward()
+    walk_back(loss, call(loss, y, y_hat), engine)
     result = {"gradient of y_hat": gradient(engine, y_hat)}
     if y_hat is not x:
         result["gradient of x"] = gradient(engine, x)
@@ -118,7 +121,7 @@ def linear_forward(student: Any, given: Given) -> dict[str, Any]:
     """Output of one layer, with an engine that records nothing."""
     layer = linear_layer(student, student.silent_engine(), given["W"], given["b"])
     x = given["x"]
-    return {"output": plain(layer(x)), "x afterwards": plain(x)}
+    return {"output": plain(call(layer, x)), "x afterwards": plain(x)}
 
 
 @scenario
@@ -129,21 +132,19 @@ def linear_backward(student: Any, given: Given) -> dict[str, Any]:
     if "W2" in given:
         layers.append(linear_layer(student, engine, given["W2"], given["b2"]))
     x = given["x"]
-    held = [(layer.dW, layer.db) for layer in layers]
     for step in range(given["steps"]):
         engine.zero_grad()
         if given["zero"]:
             for layer in layers:
-                layer.zero_grad()
+                zero_layer(layer)
         y = x
         for number, layer in enumerate(layers):
-            y = layer(y if number == 0 else cube(engine, y))
+            y = call(layer, y if number == 0 else cube(engine, y))
         engine.backward(given["g"] * (step + 1.0))
     result = {"gradient of x": gradient(engine, x)}
-    for number, (dW, db) in enumerate(held):
-        suffix = str(number + 1) if len(held) > 1 else ""
-        result.update({f"dW{suffix}": plain(dW), f"db{suffix}": plain(db)})
-    return {**result, "x afterwards": plain(x), "W afterwards": plain(layers[0].W)}
+    for number, layer in enumerate(layers, 1):
+        result.update({f"{name}{number if len(layers) > 1 else ''}": parameter(layer, name) for name in ("dW", "db")})
+    return {**result, "x afterwards": plain(x), **{f"{n} afterwards": parameter(layers[0], n) for n in "Wb"}}
 
 
 @scenario
@@ -153,17 +154,17 @@ def linear_skip(student: Any, given: Given) -> dict[str, Any]:
     first = linear_layer(student, engine, given["W"], given["b"])
     second = first if given["shared"] else linear_layer(student, engine, given["W2"], given["b2"])
     x = given["x"]
-    h = first(x)
+    h = call(first, x)
     if given["bend"]:
         h = cube(engine, h)
     s = plus(engine, h, x)
-    y = second(s)
+    y = call(second, s)
     if given["long"]:
         y = join(engine, y, x)
     engine.backward(given["g"] + 0 * y)
-    result = {"gradient of x": gradient(engine, x), "dW1": plain(first.dW), "db1": plain(first.db)}
+    result = {"gradient of x": gradient(engine, x), "dW1": parameter(first, "dW"), "db1": parameter(first, "db")}
     if second is not first:
-        result.update({"dW2": plain(second.dW), "db2": plain(second.db)})
+        result.update({"dW2": parameter(second, "dW"), "db2": parameter(second, "db")})
     return result
 
 
@@ -186,11 +187,12 @@ def mlp_step(student: Any, given: Given) -> dict[str, Any]:
         mlp.zero_grads()
         output = mlp.forward(given["x"])
         result.setdefault("output", plain(output))
-        result["loss"] = plain(mlp.total_loss(given["y"]))
-        loss.backward()
+        value = mlp.total_loss(given["y"])
+        result["loss"] = plain(value)
+        walk_back(loss, value, engine)
         mlp.step()
     for number, layer in enumerate(layers, 1):
-        result.update({f"W{number} after the steps": plain(layer.W), f"b{number} after the steps": plain(layer.b)})
+        result.update({f"{name}{number} after the steps": parameter(layer, name) for name in ("W", "b")})
     return result
 
 
@@ -200,6 +202,6 @@ def float32_network(student: Any, given: Given) -> dict[str, Any]:
     engine = student.engine()
     layer = linear_layer(student, engine, given["W"], given["b"])
     x = given["x"]
-    y = layer(x)
+    y = call(layer, x)
     engine.backward(np.ones_like(y))
     return {"output": plain(y), "dW": plain(layer.dW), "gradient of x": gradient(engine, x)}

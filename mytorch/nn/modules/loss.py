@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,20 @@ from mytorch.nn.functional import SoftmaxCrossEntropy_backward, mse_backward, tr
 from mytorch.nn.modules.module import Module
 from mytorch.nn.nonlinear import as_float
 from mytorch.utils import gradient_dtype
+
+
+def _order(y: np.ndarray) -> str:
+    """The warning for a y that looks like a prediction."""
+    if (y < 0).any():
+        reason = "has negative entries"
+    elif np.allclose(np.add.reduce(y, axis=-1), 1, atol=1e-3):
+        reason = "is the output of a recorded operation"
+    else:
+        reason = "has rows that do not sum to one"
+    return (
+        f"A loss is called with (y, y_hat), the truth first. The first argument {reason}, so it looks like a prediction, "
+        "and the two may be swapped. Then no gradient reaches the network. Call loss(y, y_hat)."
+    )
 
 
 class Loss(Module):
@@ -29,7 +44,7 @@ class Loss(Module):
         )
 
     def backward(self) -> None:
-        """Walk the list back from the last loss value."""
+        """Run the backward pass from the last loss value."""
         if self.loss_val is None:
             raise RuntimeError(
                 f"{type(self).__name__}: there is no loss value yet. Call the loss with (y, y_hat) first."
@@ -39,7 +54,7 @@ class Loss(Module):
         if not is_last and not any(operation.output is self.loss_val for operation in operations):
             raise RuntimeError(
                 f"{type(self).__name__}: the last loss value is not on the list of operations. It was computed inside "
-                "paused(), or zero_grad() has emptied the list since. Compute the loss again, then walk back."
+                "paused(), or zero_grad() has emptied the list since. Compute the loss again first."
             )
         self.autograd_engine.backward(self.loss_val)
 
@@ -76,7 +91,8 @@ class SoftmaxCrossEntropy(Loss):
     def forward(self, y: np.ndarray, y_hat: np.ndarray) -> np.ndarray:
         """Returns shape (1,). Raises ValueError for shapes that don't belong together and classes out of range.
 
-        A score of minus infinity rules its class out: it adds nothing to the loss, unless the class is the true one.
+        A score of minus infinity rules its class out: it adds nothing to the loss, unless the class is the true one. Warns of
+        a y that looks like a prediction: the two are swapped, and then no gradient reaches the network.
         """
         if not (isinstance(y, np.ndarray) and isinstance(y_hat, np.ndarray)):
             raise self._no_arrays(y, y_hat)
@@ -91,6 +107,11 @@ class SoftmaxCrossEntropy(Loss):
         probabilities /= total
         if entries is None:
             weights, losses = y.reshape(samples, classes).T, np.log(total) - scores
+            sums = np.add.reduce(weights, axis=0)
+            # A row of zeros leaves its sample out.
+            odd = (np.abs(sums - 1) > 1e-3) & (sums != 0) | (np.minimum.reduce(weights, axis=0, initial=0) < 0)
+            if odd.any() or [one for one in self.autograd_engine.operation_list if one.output is y]:
+                warnings.warn(_order(y), stacklevel=3)
             with np.errstate(invalid="ignore"):
                 weighted = weights * losses
             if np.isnan(np.add.reduce(weighted, axis=None)):  # 0 times the infinite loss of a class that is ruled out

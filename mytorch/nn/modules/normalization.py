@@ -64,7 +64,7 @@ class BatchNorm1d(Normalization):
             )
         axes, shape = ((0,), (1, features)) if x.ndim == 2 else ((0, 2), (1, features, 1))
         if not self.training:
-            # A copy, because the running mean may move on before the walk back.
+            # A copy, because the running mean may move on before the backward pass.
             mean = self.running_mean.reshape(shape).copy()
             return self._apply(x, axes, shape, mean, self.running_var.reshape(shape), fixed=True)
         count = x.size // features

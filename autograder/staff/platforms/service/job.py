@@ -197,7 +197,8 @@ def grade_one(options: argparse.Namespace, config: dict[str, Any]) -> Any:
     source = options.root / (config["handin"] if options.platform == "autolab" else "submission")
     with (
         Sandbox(Limits(**config["limits"]), config["without"]) as sandbox,
-        tempfile.TemporaryDirectory(prefix="mytorch-") as scratch,
+        # Below the sandbox's own folder, which is removed even if this process is killed.
+        tempfile.TemporaryDirectory(dir=sandbox.folder) as scratch,
     ):
         level = list(sandbox.level)
         if options.platform == "autolab":

@@ -1,4 +1,4 @@
-"""MyTorch: automatic differentiation by a list of operations, walked back in reverse."""
+"""MyTorch: automatic differentiation by a list of operations, gone through in reverse."""
 
 from mytorch.autograd_engine import Autograd, Operation
 

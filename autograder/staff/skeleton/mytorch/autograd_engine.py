@@ -1,4 +1,4 @@
-"""Autograd: record operations in a list on the way forward, then walk the list back to the gradients."""
+"""Autograd: record operations in a list on the way forward, then go through it in reverse to the gradients."""
 
 from __future__ import annotations
 
@@ -46,13 +46,14 @@ class Autograd(Readable):
         raise NotImplementedError("Autograd.add_operation is not implemented yet")
 
     def backward(self, divergence: Any) -> None:
-        """Walk the list once, in reverse, and leave the gradients in the layers' arrays and in the buffer.
+        """Go through the list once, in reverse, and leave the gradients in the layers' arrays and in the buffer.
 
         divergence: the very array that the last operation produced (its gradient is then one everywhere), or the gradient
-        to start from, an array of that shape. A backward_operation returns one array or a tuple; None in it means that
-        nothing flows to that input.
+        to start from, an array of that shape (as practice, also a plain number for all its entries). A backward_operation
+        returns one array or a tuple; None in it means that nothing flows to that input.
         """
-        # TODO: Walk the list back. Add each gradient to its array in gradients_to_update, in place, or to the buffer.
+        # TODO: Go through the list in reverse. Add each gradient to its array in gradients_to_update, in place, or to the
+        # buffer.
         raise NotImplementedError("Autograd.backward is not implemented yet")
 
     def zero_grad(self) -> None:

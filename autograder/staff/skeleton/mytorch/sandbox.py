@@ -12,7 +12,7 @@ from mytorch.nn.functional import add_backward
 
 
 def main() -> None:
-    """y = a + b by hand: compute, record, walk back, look at the gradients."""
+    """y = a + b by hand: compute, record, run backward, look at the gradients."""
     a, b = np.array([[1.0, 2.0, 3.0]]), np.array([[10.0], [20.0]])
     y = a + b  # NumPy stretches both to (2, 3)
 

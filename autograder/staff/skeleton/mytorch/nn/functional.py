@@ -71,7 +71,7 @@ def matmul_backward(grad_output: Array, a: Array, b: Array) -> Two:
 
 
 def outer_backward(grad_output: Array, a: Array, b: Array) -> Two:
-    """y = outer(a, b) of two vectors, y[i, j] = a[i] * b[j]."""
+    """y = outer(a, b) of two vectors, y[i, j] = a[i] * b[j]. As in np.outer, a row of shape (1, n) counts as a vector."""
     # TODO: Return the gradients of a and of b.
     raise NotImplementedError("outer_backward is not implemented yet")
 

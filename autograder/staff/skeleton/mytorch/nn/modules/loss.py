@@ -18,7 +18,7 @@ class Loss(Module):
         self.loss_val: np.ndarray | None = None
 
     def backward(self) -> None:
-        """Walk the list back from the last loss value."""
+        """Run the backward pass from the last loss value."""
         if self.loss_val is None:
             raise RuntimeError(
                 f"{type(self).__name__}: there is no loss value yet. Call the loss with (y, y_hat) first."
@@ -28,7 +28,7 @@ class Loss(Module):
         if not is_last and not any(operation.output is self.loss_val for operation in operations):
             raise RuntimeError(
                 f"{type(self).__name__}: the last loss value is not on the list of operations. It was computed inside "
-                "paused(), or zero_grad() has emptied the list since. Compute the loss again, then walk back."
+                "paused(), or zero_grad() has emptied the list since. Compute the loss again first."
             )
         self.autograd_engine.backward(self.loss_val)
 

@@ -1,0 +1,49 @@
+"""Reasons for which a mutant may keep all its marks."""
+
+from __future__ import annotations
+
+import re
+
+SAME = "it computes the same"
+COPY = "a copy or another list, where only the arrays in it count"
+AGAIN = "the same thing a second time, which changes nothing"
+ORDER = "two statements that do not depend on each other change places"
+ZEROS = "a spot that is empty counts as zeros"
+UNUSED = "nothing reads it"
+PAUSE = "practice: the pause is worth no marks"
+PRACTICE = "practice: this exercise is worth no marks"
+
+# Function, change and reason; the first two are regular expressions. A change reads "lines that went  ->  lines that came",
+# or "moved" and the lines whose place changed.
+REASONS: list[tuple[str, str, str]] = [
+    (r"MLP\.|get_training_stats|MSELoss|max_backward|sum_backward", "", PRACTICE),
+    (r"Autograd\.add_operation", r"^(if not self\.recording|return  ->  pass)", PAUSE),
+    # Engines
+    (r"Autograd\.add_operation", r"^moved  ", ORDER),
+    (r"Autograd\.add_operation", r"Operation\(.*->.*(inputs\.copy|update\.copy|Operation\(inputs, output, list|list\(inputs\), output, grad)", COPY),
+    (r"Autograd\.add_operation", r"^self\.operation_list \+= .*->  self\.operation_list = self\.operation_list \+ ", SAME),
+    (r"Autograd\.add_operation", r"^nothing  ->  .*(add_spot|set_param)", AGAIN),
+    (r"Autograd\.add_operation", r"is_in_memory\(one\)\]  ->  .* for one in inputs\]$", AGAIN),
+    (r"Autograd\.add_operation", r"is_in_memory\(array\):  ->  if True:", AGAIN),
+    (r"Autograd\.add_operation", r"set_param\(array, np\.zeros\(array\.shape\)\)  ->", ZEROS),
+    (r"Autograd\.backward", r"^moved  ", ORDER),
+    (r"Autograd\.backward", r"^nothing  ->  return$", "a return at the end of the function"),
+    (r"Autograd\.backward", r"number > 0:  ->  if number( != 0)?:", SAME),
+    (r"Autograd\.backward", r"\(tuple, list\).*->.*(\(list, tuple\)|\(tuple,\))|\(list, tuple\).*->.*\(tuple, list\)", "a rule of several inputs returns a tuple"),
+    (r"Autograd\.backward", r"->.*(value|gradients|below|result)\.copy\(\)", COPY),
+    (r"Autograd\.backward", r"index -= 1  ->  index = index - 1|np\.add\(.*->  np\.add\(below", SAME),
+    (r"Autograd\.backward", r"^nothing  ->  self\.gradient_buffer\.(set_param|add_spot)\(", AGAIN),
+    (r"Autograd\.backward", r"set_param\(last\.output.*->  self\.gradient_buffer\.update_param", "the last output's spot is new, so adding is setting"),
+    (r"Autograd\.backward", r"\[\.\.\.\] \+= gradient  ->  .*\[\.\.\.\] \+ gradient$", SAME),
+    # Backward functions
+    (r"(log|exp|mul)_backward", r"\.copy\(\)$", COPY),
+    (r"outer_backward", r"\(a\.ravel\(\) @ grad_output\).*->.*\(a @ grad_output\)\.reshape", "a row times a matrix is reshaped to the same"),
+    # Activations
+    (r"ReLU\.forward", r"np\.maximum\(x, 0\)  ->  self\.state = np\.maximum\(0, x\)", SAME),
+    (r"Identity\.forward", r"^moved  |zero", "zeros are added, whose sign, place and gradient do not count"),
+]  # fmt: skip
+
+
+def reason(style: str, function: str, change: str) -> str:
+    """The reason for a mutant that survives; empty if none is known."""
+    return next((why for where, what, why in REASONS if re.match(where, function) and re.search(what, change)), "")
