@@ -1,7 +1,8 @@
-"""Recordings: a list of operations and its walk back as they happened, with values as they were then."""
+"""Recordings: a list of operations and its backward pass as they happened, with values as they were then."""
 
 from __future__ import annotations
 
+import functools
 import linecache
 import sys
 import warnings
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.debug import DebugError, DebugWarning, Observer, first_not_finite, refuse_not_finite
-from mytorch.operation import Operation
+from mytorch.operation import Operation, unwrapped
 from mytorch.report import calling_frame
 from mytorch.utils import GradientBuffer
 from mytorch.viewer.names import Names
@@ -61,11 +62,11 @@ class Call:
 
 @dataclass
 class Walk:
-    """A walk back. ``gradients``: what the buffer holds in the end, by location, None for a spot that stayed empty.
+    """A backward pass. ``gradients``: what the buffer holds in the end, by location, None for a spot that stayed empty.
 
     ``before``, ``after``: the layers' gradients, by operation and input. ``error``: why the walk stopped. ``at``: the
     operation whose backward function was called last. ``own``: True if the viewer began it, on copies of the layers'
-    gradients, because the program has not walked back.
+    gradients, because the program has not gone back through.
     """
 
     start: Any
@@ -80,7 +81,7 @@ class Walk:
 
 @dataclass
 class Finding:
-    """A sentence of debug mode about an operation; ``back``: found in the walk back. number: None for the whole list."""
+    """A sentence of debug mode about an operation; ``back``: found in the backward pass. number: None for the whole list."""
 
     number: int | None
     text: str
@@ -125,7 +126,7 @@ class Recording:
             self._observer.remember(number, operation, output)
 
     def begin_walk(self, start: Any, own: bool = False, frame: FrameType | None = None) -> Walk:
-        """Note that a walk back begins."""
+        """Note that a backward pass begins."""
         if frame is not None:
             self.names.look(frame)
         self.findings = [finding for finding in self.findings if not finding.back]
@@ -150,7 +151,9 @@ class Recording:
                 self._look_at_gradients(number, operation, given, copies)
             return result
 
-        watched_rule.__name__ = getattr(rule, "__name__", type(rule).__name__)
+        # The engine reads a rule's marks, which may stand on a functools.partial too.
+        functools.update_wrapper(watched_rule, unwrapped(rule))
+        watched_rule.__dict__.update(getattr(rule, "__dict__", {}))
         return watched_rule
 
     def _look_at_gradients(self, number: int, operation: Operation, given: list, returned: list) -> None:

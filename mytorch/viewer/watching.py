@@ -1,4 +1,4 @@
-"""Watching: an engine tells a recording of all that it records and walks; and a walk on copies for one that nobody watched."""
+"""Watching: an engine tells a recording of all that it does; and a backward pass on copies for one that nobody watched."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ONLOOKERS = {"mytorch.debug", __name__}
 
 
 class watch:
-    """``with watch(engine):`` notes the user's lines, names and values of all that the engine records and walks inside.
+    """``with watch(engine):`` notes the user's lines, names and values of all that the engine records inside, and of its backward passes.
 
     Nothing is noted, and nothing costs time, outside of it. The engine may be any class with ``operation_list``,
     ``add_operation``, ``backward`` and ``zero_grad``. ``on_walk(recording)`` is called after each walk.

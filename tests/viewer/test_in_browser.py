@@ -53,11 +53,11 @@ def test_keys_lead_from_the_first_step_to_the_last(steps):
     assert titles[1:6] == [
         f"Operation {n}, {name}, is recorded" for n, name in enumerate(["log", "mul", "sin", "add", "sub"])
     ]
-    assert titles[6].startswith("The walk back begins")
+    assert titles[6].startswith("The backward pass begins")
     assert titles[7:12] == [
         f"Back through operation {n}, {op}" for n, op in zip("43210", ["sub", "add", "sin", "mul", "log"])
     ]
-    assert titles[12] == "The walk is complete"
+    assert titles[12] == "The backward pass is complete"
     assert len(set(titles)) == 13
     page.keyboard.press("ArrowRight")
     assert title(page) == titles[12]
@@ -194,7 +194,7 @@ def test_odd_lists_can_be_walked(steps, program):
     page, engine, _ = steps(program)
     for _ in range(2 * len(engine.operation_list) + 3):
         page.keyboard.press("ArrowRight")
-    assert title(page) == ("The walk is complete" if engine.operation_list else "Nothing was recorded")
+    assert title(page) == ("The backward pass is complete" if engine.operation_list else "Nothing was recorded")
     assert page.title() == "A page"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

@@ -63,15 +63,15 @@ def loss_of(data):
 
 
 def test_the_walk_that_was_asked_for_is_shown(run):
-    losses = [loss_of(run(PROGRAM, "3", "9", options=("--walk", str(n)))[1]) for n in (1, 2, 3)]
+    losses = [loss_of(run(PROGRAM, "3", "9", options=("--backward", str(n)))[1]) for n in (1, 2, 3)]
     assert losses == sorted(losses, reverse=True)
     assert len(set(losses)) == 3
 
 
 def test_too_late_a_walk_is_replaced_by_the_last_one(run):
-    _, data = run(PROGRAM, "3", "9", options=("--walk", "7"))
-    assert loss_of(data) == loss_of(run(PROGRAM, "3", "9", options=("--walk", "3"))[1])
-    assert "walked back 3 times; walk 7 was asked for" in data["notes"][0]
+    _, data = run(PROGRAM, "3", "9", options=("--backward", "7"))
+    assert loss_of(data) == loss_of(run(PROGRAM, "3", "9", options=("--backward", "3"))[1])
+    assert "made 3 backward passes; number 7 was asked for" in data["notes"][0]
 
 
 def test_an_error_half_way_leaves_the_list_until_then(run, capsys):
@@ -119,8 +119,8 @@ def test_a_program_that_records_nothing_is_told_so(run, capsys, program):
     [
         ([], "name a script"),
         (["missing.py"], "there is no script missing.py"),
-        (["--walk", "0", "x.py"], "counted from 1"),
-        (["--walk", "two", "x.py"], "invalid"),
+        (["--backward", "0", "x.py"], "counted from 1"),
+        (["--backward", "two", "x.py"], "invalid"),
         (["--out", ".", __file__], "is a folder"),
         (["--out", "nowhere/steps.html", __file__], "there is no folder"),
         (["--examples", __file__], "could not be written"),

@@ -5,7 +5,7 @@ function viewSeed(step) {
   const { variable, value } = step.given[0];
   const one = single(DATA.values[value]);
   return {
-    title: ["The walk back begins with the gradient of ", nameOf(variable)],
+    title: ["The backward pass begins with the gradient of ", nameOf(variable)],
     body: [
       el(
         "p",
@@ -17,7 +17,7 @@ function viewSeed(step) {
               " change with itself? Its gradient is 1. Everything else follows from it, from the end of the list to ",
               "its beginning.",
             ]
-          : "This is the gradient that the walk was started with.",
+          : "This is the gradient that the backward pass was started with.",
       ),
       el(
         "div",
@@ -28,7 +28,7 @@ function viewSeed(step) {
         ? el(
             "p",
             { class: "hint" },
-            "The program itself has not walked back. This walk was made for the page, and left the program's gradients " +
+            "The program itself has made no backward pass. This one was made for the page, and left the program's gradients " +
               "as they were.",
           )
         : null,
@@ -208,13 +208,12 @@ function viewSkip(step, at) {
 function viewStop(step, at) {
   const operation = OPERATIONS[step.operation];
   return {
-    title: ["The walk stops at operation ", String(step.operation), ", ", operation.name],
+    title: ["The backward pass stops at operation ", String(step.operation), ", ", operation.name],
     body: [
       where(operation),
       findingList(step.operation, at),
       el("p", { class: "finding serious" }, step.text),
       ownRule(DATA.rules[operation.rule]),
-      el("p", { class: "hint" }, "No gradient has been touched before the whole walk succeeds."),
     ],
   };
 }
@@ -234,7 +233,7 @@ function viewEnd(step) {
         " ",
         el("span", { class: "role" }, "gradient of ", nameOf(result.variable)),
       ),
-      result.before && el("p", { class: "hint" }, "It was not zero before the walk; the walk added to it."),
+      result.before && el("p", { class: "hint" }, "It was not zero before the backward pass, which added to it."),
       result.to === "nowhere"
         ? el("p", { class: "hint" }, "declared to be data: nobody reads it")
         : result.value === null || result.value === undefined
@@ -242,7 +241,7 @@ function viewEnd(step) {
           : valueView(result.value, `gradient of ${DATA.variables[result.variable].name}`),
     );
   return {
-    title: "The walk is complete",
+    title: "The backward pass is complete",
     body: [
       modes(given),
       parameters.length ? el("h3", {}, "Added to the parameters' gradients") : null,
@@ -276,7 +275,7 @@ function modes(results) {
       el(
         "tr",
         {},
-        ["derivative by", "forward mode, a pass for each", "reverse mode, one walk for all"].map((head) =>
+        ["derivative by", "forward mode, a pass for each", "reverse mode, one pass for all"].map((head) =>
           el("th", { scope: "col" }, head),
         ),
       ),

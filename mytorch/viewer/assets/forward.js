@@ -22,13 +22,13 @@ function viewBegin() {
       el(
         "p",
         {},
-        "On the way forward each operation is written down with its inputs and its output. Then the list is walked " +
-          "from its end: each operation takes the gradient of its output and sends gradients to its inputs.",
+        "On the way forward each operation is written down with its inputs and its output. Then the backward pass goes " +
+          "through the list from its end: each operation takes the gradient of its output and sends gradients to its inputs.",
       ),
       el(
         "p",
         { class: "hint" },
-        back > 0 ? "Press → or the play button." : "The program has not walked back. Press → or the play button.",
+        back > 0 ? "Press → or the play button." : "The program has made no backward pass. Press → or the play button.",
       ),
     ],
   };

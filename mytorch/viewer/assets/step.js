@@ -21,7 +21,7 @@ function updateStep(at) {
       {
         begin: "Before the first step",
         forward: "Forward: recording",
-        backward: "Back: walking the list from its end",
+        backward: "Backward pass: from the end of the list",
       }[phase],
     ),
     el("h2", { id: "now-title" }, view.title),
