@@ -24,8 +24,8 @@ SCRIPTS = ("dom", "numbers", "timeline", "values", "list", "drawing", "ledger", 
 def write(engine: Any, path: str | os.PathLike[str], title: str = "") -> Path:
     """Write a page to step through an engine's list, forward and back. Returns the path.
 
-    engine: any class with ``operation_list``, ``gradient_buffer`` and ``backward``. A list that has not been gone back through
-    under ``watch`` is walked on copies, from its last output; the engine stays as it is. title: stands above the page.
+    engine: any class with ``operation_list``, ``gradient_buffer`` and ``backward``. A list without a backward
+    pass under ``watch`` gets one on copies, from its last output; the engine stays as it is. title: stands above the page.
     Raises TypeError for what is no engine, OSError where the file cannot be written.
     """
     return write_recording(recorded(engine, sys._getframe(1)), path, title)

@@ -66,7 +66,7 @@ class Walk:
 
     ``before``, ``after``: the layers' gradients, by operation and input. ``error``: why the walk stopped. ``at``: the
     operation whose backward function was called last. ``own``: True if the viewer began it, on copies of the layers'
-    gradients, because the program has not gone back through.
+    gradients, because the program has made none.
     """
 
     start: Any

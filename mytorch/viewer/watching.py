@@ -16,7 +16,7 @@ ONLOOKERS = {"mytorch.debug", __name__}
 
 
 class watch:
-    """``with watch(engine):`` notes the user's lines, names and values of all that the engine records inside, and of its backward passes.
+    """``with watch(engine):`` notes the lines, names and values of all that is recorded inside, and the backward pass.
 
     Nothing is noted, and nothing costs time, outside of it. The engine may be any class with ``operation_list``,
     ``add_operation``, ``backward`` and ``zero_grad``. ``on_walk(recording)`` is called after each walk.
