@@ -57,13 +57,12 @@ def layered(
 def _layers(count: int, edges: Sequence[Edge], givens: Sequence[bool]) -> list[int]:
     """The layer of each node: below all that leads to it, and for a given just above the first of its readers."""
     layer = [0] * count
-    moved = True
-    while moved:
-        moved = False
+    for _ in range(count):  # no path is longer, and with one more edge at a time all are reached
+        before = list(layer)
         for start, end in edges:
-            lowest = 1 if givens[start] else layer[start] + 1
-            if layer[end] < lowest:
-                layer[end], moved = lowest, True
+            layer[end] = max(layer[end], 1 if givens[start] else layer[start] + 1)
+        if layer == before:
+            break
     for node in range(count):
         if givens[node]:
             layer[node] = min((layer[end] for start, end in edges if start == node), default=1) - 1

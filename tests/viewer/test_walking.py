@@ -73,6 +73,18 @@ def test_gradients_of_parameters_are_those_that_the_layers_hold(engine):
     assert data["findings"] == []
 
 
+def test_gradients_that_were_not_zero_before_are_added_to(engine):
+    layer = nn.Linear(2, 2, engine, rng=0)
+    layer.dW[...] = 5
+    with watch(engine):
+        engine.backward(layer(np.ones((1, 2))))
+    data = snapshot(recorded(engine, None))
+    results = {data["variables"][r["variable"]]["name"]: r for r in data["steps"][-1]["results"]}
+    assert (results["W"]["before"], results["b"]["before"]) == (True, False)
+    assert np.array_equal(numbers(data, results["W"]["value"]), layer.dW)
+    assert data["findings"] == []
+
+
 def test_an_operation_without_a_gradient_is_a_step_that_passes_over_it():
     def program(engine):
         x = np.array([1.0])
