@@ -10,16 +10,14 @@ from pathlib import Path
 from mytorch.viewer.page import open_or_say, write_recording
 from mytorch.viewer.script import Run
 
-USAGE = "python -m mytorch.viewer [--out FILE] [--walk N] [--no-browser] SCRIPT.py [arguments of the script]"
+USAGE = "python -m mytorch.viewer [--out FILE] [--backward N] [--no-browser] SCRIPT.py [arguments of the script]"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Returns 0, 1 if the program ended with an error, 2 for a command that cannot be carried out."""
     parser = argparse.ArgumentParser(prog="python -m mytorch.viewer", usage=USAGE, description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("steps.html"), help="the page to write (default: steps.html)")
-    parser.add_argument(
-        "--walk", type=_positive, default=1, help="number of the walk back to show, from 1 on (default: 1)"
-    )
+    parser.add_argument("--backward", type=_positive, default=1, help="number of the backward pass to show, from 1 on")
     parser.add_argument("--no-browser", action="store_true", help="write the page and say where it lies")
     parser.add_argument(
         "--examples", type=Path, metavar="DIR", help="write the pages of the lecture's examples instead"
@@ -47,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
-        raise argparse.ArgumentTypeError("walks are counted from 1 on")
+        raise argparse.ArgumentTypeError("backward passes are counted from 1 on")
     return number
 
 
@@ -60,19 +58,20 @@ def _examples(folder: Path) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    run = Run(options.walk)
+    run = Run(options.backward)
     run.program(options.script, options.arguments)
     code = _say_how_it_ended(run.error, options.script)
     if run.recording is None:
         print(
-            f"{options.script} has recorded nothing, so there is no page. It has to record on a mytorch.Autograd.",
+            f"{options.script} has recorded nothing, so there is no page. It has to record on a mytorch.Autograd, by "
+            "layers, by add_operation or by mytorch.autodiff.trace.",
             file=sys.stderr,
         )
         return code or 2
     notes = []
-    if run.walks < options.walk and run.walks:
+    if run.walks < options.backward and run.walks:
         notes.append(
-            f"The program walked back {run.walks} times; walk {options.walk} was asked for. This is the last list."
+            f"The program made {run.walks} backward passes; number {options.backward} was asked for. This is the last list."
         )
     if code and run.error is not None:
         notes.append(f"The program ended with an error: {type(run.error).__name__}: {run.error}")

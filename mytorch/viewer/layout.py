@@ -57,13 +57,12 @@ def layered(
 def _layers(count: int, edges: Sequence[Edge], givens: Sequence[bool]) -> list[int]:
     """The layer of each node: below all that leads to it, and for a given just above the first of its readers."""
     layer = [0] * count
-    moved = True
-    while moved:
-        moved = False
+    for _ in range(count):  # no path is longer, and with one more edge at a time all are reached
+        before = list(layer)
         for start, end in edges:
-            lowest = 1 if givens[start] else layer[start] + 1
-            if layer[end] < lowest:
-                layer[end], moved = lowest, True
+            layer[end] = max(layer[end], 1 if givens[start] else layer[start] + 1)
+        if layer == before:
+            break
     for node in range(count):
         if givens[node]:
             layer[node] = min((layer[end] for start, end in edges if start == node), default=1) - 1
@@ -87,8 +86,9 @@ def _ordered(layer: Sequence[int], edges: Sequence[Edge], sweeps: int) -> list[l
             down = sweep % 2 == 0
             for row in rows if down else reversed(rows):
                 _sort_by_neighbours(row, rows, above if down else below, layer, -1 if down else 1)
-            if sweep > 1:
-                _swap_neighbours(rows, above, below)
+            for _ in range(sweep):  # from the orders of the first sweeps, which are rough, nothing is gained
+                if not _swap_neighbours(rows, above, below):
+                    break
             crossings = sum(_crossings(upper, lower, below) for upper, lower in pairwise(rows))
             if fewest < 0 or crossings < fewest:
                 fewest, best = crossings, [list(row) for row in rows]
@@ -114,8 +114,9 @@ def _sort_by_neighbours(
     row.sort(key=mean.__getitem__)
 
 
-def _swap_neighbours(rows: list[list[int]], above: list[list[int]], below: list[list[int]]) -> None:
-    """Swap nodes that stand side by side, where fewer of their edges cross then."""
+def _swap_neighbours(rows: list[list[int]], above: list[list[int]], below: list[list[int]]) -> bool:
+    """Swap nodes that stand side by side, where fewer of their edges cross then. Returns True if any were."""
+    swapped = False
     for number, row in enumerate(rows):
         places = [
             {node: i for i, node in enumerate(rows[other])} if 0 <= other < len(rows) else {}
@@ -130,6 +131,8 @@ def _swap_neighbours(rows: list[list[int]], above: list[list[int]], below: list[
                         change += (place[a] < place[b]) - (place[a] > place[b])
             if change < 0:
                 row[i], row[i + 1] = two, one
+                swapped = True
+    return swapped
 
 
 def _crossings(upper: list[int], lower: list[int], below: list[list[int]]) -> int:

@@ -55,26 +55,19 @@ class Names:
 
         into_objects: also in the attributes of the objects there, which takes longer.
         """
-        depth, outermost = 0, False
-        while frame is not None and not outermost:
-            if frame.f_code.co_filename.startswith((*LIBRARIES, "<frozen")):
-                frame = frame.f_back
-                continue
-            outermost = frame.f_code.co_name == "<module>"
-            module = frame.f_globals.get("__name__", "")
-            if module.partition(".")[0] == "mytorch":
+        for depth, seen in _frames(frame):
+            if seen.f_globals.get("__name__", "").partition(".")[0] == "mytorch":
                 # The variables of a layer have the same names in every layer. The layer itself is worth a look.
-                variables: dict[str, Any] = {"": frame.f_locals.get("self")}
+                variables: dict[str, Any] = {"": seen.f_locals.get("self")}
             else:
-                variables = frame.f_locals
+                variables = seen.f_locals
             for name, value in list(variables.items())[:MOST]:
                 if isinstance(value, np.ndarray):
                     if not name.startswith("_"):
-                        self._take(value, Name(name, name, VARIABLE + depth))
+                        self._take(value, Name(name, name, VARIABLE - depth))
                 elif into_objects:
                     for attribute, path, array in _held(value, name, 4, set()):
-                        self._take(array, Name(attribute, path.lstrip("."), LAYER + depth))
-            frame, depth = frame.f_back, depth + 1
+                        self._take(array, Name(attribute, path.lstrip("."), LAYER - depth))
 
     def lacks(self, arrays: Iterable[Any]) -> bool:
         """True if one of these arrays has no name yet."""
@@ -86,6 +79,21 @@ class Names:
             return
         if location not in self.found or self.found[location].rank < name.rank:
             self.found[location] = name
+
+
+def _frames(frame: FrameType | None) -> list[tuple[int, FrameType]]:
+    """A frame and those outside of it, up to the program's own, without the libraries', each with its depth in the stack."""
+    stack: list[FrameType] = []
+    while frame is not None:
+        stack.append(frame)
+        frame = frame.f_back
+    found = []
+    for place, frame in enumerate(stack):
+        if not frame.f_code.co_filename.startswith((*LIBRARIES, "<frozen")):
+            found.append((len(stack) - place, frame))
+            if frame.f_code.co_name == "<module>":
+                break
+    return found
 
 
 def _held(value: Any, path: str, depth: int, seen: set[int]) -> Iterator[tuple[str, str, np.ndarray]]:

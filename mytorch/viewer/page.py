@@ -16,14 +16,16 @@ from mytorch.viewer.recording import Recording, recording_of
 from mytorch.viewer.snapshot import snapshot
 from mytorch.viewer.watching import walk_on_copies
 
-SCRIPTS = ("dom", "numbers", "timeline", "values", "list", "drawing", "ledger", "step", "page")
+# In this order: later rules of a style take the place of earlier ones.
+STYLES = ("theme", "page", "controls", "step", "tables", "graph", "narrow")
+SCRIPTS = ("dom", "numbers", "timeline", "values", "list", "drawing", "ledger", "step", "forward", "backward", "page")
 
 
 def write(engine: Any, path: str | os.PathLike[str], title: str = "") -> Path:
     """Write a page to step through an engine's list, forward and back. Returns the path.
 
-    engine: any class with ``operation_list``, ``gradient_buffer`` and ``backward``. A list that has not been walked back
-    under ``watch`` is walked on copies, from its last output; the engine stays as it is. title: stands above the page.
+    engine: any class with ``operation_list``, ``gradient_buffer`` and ``backward``. A list without a backward
+    pass under ``watch`` gets one on copies, from its last output; the engine stays as it is. title: stands above the page.
     Raises TypeError for what is no engine, OSError where the file cannot be written.
     """
     return write_recording(recorded(engine, sys._getframe(1)), path, title)
@@ -81,7 +83,7 @@ def as_html(data: dict[str, Any]) -> str:
         content = content.replace(letter, f"\\u{ord(letter):04x}")
     parts = {
         "title": html.escape(data["title"] or "The operation list, step by step"),
-        "style": (assets / "page.css").read_text(encoding="utf-8"),
+        "style": "\n".join((assets / f"{name}.css").read_text(encoding="utf-8") for name in STYLES),
         "data": content,
         "scripts": "\n".join(
             f"<script>\n{(assets / f'{name}.js').read_text(encoding='utf-8')}</script>" for name in SCRIPTS

@@ -1,7 +1,8 @@
-"""Recordings: a list of operations and its walk back as they happened, with values as they were then."""
+"""Recordings: a list of operations and its backward pass as they happened, with values as they were then."""
 
 from __future__ import annotations
 
+import functools
 import linecache
 import sys
 import warnings
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.debug import DebugError, DebugWarning, Observer, first_not_finite, refuse_not_finite
-from mytorch.operation import Operation
+from mytorch.operation import Operation, unwrapped
 from mytorch.report import calling_frame
 from mytorch.utils import GradientBuffer
 from mytorch.viewer.names import Names
@@ -61,11 +62,11 @@ class Call:
 
 @dataclass
 class Walk:
-    """A walk back. ``gradients``: what the buffer holds in the end, by location, None for a spot that stayed empty.
+    """A backward pass. ``gradients``: what the buffer holds in the end, by location, None for a spot that stayed empty.
 
     ``before``, ``after``: the layers' gradients, by operation and input. ``error``: why the walk stopped. ``at``: the
     operation whose backward function was called last. ``own``: True if the viewer began it, on copies of the layers'
-    gradients, because the program has not walked back.
+    gradients, because the program has made none.
     """
 
     start: Any
@@ -80,7 +81,7 @@ class Walk:
 
 @dataclass
 class Finding:
-    """A sentence of debug mode about an operation; ``back``: found in the walk back. number: None for the whole list."""
+    """A sentence of debug mode about an operation; ``back``: found in the backward pass. number: None for the whole list."""
 
     number: int | None
     text: str
@@ -94,13 +95,14 @@ class Recording:
     ``watched``: operations were seen when they were recorded. Otherwise the arrays are those of now.
     """
 
-    def __init__(self, operation_list: Sequence[Operation], watched: bool) -> None:
+    def __init__(self, watched: bool) -> None:
         self.watched = watched
         self.records: list[Record] = []
         self.walk: Walk | None = None
         self.findings: list[Finding] = []
         self.names = Names()
-        self._observer = Observer(list(operation_list) if not watched else operation_list)  # type: ignore[arg-type]
+        self._operations: list[Operation] = []
+        self._observer = Observer(self._operations)
 
     def recorded(self, operation: Operation, output: Any, frame: FrameType | None) -> None:
         """Note an operation that was just appended. frame: where it was recorded; None if that is not known."""
@@ -111,8 +113,9 @@ class Recording:
         record = Record(operation, inputs, [kept(output) for output in operation.outputs])
         record.line, record.within = _lines(operation, frame)
         self.records.append(record)
-        self.names.noted(operation)
+        self._operations.append(operation)
         self.names.wanted(arrays)
+        self.names.noted(operation)
         if frame is not None:
             slots = operation.gradients_to_update
             parameters = [array for array, slot in zip(operation.inputs, slots) if slot is not None]
@@ -123,7 +126,7 @@ class Recording:
             self._observer.remember(number, operation, output)
 
     def begin_walk(self, start: Any, own: bool = False, frame: FrameType | None = None) -> Walk:
-        """Note that a walk back begins."""
+        """Note that a backward pass begins."""
         if frame is not None:
             self.names.look(frame)
         self.findings = [finding for finding in self.findings if not finding.back]
@@ -148,7 +151,9 @@ class Recording:
                 self._look_at_gradients(number, operation, given, copies)
             return result
 
-        watched_rule.__name__ = getattr(rule, "__name__", type(rule).__name__)
+        # The engine reads a rule's marks, which may stand on a functools.partial too.
+        functools.update_wrapper(watched_rule, unwrapped(rule))
+        watched_rule.__dict__.update(getattr(rule, "__dict__", {}))
         return watched_rule
 
     def _look_at_gradients(self, number: int, operation: Operation, given: list, returned: list) -> None:
@@ -197,7 +202,7 @@ def _line(frame: FrameType) -> Line:
 
 def recording_of(operation_list: Sequence[Operation], frame: FrameType | None = None) -> Recording:
     """A recording of a list that nobody has watched: its arrays as they are now. frame: where names are looked for."""
-    recording = Recording(operation_list, watched=False)
+    recording = Recording(watched=False)
     for operation in operation_list:
         recording.recorded(operation, operation.output, None)
     recording.names.look(frame or sys._getframe(1))

@@ -1,4 +1,4 @@
-"""Run a program as it stands, and watch every engine that it makes, until the walk back that the page shows."""
+"""Run a program as it stands, and watch every engine that it makes, until the backward pass that the page shows."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from mytorch.viewer.watching import walk_on_copies, watch
 
 
 class Run:
-    """A program's run. ``walks`` counts its walks back; ``recording`` is that of the walk that was asked for.
+    """A program's run. ``walks`` counts its backward passes; ``recording`` is that of the one that was asked for.
 
-    number: of the walk, from 1 on. Where the program walks back less often, its last list with operations takes its place.
+    number: of the backward pass, from 1 on. Where the program makes fewer, its last list with operations takes its place.
     """
 
     def __init__(self, number: int = 1) -> None:
@@ -70,7 +70,7 @@ class Run:
             watching.end()
 
     def _last_list(self) -> Recording | None:
-        """The last list that was recorded on any engine, walked on copies where the program has not walked it."""
+        """The last list that was recorded on any engine, with a backward pass on copies where the program has made none."""
         engines = [watching.engine for watching in self._watches if watching.engine.viewer_recording is not None]
         for engine in reversed(engines):
             recording = engine.viewer_recording

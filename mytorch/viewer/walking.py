@@ -1,4 +1,4 @@
-"""The walk back as steps: what each operation was given, what it sent to whom, and the sums that come of it."""
+"""The backward pass as steps: what each operation was given, what it sent to whom, and the sums that come of it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Ledger:
 def walk_steps(
     recording: Recording, variables: Variables, values: Values
 ) -> tuple[list[dict[str, Any]], list[Finding]]:
-    """The steps of the walk back, and what is wrong with its sums."""
+    """The steps of the backward pass, and what is wrong with its sums."""
     walk = recording.walk
     if walk is None or not recording.records:
         return [], []

@@ -1,4 +1,4 @@
-"""Watching: an engine tells a recording of all that it records and walks; and a walk on copies for one that nobody watched."""
+"""Watching: an engine tells a recording of all that it does; and a backward pass on copies for one that nobody watched."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ONLOOKERS = {"mytorch.debug", __name__}
 
 
 class watch:
-    """``with watch(engine):`` notes the user's lines, names and values of all that the engine records and walks inside.
+    """``with watch(engine):`` notes the lines, names and values of all that is recorded inside, and the backward pass.
 
     Nothing is noted, and nothing costs time, outside of it. The engine may be any class with ``operation_list``,
     ``add_operation``, ``backward`` and ``zero_grad``. ``on_walk(recording)`` is called after each walk.
@@ -50,7 +50,7 @@ def _watched_class(plain: Any, on_walk: Any) -> Any:
             super().add_operation(inputs, output, gradients_to_update, backward_operation)
             if len(self.operation_list) > before:
                 if before == 0 or self.viewer_recording is None:
-                    self.viewer_recording = Recording(self.operation_list, watched=True)
+                    self.viewer_recording = Recording(watched=True)
                 self.viewer_recording.recorded(self.operation_list[before], output, sys._getframe(1))
 
         def backward(self, divergence: Any) -> None:

@@ -7,7 +7,8 @@ function digits(x, most = 5) {
   if (typeof x === "string") return x;
   if (Number.isInteger(x) && Math.abs(x) < WHOLE) return String(x).replace("-", "−");
   const size = Math.abs(x);
-  const text = size >= 1e5 || size < 1e-3 ? x.toExponential(Math.min(most - 1, 3)) : String(Number(x.toPrecision(most)));
+  const text =
+    size >= 1e5 || size < 1e-3 ? x.toExponential(Math.min(most - 1, 3)) : String(Number(x.toPrecision(most)));
   return text.replace("e+", "e").replaceAll("-", "−");
 }
 
@@ -17,7 +18,12 @@ function number(x, most = 5) {
   return node;
 }
 
-const shapeText = (shape) => (shape.length === 0 ? "a number" : shape.length === 1 ? counted(shape[0], "entry").replace("entrys", "entries") : shape.join(" × "));
+const shapeText = (shape) =>
+  shape.length === 0
+    ? "a number"
+    : shape.length === 1
+      ? counted(shape[0], "entry").replace("entrys", "entries")
+      : shape.join(" × ");
 
 // The only number of a value of one entry; undefined for others.
 function single(value) {

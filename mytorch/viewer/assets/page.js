@@ -20,7 +20,9 @@ function go(step) {
   // In a frame or from a file some browsers refuse a new address; the page works without.
   try {
     history.replaceState(null, "", `#step=${at}`);
-  } catch { /* as it was */ }
+  } catch {
+    /* as it was */
+  }
 }
 
 function play(on) {
@@ -38,7 +40,11 @@ function stepOfAddress() {
 }
 
 function nextFinding() {
-  const steps = DATA.findings.filter((finding) => finding.operation !== null).map((finding) => (finding.back ? walkedAt : recordedAt)[finding.operation]).filter((step) => step !== undefined).sort((a, b) => a - b);
+  const steps = DATA.findings
+    .filter((finding) => finding.operation !== null)
+    .map((finding) => (finding.back ? walkedAt : recordedAt)[finding.operation])
+    .filter((step) => step !== undefined)
+    .sort((a, b) => a - b);
   if (steps.length) go(steps.find((step) => step > at) ?? steps[0]);
 }
 
@@ -58,8 +64,15 @@ function repaint() {
 }
 
 const KEYS = {
-  ArrowRight: () => go(at + 1), ArrowLeft: () => go(at - 1), Home: () => go(0), End: () => go(LAST),
-  " ": () => play(!playing), b: () => go(Math.min(walkBegins, LAST)), f: nextFinding, t: setTheme, "?": () => byId("help").showModal(),
+  ArrowRight: () => go(at + 1),
+  ArrowLeft: () => go(at - 1),
+  Home: () => go(0),
+  End: () => go(LAST),
+  " ": () => play(!playing),
+  b: () => go(Math.min(walkBegins, LAST)),
+  f: nextFinding,
+  t: setTheme,
+  "?": () => byId("help").showModal(),
 };
 
 document.addEventListener("keydown", (event) => {
@@ -96,8 +109,23 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
 function buildNotes() {
   const whole = DATA.findings.filter((finding) => finding.operation === null);
   const marked = DATA.findings.filter((finding) => finding.operation !== null && finding.serious);
-  const summary = marked.length ? el("p", { class: "note finding serious" }, `${counted(marked.length, "finding")}: `, el("button", { type: "button", class: "quiet small", onclick: nextFinding }, "go to the next"), " ", marked[0].text) : null;
-  byId("notes").replaceChildren(...[summary, ...whole.map((f) => el("p", { class: "note finding serious" }, f.text)), ...DATA.notes.map((text) => el("p", { class: "note" }, text))].filter(Boolean));
+  const summary = marked.length
+    ? el(
+        "p",
+        { class: "note finding serious" },
+        `${counted(marked.length, "finding")}: `,
+        el("button", { type: "button", class: "quiet small", onclick: nextFinding }, "go to the next"),
+        " ",
+        marked[0].text,
+      )
+    : null;
+  byId("notes").replaceChildren(
+    ...[
+      summary,
+      ...whole.map((f) => el("p", { class: "note finding serious" }, f.text)),
+      ...DATA.notes.map((text) => el("p", { class: "note" }, text)),
+    ].filter(Boolean),
+  );
 }
 
 // Where on the slider the walk back begins.

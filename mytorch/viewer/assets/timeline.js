@@ -7,7 +7,8 @@ const LAST = STEPS.length - 1;
 
 const recordedAt = [];
 const walkedAt = [];
-const arrivals = DATA.variables.map(() => []); // by variable: {at, from, value, sum, nth, to, wrong}; from null is the start
+// By variable: {at, from, value, sum, nth, to, wrong}. What the walk was started with comes from null.
+const arrivals = DATA.variables.map(() => []);
 let walkBegins = LAST + 1;
 
 STEPS.forEach((step, at) => {
@@ -41,4 +42,5 @@ const findingsOf = (operation, at) =>
   findingsAt[operation].filter((finding) => !finding.back || (walkedAt[operation] ?? Infinity) <= at);
 
 // The step at which an operation stands in the phase of another step.
-const stepOf = (operation, at) => (isBackward(at) && walkedAt[operation] !== undefined ? walkedAt[operation] : recordedAt[operation]);
+const stepOf = (operation, at) =>
+  isBackward(at) && walkedAt[operation] !== undefined ? walkedAt[operation] : recordedAt[operation];

@@ -12,7 +12,13 @@ function cellsOf(value) {
     cells = { rows: data.length / columns, columns, data, ...range(data) };
   } else {
     const bytes = Uint8Array.from(atob(value.data), (letter) => letter.charCodeAt(0));
-    cells = { rows: value.rows, columns: value.columns, data: new Float32Array(bytes.buffer), low: value.low, high: value.high };
+    cells = {
+      rows: value.rows,
+      columns: value.columns,
+      data: new Float32Array(bytes.buffer),
+      low: value.low,
+      high: value.high,
+    };
   }
   decoded.set(value, cells);
   return cells;
@@ -64,11 +70,15 @@ const LONG = 32; // a single row or column of more cells is wrapped
 // How the cells are laid out as a picture: its size, and for a dot the number of its cell.
 function arranged(value, cells, asImages) {
   if (asImages) {
-    const side = value.image, count = Math.min(cells.rows * cells.columns / (side * side), 24);
-    const across = Math.min(count, side > 16 ? 4 : 8), wide = side + 1;
+    const side = value.image,
+      count = Math.min((cells.rows * cells.columns) / (side * side), 24);
+    const across = Math.min(count, side > 16 ? 4 : 8),
+      wide = side + 1;
     const down = Math.ceil(count / across);
     return {
-      rows: down * wide - 1, columns: across * wide - 1, note: count < value.of[0] * value.of[1] / (side * side) ? `the first ${count} images` : "",
+      rows: down * wide - 1,
+      columns: across * wide - 1,
+      note: count < (value.of[0] * value.of[1]) / (side * side) ? `the first ${count} images` : "",
       cell: (r, c) => {
         const image = Math.floor(r / wide) * across + Math.floor(c / wide);
         const inside = r % wide < side && c % wide < side && image < count;
@@ -79,7 +89,12 @@ function arranged(value, cells, asImages) {
   const count = cells.rows * cells.columns;
   if (Math.min(cells.rows, cells.columns) === 1 && count > LONG) {
     const columns = Math.ceil(Math.sqrt(count * 2));
-    return { rows: Math.ceil(count / columns), columns, cell: (r, c) => (r * columns + c < count ? r * columns + c : -1), note: "in rows, one after the other" };
+    return {
+      rows: Math.ceil(count / columns),
+      columns,
+      cell: (r, c) => (r * columns + c < count ? r * columns + c : -1),
+      note: "in rows, one after the other",
+    };
   }
   return { rows: cells.rows, columns: cells.columns, cell: (r, c) => r * cells.columns + c };
 }
@@ -87,7 +102,8 @@ function arranged(value, cells, asImages) {
 // The index, in the array's own shape, of a cell.
 function indexOf(value, cell) {
   const [rowStep, columnStep] = value.steps;
-  const row = Math.floor(cell / value.columns) * rowStep, column = (cell % value.columns) * columnStep;
+  const row = Math.floor(cell / value.columns) * rowStep,
+    column = (cell % value.columns) * columnStep;
   let flat = row * value.of[1] + column;
   return value.shape.map((_, axis) => {
     const below = value.shape.slice(axis + 1).reduce((a, b) => a * b, 1);
@@ -103,27 +119,40 @@ function describe(value) {
   if (value.kind === "numbers") return `${shapeText(value.shape)}, ${value.dtype}`;
   const odd = value.not_finite ? `, ${value.not_finite.toLocaleString("en")} not finite` : "";
   const size = value.magnitude ? "absolute values, " : "";
-  return `${value.shape.join(" × ")} ${value.dtype}, ${size}from ${digits(value.low)} to ${digits(value.high)}, mean ${digits(value.mean)}${odd}`;
+  const range = `from ${digits(value.low)} to ${digits(value.high)}, mean ${digits(value.mean)}`;
+  return `${value.shape.join(" × ")} ${value.dtype}, ${size}${range}${odd}`;
 }
 
 // A value with what is known of it. name: for people who hear the page. picture: its images are shown as such at first.
 function valueView(index, name, picture = false) {
   const value = DATA.values[index];
-  if (value.kind === "numbers" && value.shape.length === 0) return el("p", { class: "value single" }, number(value.numbers[0]));
+  if (value.kind === "numbers" && value.shape.length === 0)
+    return el("p", { class: "value single" }, number(value.numbers[0]));
   if (value.kind === "numbers") return el("div", { class: "value" }, numberTable(value, name));
   if (value.kind !== "cells") return el("p", { class: "value note-text" }, describe(value));
   return heatMap(value, name, picture);
 }
 
 function numberTable(value, name) {
-  const columns = value.shape.at(-1);
+  const upright = value.shape.at(-1) === 1 && value.numbers.length > 4; // one column, which would take a lot of room
+  const columns = upright ? 4 : value.shape.at(-1);
   const rows = [];
   const most = columns > 4 ? 3 : 5; // digits: every one of them is in the title
   for (let i = 0; i < value.numbers.length; i += columns) {
-    rows.push(el("tr", {}, value.numbers.slice(i, i + columns).map((x) => el("td", {}, number(x, most)))));
+    rows.push(
+      el(
+        "tr",
+        {},
+        value.numbers.slice(i, i + columns).map((x) => el("td", {}, number(x, most))),
+      ),
+    );
   }
-  const lead = value.shape.length > 2 ? el("p", { class: "caption" }, describe(value)) : null;
-  return [el("table", { class: columns > 4 ? "numbers wide" : "numbers", "aria-label": name }, el("tbody", {}, rows)), lead];
+  const about = upright ? `${describe(value)}: one column, in rows` : value.shape.length > 2 ? describe(value) : "";
+  const lead = about && el("p", { class: "caption" }, about);
+  return [
+    el("table", { class: columns > 4 ? "numbers wide" : "numbers", "aria-label": name }, el("tbody", {}, rows)),
+    lead,
+  ];
 }
 
 function heatMap(value, name, picture) {
@@ -131,24 +160,49 @@ function heatMap(value, name, picture) {
   const figure = el("figure", { class: "value heat" });
   const draw = (asImages) => {
     const grid = arranged(value, cells, asImages);
-    const canvas = el("canvas", { class: "dots", tabindex: 0, role: "img", "aria-label": `${name}: ${describe(value)}` });
+    const canvas = el("canvas", {
+      class: "dots",
+      tabindex: 0,
+      role: "img",
+      "aria-label": `${name}: ${describe(value)}`,
+    });
     const largest = Math.max(Math.abs(cells.low), Math.abs(cells.high));
-    const heat = palette(), grey = greys(cells.low, cells.high);
+    const heat = palette(),
+      grey = greys(cells.low, cells.high);
     const colourOf = asImages && (picture || cells.low >= 0) ? grey : (x) => heat(x, largest);
-    paint(canvas, grid.rows, grid.columns, (r, c) => (grid.cell(r, c) < 0 ? undefined : cells.data[grid.cell(r, c)]), colourOf);
-    const size = Math.max(1, Math.min(12, Math.floor(250 / grid.columns), Math.floor((asImages ? 240 : 170) / grid.rows) || 1));
+    paint(
+      canvas,
+      grid.rows,
+      grid.columns,
+      (r, c) => (grid.cell(r, c) < 0 ? undefined : cells.data[grid.cell(r, c)]),
+      colourOf,
+    );
+    const size = Math.max(
+      1,
+      Math.min(12, Math.floor(250 / grid.columns), Math.floor((asImages ? 240 : 170) / grid.rows) || 1),
+    );
     canvas.style.width = `${Math.min(grid.columns * size, 300)}px`;
-    canvas.style.height = `${Math.max(grid.rows * size, Math.min(grid.columns * size, 20))}px`; // a strip has to be seen too
+    const strip = Math.min(grid.columns * size, 20); // a single row of many cells has to be seen too
+    canvas.style.height = `${Math.max(grid.rows * size, strip)}px`;
     const pointed = el("span", { class: "pointed", role: "status" }, grid.note || "point at a cell to read its value");
     follow(canvas, grid, (cell) => {
       pointed.replaceChildren(`[${indexOf(value, cell).join(", ")}] = `, number(cells.data[cell]));
     });
-    const sampled = value.rows * value.columns < value.of[0] * value.of[1] && !asImages
-      ? `${value.rows} × ${value.columns} of its entries` : "";
+    const sampled =
+      value.rows * value.columns < value.of[0] * value.of[1] && !asImages
+        ? `${value.rows} × ${value.columns} of its entries`
+        : "";
     const choice = value.image
-      ? el("button", { type: "button", class: "quiet small", onclick: () => draw(!asImages) }, asImages ? "as a matrix" : `as ${value.image} × ${value.image} images`)
+      ? el(
+          "button",
+          { type: "button", class: "quiet small", onclick: () => draw(!asImages) },
+          asImages ? "as a matrix" : `as ${value.image} × ${value.image} images`,
+        )
       : null;
-    figure.replaceChildren(canvas, el("figcaption", { class: "caption" }, describe(value), sampled && `; ${sampled}`, el("br"), pointed, choice));
+    figure.replaceChildren(
+      canvas,
+      el("figcaption", { class: "caption" }, describe(value), sampled && `; ${sampled}`, el("br"), pointed, choice),
+    );
   };
   draw(Boolean(value.image) && picture);
   return figure;
@@ -156,7 +210,8 @@ function heatMap(value, name, picture) {
 
 // Calls tell(cell) for the cell under the pointer, or for the one that the arrow keys have come to.
 function follow(canvas, grid, tell) {
-  let row = 0, column = 0;
+  let row = 0,
+    column = 0;
   const go = (r, c) => {
     row = Math.min(Math.max(r, 0), grid.rows - 1);
     column = Math.min(Math.max(c, 0), grid.columns - 1);
@@ -165,7 +220,10 @@ function follow(canvas, grid, tell) {
   };
   canvas.addEventListener("pointermove", (event) => {
     const box = canvas.getBoundingClientRect();
-    go(Math.floor(((event.clientY - box.top) / box.height) * grid.rows), Math.floor(((event.clientX - box.left) / box.width) * grid.columns));
+    go(
+      Math.floor(((event.clientY - box.top) / box.height) * grid.rows),
+      Math.floor(((event.clientX - box.left) / box.width) * grid.columns),
+    );
   });
   canvas.addEventListener("keydown", (event) => {
     const move = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
@@ -191,11 +249,15 @@ function smallPicture(index) {
   if (value.kind === "cells" || (value.kind === "numbers" && value.numbers.length > 1)) {
     const cells = cellsOf(value);
     const asImage = value.image && pictures.has(index);
-    const rows = asImage ? value.image : Math.min(cells.rows, 24), columns = asImage ? value.image : Math.min(cells.columns, 24);
+    const rows = asImage ? value.image : Math.min(cells.rows, 24),
+      columns = asImage ? value.image : Math.min(cells.columns, 24);
     const largest = Math.max(Math.abs(cells.low), Math.abs(cells.high));
     const heat = palette();
     const canvas = document.createElement("canvas");
-    const at = asImage ? (r, c) => cells.data[r * columns + c] : (r, c) => cells.data[Math.floor((r * cells.rows) / rows) * cells.columns + Math.floor((c * cells.columns) / columns)];
+    const at = asImage
+      ? (r, c) => cells.data[r * columns + c]
+      : (r, c) =>
+          cells.data[Math.floor((r * cells.rows) / rows) * cells.columns + Math.floor((c * cells.columns) / columns)];
     paint(canvas, rows, columns, at, asImage ? greys(cells.low, cells.high) : (x) => heat(x, largest));
     return canvas.toDataURL();
   }
@@ -207,8 +269,20 @@ function brief(index, pictureOnly = false) {
   const value = DATA.values[index];
   const one = single(value);
   if (one !== undefined) return number(one);
-  if (value.kind === "numbers" && value.numbers.length <= 3) return el("span", { class: "number", title: value.numbers.join(", ") }, "[", value.numbers.map((x) => digits(x, 3)).join(", "), "]");
+  if (value.kind === "numbers" && value.numbers.length <= 3)
+    return el(
+      "span",
+      { class: "number", title: value.numbers.join(", ") },
+      "[",
+      value.numbers.map((x) => digits(x, 3)).join(", "),
+      "]",
+    );
   const url = thumbnail(index);
   const text = value.shape.join(" × ") + (value.kind === "empty" ? " (empty)" : "");
-  return el("span", { class: "brief", title: describe(value) }, url && el("img", { src: url, alt: "", class: "thumb" }), pictureOnly && url ? el("span", { class: "spoken" }, text) : el("span", {}, text));
+  return el(
+    "span",
+    { class: "brief", title: describe(value) },
+    url && el("img", { src: url, alt: "", class: "thumb" }),
+    pictureOnly && url ? el("span", { class: "spoken" }, text) : el("span", {}, text),
+  );
 }
