@@ -58,13 +58,13 @@ def measure(framework: str, batch: int, sizes: Sequence[int] = SIZES, first_step
         warm_up()
     del warm_up
     before = resident()
-    resets = _forget_peak()
+    resets = forget_peak()
     step = make_step(framework, list(sizes), batch, "float32")
     made = resident()
     for _ in range(first_steps):
         step()
     if resets:
-        resets = _forget_peak()
+        resets = forget_peak()
     for _ in range(STEPS):
         step()
     # The pool of batches is data. Every framework holds the same.
@@ -128,7 +128,7 @@ def _status(field: str) -> int | None:
     return None
 
 
-def _forget_peak() -> bool:
+def forget_peak() -> bool:
     """Reset the peak to the present memory. Returns False where the system does not permit it."""
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
