@@ -31,9 +31,9 @@ BUCKET_COLOURS = [BLUE, GREEN, ORANGE, RED]
 
 # The plan: a process has a node of this many cores, each as fast as the measured one, and a network card of its own.
 CORES = 32
-COUNTS = [1] + [2**k for k in range(3, 11)]
+COUNTS = [2**k for k in range(11)]
 NETWORKS = [10.0**k for k in range(5, 10)]
-STRONG_ROWS, WEAK_ROWS = 16_384, 256  # rows of all processes together; of each process
+STRONG_ROWS, WEAK_ROWS = 16_384, 2_048  # rows of all processes together; of each process
 PAYS = 0.5  # efficiency below which more processes are not worth it
 DEPTHS = [2**k for k in range(2, 9)]
 WIDTH, ROWS = 32, 2048
@@ -65,7 +65,9 @@ def buckets() -> None:
     n = len(operations)
     figure, axes = plt.subplots(figsize=(10, 4.4), layout="constrained")
 
-    def box(left: float, right: float, row: float, colour: str, text: str = "", ink: str = "white", **style: Any) -> None:
+    def box(
+        left: float, right: float, row: float, colour: str, text: str = "", ink: str = "white", **style: Any
+    ) -> None:
         axes.add_patch(plt.Rectangle((left, row - 0.36), right - left, 0.72, facecolor=colour, **style))
         axes.text((left + right) / 2, row, text, ha="center", va="center", color=ink, fontsize=7.5, linespacing=1.1)
 
@@ -83,8 +85,14 @@ def buckets() -> None:
         box(begun, full, row, "white", "filled", colour, edgecolor=colour, lw=1.2)
         start = max(full, arrived)
         arrived = start + 1.5 * size
-        box(start + 0.08, arrived, row, colour, f"sent, {size:.2f} MiB")
-        axes.text(begun - 0.3, row, f"bucket {bucket}", ha="right", va="center", color=colour, fontsize=9)
+        box(start + 0.08, arrived, row, colour, f"sent\n{size:.2f} MiB")
+        label: dict[str, Any] = {
+            "ha": "right",
+            "va": "center",
+            "fontsize": 9,
+            "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 2},
+        }
+        axes.text(begun - 0.2, row, f"bucket {bucket}", color=colour, zorder=3, **label)
     box(arrived + 0.2, arrived + 2.2, 0, GREY, "update")
     end = 2 * n
     axes.annotate("", (arrived, -5.0), (end, -5.0), arrowprops={"arrowstyle": "<->", "color": GREY})
@@ -94,7 +102,7 @@ def buckets() -> None:
     for left, text in ((n / 2, "forward: the list grows"), (1.5 * n, "backward: the list is walked in reverse")):
         axes.text(left, 0.62, text, ha="center", fontsize=9, color="#333333")
     axes.set_xlim(-0.3, arrived + 2.6)
-    axes.set_ylim(-5.9, 1.1)
+    axes.set_ylim(-5.6, 1.1)
     axes.axis("off")
     _save(figure, "distributed-buckets.png")
 
@@ -116,7 +124,9 @@ def measured(cases: list[dict[str, Any]]) -> None:
         axes.plot(places, predicted, "_", color="black", markersize=17, markeredgewidth=2, label="model")
         axes.set_xticks(places, ["o" if row["way"] == "overlap" else "t" for row in rows])
         for k, n in enumerate(counts):
-            axes.text(2.6 * k + 0.5, -0.12, f"{n} process{'es' * (n > 1)}", transform=axes.get_xaxis_transform(), ha="center")
+            axes.text(
+                2.6 * k + 0.5, -0.12, f"{n} process{'es' * (n > 1)}", transform=axes.get_xaxis_transform(), ha="center"
+            )
         axes.set_title(f"stage {stage}", fontsize=11)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(axis="x", length=0)
@@ -170,12 +180,14 @@ def plan(flops: float) -> None:
             else:
                 axes.axhline(100 * PAYS, color=GREY, lw=0.8, linestyle="--", zorder=0)
                 axes.set_ylim(0, 104)
-                axes.set_title(f"{WEAK_ROWS} rows in each process (weak scaling)", fontsize=10)
+                axes.set_title(f"{WEAK_ROWS:,} rows in each process (weak scaling)", fontsize=10)
                 axes.set_xlabel("processes")
     panels[0][0].set_ylabel("times as fast as one process")
     panels[1][0].set_ylabel("share of time that is computing, %")
     panels[0][0].legend(frameon=False, title="parameters", fontsize=9)
-    figure.suptitle(f"A process computes {flops / 1e12:.2f} Tflop/s. Dots: the last count at {PAYS:.0%} or more", fontsize=11)
+    figure.suptitle(
+        f"A process computes {flops / 1e12:.2f} Tflop/s. Dots: the last count at {PAYS:.0%} or more", fontsize=11
+    )
     _save(figure, "distributed-plan.png")
 
 
@@ -193,7 +205,11 @@ def plan_table(flops: float) -> list[str]:
             cells.append(f"{size / 2**20:.3g} MiB")
         rows.append(cells)
     balance = [f"{scaling.rows_that_balance(flops, link):.0f} ({name})" for name, link in scaling.INTERCONNECTS.items()]
-    return [*markdown(header, rows), "", f"Rows at which sending takes as long as the backward pass: {', '.join(balance)}."]
+    return [
+        *markdown(header, rows),
+        "",
+        f"Rows at which sending takes as long as the backward pass: {', '.join(balance)}.",
+    ]
 
 
 def peak_of_step(depth: int, segments: bool) -> int:

@@ -76,7 +76,9 @@ def launch(n: int, what: str, **arguments: Any) -> dict[str, Any]:
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, encoding="utf-8")
     if done.returncode:
         words = done.stderr.strip().splitlines() or ["none"]
-        raise WorkerFailed(f"{n} processes under mpiexec ended with code {done.returncode}. Their last words: {words[-1]}")
+        raise WorkerFailed(
+            f"{n} processes under mpiexec ended with code {done.returncode}. Their last words: {words[-1]}"
+        )
     return json.loads(done.stdout)
 
 
@@ -106,19 +108,24 @@ def case(
 
     The prediction knows the step with nothing sent and the exchanges alone, not the step that it predicts.
     """
-    steps = measured["steps"][f"{stage} {way}"]
-    slowest = [max(step, key=lambda process: process[4]) for step in measured["steps"][f"{stage} silent"]]
-    predictions = [predict(n, stage, way == "overlap", one, measured["buckets"], links, own_work) for one in slowest]
+    steps = [slowest(step) for step in measured["steps"][f"{stage} {way}"]]
+    silent = [slowest(step) for step in measured["steps"][f"{stage} silent"]]
+    predictions = [predict(n, stage, way == "overlap", one, measured["buckets"], links, own_work) for one in silent]
     return {
         "n": n,
         "stage": stage,
         "way": way,
-        "parts": {name: median(float(np.mean([p[i] for p in step])) for step in steps) for i, name in enumerate(PARTS)},
-        "seconds": median(max(process[4] for process in step) for step in steps),
-        "computing": median(one[4] for one in slowest),
+        "parts": {name: median(step[i] for step in steps) for i, name in enumerate(PARTS)},
+        "seconds": median(step[PARTS.index("total")] for step in steps),
+        "computing": median(step[PARTS.index("total")] for step in silent),
         "predicted": median(predictions),
         "sent": measured["sent"][f"{stage} {way}"],
     }
+
+
+def slowest(step: list[list[float]]) -> list[float]:
+    """The seconds of the process for which a step took longest."""
+    return max(step, key=lambda process: process[PARTS.index("total")])
 
 
 def predict(
@@ -183,12 +190,26 @@ def lines(found: dict[str, Any]) -> list[str]:
             duration(row["predicted"]), f"{error(row):+.0%}{'!' * (abs(error(row)) > TARGET)}",
             f"{row['sent'] / MIB:.2f} MiB", f"{row['sent'] / bound(row['n']):.3f}" if row["n"] > 1 else "",
         ])  # fmt: skip
-    header = ["processes", "stage", "sent", "step", "forward", "backward", "waited", "update", "model", "error", "bytes"]
-    links = [
-        [n, row["name"], duration(row["latency"]), f"{row['bandwidth'] / 1e9:.2f} GB/s", f"{row['median error']:.0%}",
-         f"{row['largest error']:.0%}", f"{found['own_work'][n][row['name']]:.0%}" if row["name"] in found["own_work"][n] else ""]
-        for n, table in found["exchanges"].items() for row in table
-    ]  # fmt: skip
+    header = [
+        "processes",
+        "stage",
+        "sent",
+        "step",
+        "forward",
+        "backward",
+        "waited",
+        "update",
+        "model",
+        "error",
+        "bytes",
+    ]
+    links = []
+    for n, fitted in found["exchanges"].items():
+        for row in fitted:
+            share = found["own_work"][n].get(row["name"])
+            errors = [f"{row['median error']:.0%}", f"{row['largest error']:.0%}"]
+            link = [duration(row["latency"]), f"{row['bandwidth'] / 1e9:.2f} GB/s"]
+            links.append([n, row["name"], *link, *errors, "" if share is None else f"{share:.0%}"])
     memory = [
         [str(row["n"]), str(row["stage"]), f"{row['state'] / MIB:.2f} MiB", f"{row['peak'] / MIB:.1f} MiB"]
         for row in found["memory"]
@@ -196,8 +217,8 @@ def lines(found: dict[str, Any]) -> list[str]:
     return [
         *markdown([*header, "bytes / bound"], rows),
         "",
-        f"Medians of {2 * found['rounds']} steps in random order. The step is that of the slowest process, its parts are means "
-        "over the processes.",
+        f"Medians of {2 * found['rounds']} steps in random order. Each step and its parts are those of its "
+        "slowest process.",
         f"Buckets: {', '.join(f'{size / MIB:.2f} MiB' for size in found['buckets'])}. Bound: 2 (n - 1) / n of the parameters' "
         f"{PARAMETERS * scaling.FLOAT / MIB:.2f} MiB.",
         "",
@@ -229,7 +250,9 @@ def missed(found: dict[str, Any]) -> list[str]:
     for row in found["memory"]:
         allowed = 2 * PARAMETERS * scaling.FLOAT / (row["n"] if row["stage"] else 1) * (1 + FILLED)
         if row["state"] > allowed:
-            told.append(f"{row['n']} processes, stage {row['stage']}: {row['state']} bytes of state (bound {allowed:.0f})")
+            told.append(
+                f"{row['n']} processes, stage {row['stage']}: {row['state']} bytes of state (bound {allowed:.0f})"
+            )
     return told
 
 
