@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mytorch.autodiff.traced import TABLE
+from tests.distributed import launch
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "benchmarks" / "README.md"]
@@ -48,6 +49,11 @@ def test_no_block_is_overlooked() -> None:
 @pytest.mark.parametrize("block", BLOCKS)
 def test_block_runs(block: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Comments below a print of an engine show its table."""
+    if "distributed.start(" in block:
+        if launch.needs_mpi.args[0]:
+            pytest.skip(launch.needs_mpi.kwargs["reason"])
+        launch.run(2, "-c", block)
+        return
     if re.search(r"^(from|import) (mytorch\.autodiff\.)?scipy\b", block, re.M):
         pytest.importorskip("scipy")
     run(block)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks import cli, networks, processes
-from benchmarks.comparisons import autodiff, chain, memory, text, training_step
+from benchmarks.comparisons import autodiff, chain, distributed, memory, text, training_step
 from benchmarks.processes import Missing, WorkerFailed, worker, workers
 from benchmarks.race import Disagreement, check_agreement, race
 from benchmarks.settings import BadRequest, Settings
@@ -248,8 +248,8 @@ def test_operations_jacobians_and_hessians_are_those_of_autograd():
 
 
 def test_every_comparison_has_what_the_command_line_needs():
-    assert cli.names() == ["autodiff", "chain", "memory", "static_graph", "text", "training_step"]
-    for module in (autodiff, chain, memory, text, training_step):
+    assert cli.names() == ["autodiff", "chain", "distributed", "memory", "static_graph", "text", "training_step"]
+    for module in (autodiff, chain, distributed, memory, text, training_step):
         assert module.TITLE
         assert all(callable(getattr(module, name)) for name in ("check", "run", "lines", "missed"))
 
