@@ -1,4 +1,4 @@
-"""The pictures and two tables of docs/distributed.md: ``python -m benchmarks.distributed_plots``.
+"""The pictures and tables of docs/distributed.md, drawn and entered: ``python -m benchmarks.distributed_plots``.
 
 Takes the figures of ``python -m benchmarks --only distributed`` from its JSON file; the memory of checkpoints is measured here.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import tracemalloc
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 
 from benchmarks import scaling
 from benchmarks.cli import DEFAULT_JSON
+from benchmarks.comparisons import distributed
 from benchmarks.distributed_worker import BATCH, PARAMETERS, Silent, TimedWorld, Training
 from benchmarks.stats import markdown
 from mytorch import Autograd, nn
@@ -25,7 +27,8 @@ from mytorch import Autograd, nn
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+IMAGES, PAGE = DOCS / "images", DOCS / "distributed.md"
 BLUE, GREEN, ORANGE, RED, GREY, LIGHT = "#1f5fa8", "#3b8f5a", "#d1641a", "#a33a5b", "#777777", "#e4e4e4"
 BUCKET_COLOURS = [BLUE, GREEN, ORANGE, RED]
 
@@ -265,13 +268,25 @@ def rate(cases: list[dict[str, Any]]) -> float:
     return 6 * PARAMETERS * BATCH / (row["parts"]["forward"] + row["parts"]["backward"])
 
 
+def entered(page: str, tables: dict[str, list[str]]) -> str:
+    """The page with each table between the comments ``<!-- name -->`` and ``<!-- end -->``. Raises ValueError without them."""
+    for name, lines in tables.items():
+        text = "\n".join([f"<!-- {name} -->", *lines, "<!-- end -->"])
+        page, found = re.subn(rf"<!-- {name} -->\n.*?<!-- end -->", lambda _, text=text: text, page, flags=re.S)
+        if found != 1:
+            raise ValueError(f"The page has {found} places for {name}; expected one, <!-- {name} --> and <!-- end -->.")
+    return page
+
+
 def main() -> int:
-    """Draw all pictures and print the tables. Returns 2 where nothing has been measured."""
+    """Draw all pictures, print the tables and enter them into the page. Returns 2 where nothing has been measured."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.distributed_plots", description=__doc__)
     parser.add_argument("--json", type=Path, default=Path(DEFAULT_JSON), metavar="PATH", help="(default: %(default)s)")
     path = parser.parse_args().json
     try:
-        cases = json.loads(path.read_text(encoding="utf-8"))["results"]["distributed"]["cases"]
+        report = json.loads(path.read_text(encoding="utf-8"))
+        found, machine = report["results"]["distributed"], report["machine"]
+        flops = rate(found["cases"]) * CORES
     except (OSError, ValueError, KeyError):
         print(
             f"{parser.prog}: {path} has no figures of training in many processes; measure them with: "
@@ -280,11 +295,19 @@ def main() -> int:
         )
         return 2
     IMAGES.mkdir(exist_ok=True)
-    flops = rate(cases) * CORES
     buckets()
-    measured(cases)
+    measured(found["cases"])
     plan(flops)
-    print(f"One core computes {flops / CORES / 1e9:.1f} Gflop/s.", "", *plan_table(flops), "", *checkpoints(), sep="\n")
+    where = f"{machine['cpu']} with {machine['cores']} cores; one thread in each process."
+    one_core = f"One core computes {flops / CORES / 1e9:.1f} Gflop/s, a node of {CORES} {flops / 1e12:.2f} Tflop/s."
+    tables = {
+        "measured": [where, "", *distributed.lines(found)],
+        "checkpoints": checkpoints(),
+        "planned": [*plan_table(flops), one_core],
+    }
+    for name, lines in tables.items():
+        print(f"{name}:", *lines, "", sep="\n")
+    PAGE.write_text(entered(PAGE.read_text(encoding="utf-8"), tables), encoding="utf-8")
     return 0
 
 

@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+pytest.importorskip(
+    "matplotlib", reason="Matplotlib is not installed, so the pictures of many processes were not tried"
+)
+
+from benchmarks import distributed_plots, scaling
 from benchmarks import distributed_worker as worker
-from benchmarks import scaling
 from benchmarks.comparisons import distributed
 from benchmarks.processes import WorkerFailed
 from benchmarks.scaling import Link
 from benchmarks.settings import Settings
 from tests.distributed.launch import needs_mpi
 
-distributed_plots = pytest.importorskip("benchmarks.distributed_plots", reason="there is no matplotlib")
 LINK = Link(latency=2e-6, bandwidth=1e9)
 
 
@@ -207,6 +210,17 @@ def test_pictures_without_figures_are_refused(
     monkeypatch.setattr("sys.argv", ["distributed_plots", "--json", str(tmp_path / "none.json")])
     assert distributed_plots.main() == 2
     assert "python -m benchmarks --only distributed" in capsys.readouterr().err
+
+
+def test_tables_are_entered_between_their_comments() -> None:
+    page = distributed_plots.PAGE.read_text(encoding="utf-8")
+    tables = {name: [f"{name} 1\\2"] for name in ("measured", "checkpoints", "planned")}
+    found = distributed_plots.entered(page, tables)
+    assert distributed_plots.entered(found, tables) == found
+    assert "<!-- planned -->\nplanned 1\\2\n<!-- end -->" in found
+    assert found.startswith(page[: page.index("<!--")])
+    with pytest.raises(ValueError, match="0 places for nothing"):
+        distributed_plots.entered(page, {"nothing": []})
 
 
 @needs_mpi
