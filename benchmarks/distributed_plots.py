@@ -271,10 +271,12 @@ def rate(cases: list[dict[str, Any]]) -> float:
 def entered(page: str, tables: dict[str, list[str]]) -> str:
     """The page with each table between the comments ``<!-- name -->`` and ``<!-- end -->``. Raises ValueError without them."""
     for name, lines in tables.items():
-        text = "\n".join([f"<!-- {name} -->", *lines, "<!-- end -->"])
-        page, found = re.subn(rf"<!-- {name} -->\n.*?<!-- end -->", lambda _, text=text: text, page, flags=re.S)
-        if found != 1:
-            raise ValueError(f"The page has {found} places for {name}; expected one, <!-- {name} --> and <!-- end -->.")
+        parts = re.split(rf"(?<=<!-- {name} -->\n).*?(?=<!-- end -->)", page, flags=re.S)
+        if len(parts) != 2:
+            raise ValueError(
+                f"The page has {len(parts) - 1} places for {name}; expected one, from <!-- {name} --> to <!-- end -->."
+            )
+        page = "\n".join([*lines, ""]).join(parts)
     return page
 
 
