@@ -159,7 +159,7 @@ def a_result() -> dict[str, Any]:
     return {
         "rounds": 1,
         "cases": [distributed.case(2, 0, "overlap", measured, links, work)],
-        "memory": [{"n": 2, "stage": 1, "state": worker.PARAMETERS * 4, "peak": 5e7}],
+        "memory": [{"n": 2, "stage": 1, "state": worker.PARAMETERS * 4, "peak": 5e7, "peak, given back": 4e7}],
         "exchanges": {"2": distributed.exchange_table(2, alone, links)},
         "own_work": {"2": work},
         "buckets": BUCKETS,
@@ -235,6 +235,14 @@ def test_two_processes_are_measured() -> None:
     assert found["sent"]["0 silent"] == 0
     with pytest.raises(WorkerFailed, match="2 processes under mpiexec ended with code"):
         distributed.launch(2, "nothing of that name")
+
+
+@needs_mpi
+@pytest.mark.slow
+def test_memory_is_measured() -> None:
+    found = distributed.launch(2, "memory", distributed.GIVE_BACK, stage=2)
+    assert found["state"] == pytest.approx(worker.PARAMETERS * 4, rel=0.001)
+    assert found["peak"] > 3 * found["state"]
 
 
 @pytest.mark.slow
