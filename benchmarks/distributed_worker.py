@@ -126,37 +126,34 @@ class Training:
         return parts + [begun - forward for begun in self.parallel.begun]
 
 
-def steps(world: TimedWorld, rounds: int) -> dict[str, Any]:
-    """Steps of every stage, with and without overlap and with nothing sent (``silent``), in turn, in random order.
+class Steps:
+    """Steps of every stage, with and without overlap and with nothing sent (``silent``).
 
-    ``steps``: by name, for each step and process the seconds of ``Training.step``. ``sent``: bytes per step.
+    found: by name, the seconds of ``Training.step`` for each step. sent: bytes per step.
     """
-    silent = TimedWorld(world.mpi, Silent(world.rank, world.size))
-    runs = {}
-    for stage in (0, 1, 2):
-        runs[f"{stage} silent"] = Training(silent, stage, True)
-        for overlap in (True, False):
-            runs[f"{stage} {'overlap' if overlap else 'in turn'}"] = Training(world, stage, overlap)
-    found: dict[str, list[list[float]]] = {name: [] for name in runs}
-    sent = dict.fromkeys(runs, 0)
-    order = random.Random(0)  # the same in all processes
-    for _ in range(rounds):
-        for name in order.sample(list(runs), len(runs)):
+
+    def __init__(self, world: TimedWorld) -> None:
+        self.world = world
+        silent = TimedWorld(world.mpi, Silent(world.rank, world.size))
+        self.runs: dict[str, Training] = {}
+        for stage in (0, 1, 2):
+            self.runs[f"{stage} silent"] = Training(silent, stage, True)
+            for overlap in (True, False):
+                self.runs[f"{stage} {'overlap' if overlap else 'in turn'}"] = Training(world, stage, overlap)
+        self.found: dict[str, list[list[float]]] = {name: [] for name in self.runs}
+        self.sent = dict.fromkeys(self.runs, 0)
+        self.order = random.Random(0)  # the same in all processes
+
+    def round(self) -> None:
+        """Some steps of each, in random order."""
+        for name in self.order.sample(list(self.runs), len(self.runs)):
             for repetition in range(VISIT):
-                world.barrier()
-                before = world.sent
-                seconds = runs[name].step()
-                sent[name] = world.sent - before
+                self.world.barrier()
+                before = self.world.sent
+                seconds = self.runs[name].step()
+                self.sent[name] = self.world.sent - before
                 if repetition:
-                    found[name].append(seconds)
-    every = world.comm.gather(found)
-    if world.rank:
-        return {}
-    return {
-        "steps": {name: [list(step) for step in zip(*(one[name] for one in every))] for name in runs},
-        "sent": sent,
-        "buckets": [bucket.size * bucket.dtype.itemsize for bucket in runs["0 silent"].parallel.buckets],
-    }
+                    self.found[name].append(seconds)
 
 
 def exchange(world: TimedWorld, collective: str, whole: np.ndarray, own: np.ndarray) -> Any:
@@ -168,64 +165,71 @@ def exchange(world: TimedWorld, collective: str, whole: np.ndarray, own: np.ndar
     return world.comm.Iallgather(own, whole)
 
 
-def exchanges(world: TimedWorld, sizes: list[int], rounds: int) -> dict[str, Any]:
-    """Seconds of exchanges of so many bytes, alone; and of computing alone, with an exchange, and of that exchange alone.
+class Exchanges:
+    """Exchanges of several sizes, alone and while the process computes.
 
-    The computing is that of one layer's backward pass again and again, with a look after the exchange in between, as in the
-    walk along the list.
+    alone: seconds by kind and bytes. together: seconds of computing alone, with an exchange, and of that exchange alone. The
+    computing is that of one layer's backward pass again and again, with a look after the exchange in between, as in the walk
+    along the list.
     """
-    seconds: dict[str, list[list[float]]] = {f"{name} {size}": [] for name in COLLECTIVES for size in sizes}
-    together: dict[str, list[list[float]]] = {name: [] for name in COLLECTIVES[:2]}
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((max(1, BATCH // world.size), 512)).astype(np.float32)
-    W = rng.standard_normal((512, 512)).astype(np.float32)
 
-    def timed(action: Callable[[], None]) -> float:
-        world.barrier()
-        began = time.perf_counter()
-        action()
-        return time.perf_counter() - began
+    def __init__(self, world: TimedWorld, sizes: list[int]) -> None:
+        self.world, self.sizes = world, sizes
+        self.alone: dict[str, list[float]] = {f"{name} {size}": [] for name in COLLECTIVES for size in sizes}
+        self.together: dict[str, list[list[float]]] = {name: [] for name in COLLECTIVES[:2]}
+        rng = np.random.default_rng(0)
+        self.x = rng.standard_normal((max(1, BATCH // world.size), 512)).astype(np.float32)
+        self.W = rng.standard_normal((512, 512)).astype(np.float32)
 
-    def alone(collective: str, whole: np.ndarray, own: np.ndarray) -> None:
-        world.wait(exchange(world, collective, whole, own), "an exchange")
-
-    def computing(request: Any) -> None:
-        for _ in range(4):
-            x @ W
-            x.T @ x
-            request.Test()
-        world.wait(request, "an exchange")
-
-    for _ in range(rounds):
+    def round(self) -> None:
+        """Each of them once."""
         for name in COLLECTIVES:
-            for size in sizes:
-                whole = np.zeros(size // 4 // world.size * world.size, np.float32)
-                whole.fill(0)
-                own = np.ones(whole.size // world.size, np.float32)
-                seconds[f"{name} {size}"].append([timed(lambda: alone(name, whole, own))])  # noqa: B023
-        whole = np.ones((1 << 18) // world.size * world.size, np.float32)
-        own = np.ones(whole.size // world.size, np.float32)
-        for name in together:
-            computing(Done())
-            together[name].append([
-                timed(lambda: computing(Done())),
-                timed(lambda: computing(exchange(world, name, whole, own))),  # noqa: B023
-                timed(lambda: alone(name, whole, own)),  # noqa: B023
+            for size in self.sizes:
+                self.alone[f"{name} {size}"].append(self._seconds(name, size))
+        for name, found in self.together.items():
+            self._seconds(None, 1 << 20, computing=True)
+            found.append([
+                self._seconds(None, 1 << 20, computing=True),
+                self._seconds(name, 1 << 20, computing=True),
+                self._seconds(name, 1 << 20),
             ])  # fmt: skip
-    every = world.comm.gather((seconds, together))
-    if world.rank:
-        return {}
 
-    def slowest(of: int) -> dict[str, list[list[float]]]:
-        """For each repetition the time of the process that took longest."""
-        return {name: np.max([one[of][name] for one in every], axis=0).tolist() for name in every[0][of]}
-
-    return {"alone": slowest(0), "together": slowest(1)}
+    def _seconds(self, collective: str | None, size: int, computing: bool = False) -> float:
+        whole = np.empty(size // 4 // self.world.size * self.world.size, np.float32)
+        whole.fill(1)  # so that the memory is there
+        own = np.ones(whole.size // self.world.size, np.float32)
+        self.world.barrier()
+        began = time.perf_counter()
+        request = exchange(self.world, collective, whole, own) if collective else Done()
+        if computing:
+            for _ in range(4):
+                self.x @ self.W
+                self.x.T @ self.x
+                request.Test()
+        self.world.wait(request, "an exchange")
+        return time.perf_counter() - began
 
 
 def measure(world: TimedWorld, sizes: list[int], rounds: int) -> dict[str, Any]:
-    """Steps and exchanges."""
-    return {**exchanges(world, sizes, rounds), **steps(world, rounds)}
+    """Steps and exchanges in turn, so that both meet the same machine. For exchanges the time of the slowest process."""
+    steps, exchanges = Steps(world), Exchanges(world, sizes)
+    for _ in range(rounds):
+        exchanges.round()
+        steps.round()
+    every = world.comm.gather((steps.found, exchanges.alone, exchanges.together))
+    if world.rank:
+        return {}
+
+    def slowest(of: int) -> dict[str, Any]:
+        return {name: np.max([one[of][name] for one in every], axis=0).tolist() for name in every[0][of]}
+
+    return {
+        "steps": {name: [list(step) for step in zip(*(one[0][name] for one in every))] for name in steps.runs},
+        "sent": steps.sent,
+        "buckets": [bucket.size * bucket.dtype.itemsize for bucket in steps.runs["0 silent"].parallel.buckets],
+        "alone": slowest(1),
+        "together": slowest(2),
+    }
 
 
 def memory(world: TimedWorld, stage: int) -> dict[str, Any]:

@@ -35,18 +35,27 @@ def ring(n: int, size: float, link: Link, trips: int = 2) -> float:
 
 
 def fit(n: int, sizes: Sequence[float], seconds: Sequence[float], trips: int = 2) -> Link:
-    """The latency and bandwidth whose ring comes closest to measured times, by least squares of the relative errors.
+    """The latency and bandwidth whose ring comes closest to measured times, by least squares of the logarithms' differences.
 
-    Raises ValueError for one process, which exchanges nothing.
+    So a time that is ten times too short counts as much as one that is ten times too long. Raises ValueError for one process,
+    which exchanges nothing.
     """
     if n < 2:
         raise ValueError("A ring has at least two processes; one exchanges nothing.")
     t = np.asarray(seconds, dtype=float)
-    columns = trips * (n - 1) * np.stack([np.ones(len(t)), np.asarray(sizes, dtype=float) / n], axis=1) / t[:, None]
-    latency, per_byte = np.linalg.lstsq(columns, np.ones(len(t)), rcond=None)[0]
-    if latency < 0:  # noise; the rest is then all bandwidth
-        latency, per_byte = 0.0, columns[:, 1].sum() / np.square(columns[:, 1]).sum()
-    return Link(float(latency), float(1 / per_byte) if per_byte > 0 else float("inf"))
+    columns = trips * (n - 1) * np.stack([np.ones(len(t)), np.asarray(sizes, dtype=float) / n], axis=1)
+    weights = 1 / t
+    for _ in range(50):
+        # Linear least squares, its weights chosen anew so that at the end they are those of the logarithms.
+        weighted = columns * weights[:, None]
+        found = np.linalg.lstsq(weighted, t * weights, rcond=None)[0]
+        if found[0] < 0:  # noise; the rest is then all bandwidth
+            found = np.array([0.0, weighted[:, 1] @ (t * weights) / np.square(weighted[:, 1]).sum()])
+        model = np.maximum(columns @ found, 1e-9)
+        apart = np.abs(model - t) > 1e-6 * t
+        slope = np.log(model / t) / np.where(apart, model - t, 1)
+        weights = np.sqrt(np.where(apart, slope, 1 / t) / model)
+    return Link(float(found[0]), float(1 / found[1]) if found[1] > 0 else float("inf"))
 
 
 def last_arrival(ready: Sequence[float], lengths: Sequence[float]) -> float:

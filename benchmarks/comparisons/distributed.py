@@ -85,11 +85,11 @@ def launch(n: int, what: str, variables: dict[str, str] | None = None, **argumen
     return json.loads(done.stdout)
 
 
-def fits(n: int, alone: dict[str, list[list[float]]]) -> dict[str, scaling.Link]:
+def fits(n: int, alone: dict[str, list[float]]) -> dict[str, scaling.Link]:
     """The latency and bandwidth of each kind of exchange, from the medians of the measured times."""
     links = {}
     for name, trips in scaling.TRIPS.items():
-        times = {int(key.split()[1]): _median(of) for key, of in alone.items() if key.split()[0] == name}
+        times = {int(key.split()[1]): median(of) for key, of in alone.items() if key.split()[0] == name}
         links[name] = scaling.fit(n, list(times), list(times.values()), trips)
     return links
 
@@ -154,7 +154,7 @@ def predict(
     return forward + backward + update + waited + weights
 
 
-def exchange_table(n: int, alone: dict[str, list[list[float]]], links: dict[str, scaling.Link]) -> list[dict[str, Any]]:
+def exchange_table(n: int, alone: dict[str, list[float]], links: dict[str, scaling.Link]) -> list[dict[str, Any]]:
     """For each kind of exchange its link and the largest error of the fit over the sizes."""
     rows = []
     for name, link in links.items():
@@ -162,7 +162,7 @@ def exchange_table(n: int, alone: dict[str, list[list[float]]], links: dict[str,
         for key, times in alone.items():
             kind, size = key.split()
             if kind == name:
-                errors.append(abs(scaling.ring(n, int(size), link, scaling.TRIPS[name]) / _median(times) - 1))
+                errors.append(abs(scaling.ring(n, int(size), link, scaling.TRIPS[name]) / median(times) - 1))
         rows.append({
             "name": name, "latency": link.latency, "bandwidth": link.bandwidth, "median error": median(errors),
             "largest error": max(errors),
@@ -233,8 +233,8 @@ def lines(found: dict[str, Any]) -> list[str]:
         "",
         *markdown(["processes", "stage", *sizes], memory),
         "",
-        "Bytes of the optimiser's state, and peak of the resident memory above what the process held before the network was made.",
-        f"Given back: with {' '.join('='.join(pair) for pair in GIVE_BACK.items())}, so that freed arrays do not stay in the process.",
+        "State: bytes of the optimiser's. Peak: resident memory above what the process held before the network was made.",
+        f"Given back: with {' '.join('='.join(pair) for pair in GIVE_BACK.items())}, so that freed arrays leave the process.",
     ]
 
 
@@ -258,10 +258,6 @@ def missed(found: dict[str, Any]) -> list[str]:
                 f"{row['n']} processes, stage {row['stage']}: {row['state']} bytes of state (bound {allowed:.0f})"
             )
     return told
-
-
-def _median(times: list[list[float]]) -> float:
-    return median(value for one in times for value in one)
 
 
 def _mpiexec() -> str | None:

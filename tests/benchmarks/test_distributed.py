@@ -40,6 +40,19 @@ def test_a_fit_finds_the_link_again(n: int, trips: int) -> None:
     assert found.bandwidth == pytest.approx(LINK.bandwidth, rel=1e-9)
 
 
+def test_a_fit_weighs_too_short_and_too_long_alike() -> None:
+    sizes = [2.0**k for k in range(10, 23)]
+    times = np.array([scaling.ring(2, size, LINK) for size in sizes])
+    factors = []
+    for odd in (50.0, 1 / 50):
+        changed = times.copy()
+        changed[6] *= odd
+        found = scaling.fit(2, sizes, list(changed))
+        factors.append(np.mean(np.log([scaling.ring(2, size, found) for size in sizes] / times)))
+    assert 0 < factors[0] < np.log(50) / 5
+    assert factors[0] == pytest.approx(-factors[1], rel=0.5)
+
+
 def test_a_fit_has_no_negative_latency_and_needs_two_processes() -> None:
     # Long messages that are slower than short ones would give a latency below zero.
     found = scaling.fit(2, [1e3, 1e6], [1e-7, 2e-3])
@@ -150,7 +163,7 @@ def test_own_work_is_a_share_from_none_to_all() -> None:
 def a_result() -> dict[str, Any]:
     sizes = (10**4, 10**6)
     trips = scaling.TRIPS.items()
-    alone = {f"{name} {size}": [[scaling.ring(2, size, LINK, t)]] for name, t in trips for size in sizes}
+    alone = {f"{name} {size}": [scaling.ring(2, size, LINK, t)] for name, t in trips for size in sizes}
     sent = round(distributed.bound(2))
     steps = {"0 overlap": [[SILENT[:5], [*SILENT[:4], 0.034]]], "0 silent": [[SILENT, SILENT]]}
     measured = {"steps": steps, "sent": {"0 overlap": sent}, "buckets": BUCKETS}
