@@ -13,7 +13,8 @@ from autograder.grade import grade, run_unit
 from autograder.isolate import run_scenarios
 from autograder.staff.isolation.sandbox import Sandbox
 from tests.autograder import seeds, workshop
-from tests.autograder.solutions_older import ORIGINAL, PACKAGED, Files, moved
+from tests.autograder.solutions_moved import PACKAGED, moved
+from tests.autograder.solutions_older import ORIGINAL, Files
 from tests.autograder.test_catalogue import MISTAKES
 
 STYLES = list(workshop.right_ones())
