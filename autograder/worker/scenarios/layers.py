@@ -54,6 +54,8 @@ def activation_forward(student: Any, given: Given) -> dict[str, Any]:
     """Call an activation with an engine that records nothing."""
     layer = student.get("activation", given["activation"])(student.silent_engine())
     x = given["x"]
+    # An earlier output must not stay.
+    call(layer, 0.5 * x)
     y = call(layer, x)
     return {"output": plain(y), "state": plain(layer.state), "x afterwards": plain(x)}
 
