@@ -73,7 +73,8 @@ def activation_backward(student: Any, given: Given) -> dict[str, Any]:
     h = affine(engine, x) if where in ("middle", "second step", "used twice") else x
     y = call(layer, h)
     if where in ("middle", "second step"):
-        z = cube(engine, y)
+        # Where y is 0, its cube alone would send nothing back, whatever the activation does.
+        z = cube(engine, affine(engine, y))
         engine.backward(given["g"] + 0 * z)
     elif where == "used twice":
         z = join(engine, y, h)
