@@ -116,7 +116,7 @@ HINTS: dict[str, str] = {
     "labels_ignored": (
         "This is what comes out if the labels are ignored: the ground truth has to enter the gradient too."
     ),
-    "labels_swapped": "Prediction and ground truth have changed places. The order is (y, y_hat), the truth first.",
+    "labels_swapped": "Prediction and ground truth are swapped. The order is (y, y_hat), the truth first.",
     "no_softmax": "The scores were used as if they were probabilities already; the softmax is part of this loss.",
     "softmax_axis": "The softmax was taken over the wrong axis. Each row is a sample and its probabilities sum to one.",
     "log_base": "The logarithm has another base; the natural logarithm is meant.",
