@@ -68,6 +68,7 @@ ACTIVATION_MISTAKES = [
     act("Tanh forgets the factor in the middle", "above, below = up - down, up + down", "above, below = up - down, up + down + 1", both("Tanh"), {"wrong", "derivative"}),
     act("Tanh records the difference with itself", "record([up, down], below, [None, None], functional.add_backward)", "record([up, up], below, [None, None], functional.add_backward)", {"Tanh Backward"}, {"inputs_mismatch"}),
     act("Tanh rounds its values", "self.state = above / below", "self.state = np.round(above / below, 4)", both("Tanh"), {"rounded"}),
+    act("ReLU's state is its first output", RELU + "\n        " + RELU_RECORD + "\n        return self.state", "y = np.maximum(x, 0)\n        self.state = y if self.state is None else self.state\n        " + RELU_RECORD.replace("self.state", "y") + "\n        return y", {"ReLU Forward"}, {"state"}, True),
     act("ReLU lets the gradient through at exactly 0", RELU_RECORD, RELU_RECORD.replace("functional.max_backward", "lambda grad, x: grad * (x >= 0)"), {"ReLU Backward"}, {"at_zero"}, True),
     act("ReLU halves the gradient at exactly 0", RELU_RECORD, RELU_RECORD.replace("functional.max_backward", "lambda grad, x: grad * (np.sign(x) + 1) / 2"), {"ReLU Backward"}, {"at_zero"}, True),
     act("ReLU masks by its output's being at least 0", RELU_RECORD, RELU_RECORD.replace("functional.max_backward", "lambda grad, x: grad * (np.maximum(x, 0) >= 0)"), {"ReLU Backward"}, {"passed_through"}),
