@@ -17,7 +17,7 @@ from mytorch.viewer.snapshot import snapshot
 from mytorch.viewer.watching import walk_on_copies
 
 # In this order: later rules of a style take the place of earlier ones.
-STYLES = ("theme", "page", "controls", "step", "tables", "graph", "narrow")
+STYLES = ("theme", "page", "controls", "step", "tables", "drawing", "narrow")
 SCRIPTS = ("dom", "numbers", "timeline", "values", "list", "drawing", "ledger", "step", "forward", "backward", "page")
 
 
