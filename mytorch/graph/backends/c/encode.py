@@ -274,7 +274,7 @@ def _matmul(e: Encoder, i: Instruction) -> list[Row]:
     (ta, lda), (tb, ldb) = _oriented(a), _oriented(b)
     if not out.by_rows:
         raise NotEncoded
-    strips, panels = (n_bytes * k * dtype.itemsize for n_bytes in (ROWS, -(-n // COLUMNS) * COLUMNS))
+    strips, panels = (count * k * dtype.itemsize for count in (ROWS, -(-n // COLUMNS) * COLUMNS))
     if max(strips, panels) <= e.largest and (b.by_rows or m >= FEW_ROWS or k * n <= TURNED):
         e.scratch_bytes = max(e.scratch_bytes, strips + panels)
         strides = [stride // dtype.itemsize for place in (a, b) for stride in place.array.strides]
