@@ -169,7 +169,12 @@ def test_one_student_alone(canvas: Class, log: Path, capsys: pytest.CaptureFixtu
     # Nothing has changed, and it is graded all the same.
     assert canvas.grade("--only", "12345") == 0
     assert len(log.read_text().splitlines()) == 2
-    capsys.readouterr()
+    assert "others" not in capsys.readouterr().err
+    canvas.put("new_98_67898_handin.tar", 1)
+    assert canvas.grade("--only", "12345", "--no-hidden") == 0
+    printed = capsys.readouterr().err
+    assert "1 others are not graded yet" in printed
+    assert "2 others were graded with other options" in printed
     for student, words in (("nobody", "neither on the roster"), ("jm", "handed in nothing"), ("Smith, John", "may be")):
         assert canvas.grade("--only", student) == 2
         printed = capsys.readouterr().err.strip()
@@ -177,10 +182,16 @@ def test_one_student_alone(canvas: Class, log: Path, capsys: pytest.CaptureFixtu
         assert len(printed.splitlines()) == 1
 
 
-def test_a_class_on_moodle(tmp_path: Path) -> None:
+def test_a_class_on_moodle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = Class(tmp_path, MOODLE_CSV, 'm1,,2,,"<b>Good</b>, ""really""",Kim\n')
     made.put("Jane Doe_501_assignsubmission_file_/handin.tar", 5)
     made.put("Jane Doe_777_assignsubmission_file_handin.tar", 4)
+    assert made.grade() == 0
+    assert "Moodle's maximum grade is 60.00, but the homework has 10 marks" in capsys.readouterr().err
+    (made.top / "roster.csv").write_text(MOODLE_CSV.replace("60.00", "10.00"))
+    assert made.grade() == 0
+    assert "maximum grade" not in capsys.readouterr().err
+    (made.top / "roster.csv").write_text(MOODLE_CSV)
     assert made.grade() == 0
     # The time of the worksheet, which is half an hour after the file's own deadline.
     head, first, second, other = made.table("export/moodle.csv", "utf-8")

@@ -118,9 +118,10 @@ def test_gradescope(tmp_path: Path) -> None:
     put(tmp_path, "submission_101/handin.tar")
     write_files(GOOD, tmp_path / "submission_102")
     (tmp_path / gradescope.METADATA).write_text(METADATA)
+    put(tmp_path, "notes.txt", data=b"text")
     found = find(tmp_path)
     assert [(h.student, h.person, h.source, h.email, h.number, h.platform) for h in found.handins] == [
-        ("007", 'Jérôme "J" \U0001F600', "submission_102", "", "007", GRADESCOPE),
+        ("007", 'Jérôme "J" \U0001f600', "submission_102", "", "007", GRADESCOPE),
         ("bob@x.edu", "Bob", "submission_101/handin.tar", "bob@x.edu", "", GRADESCOPE),
         ("jane@x.edu", "Jane O'Doe", "submission_101/handin.tar", "jane@x.edu", "001", GRADESCOPE),
     ]
@@ -128,7 +129,10 @@ def test_gradescope(tmp_path: Path) -> None:
     assert times["jane@x.edu"] == datetime(2026, 11, 20, 22, 58, 59, tzinfo=timezone.utc)
     assert times["007"] == datetime(2026, 11, 21, 0, 0, tzinfo=timezone.utc)
     assert {h.timed_by for h in found.handins} == {"the platform"}
-    assert found.aside == [("submission_gone", f"named in {gradescope.METADATA}, but not there")]
+    assert dict(found.aside) == {
+        "notes.txt": "no hand-in: hidden, or no archive or folder",
+        "submission_gone": f"named in {gradescope.METADATA}, but not there",
+    }
     (tmp_path / gradescope.METADATA).write_text("nothing: here")
     with pytest.raises(CannotGrade, match="names no submission"):
         find(tmp_path)

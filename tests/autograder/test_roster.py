@@ -176,6 +176,9 @@ def test_without_platform_names(tmp_path: Path) -> None:
         "lovelaceada_1_23456_h.tar",
     ):
         assert taken(tmp_path, text, name) == {"ada@x.edu": [name]}, name
+    assert taken(tmp_path, GRADESCOPE_CSV, handin("submission_2", email="ALAN@x.edu")) == {
+        "alan@x.edu": ["submission_2"]
+    }
     assert taken(tmp_path, GRADESCOPE_CSV, handin("submission_1", number="008")) == {"alan@x.edu": ["submission_1"]}
 
 

@@ -278,6 +278,8 @@ def test_equal_ones_of_one_student_and_of_nobody_are_no_group(styles: dict[str, 
     assert compare({"ada 1": one, "ada 2": one}, owner=lambda key: key.split()[0]) == Similar()
     handout = prints(tmp_path, workshop.handout())
     assert compare({f"s{i}": handout for i in range(9)}) == Similar()
+    two = {"ada": one, "bob": Prints(styles["lists"], "another text")}
+    assert keys(compare(two)) == [({"ada", "bob"}, False)]
     assert compare({"only": one}) == compare({}) == Similar()
 
 

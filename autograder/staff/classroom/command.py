@@ -276,6 +276,7 @@ def _grade(options: argparse.Namespace, reports: Reports, klass: Klass, make_gra
             seed = shards.class_seed(whole, options.seed, notes)
             shards.note(reports, shard, seed, mark, chosen.about)
         fresh = options.only is not None
+        notes += _others(reports, chosen, mark) if fresh else []
         task = Task(reports, seed, mark, klass.possible, chosen.name_of, options.hidden, partial(after, reports), fresh)
         progress = Progress(len(chosen.graded), sys.stderr)
         for note in notes:
@@ -286,6 +287,17 @@ def _grade(options: argparse.Namespace, reports: Reports, klass: Klass, make_gra
             for remark in finish_class(reports, klass, chosen.name_of, outcome):
                 print(f"note: {remark}", file=sys.stderr)
     return summary(outcome, len(chosen.graded), reports, f" of part {shard}" if shard else "")
+
+
+def _others(reports: Reports, chosen: Chosen, mark: str) -> list[str]:
+    """Notes about those whom --only leaves as they are, if their marks are not what this run would give."""
+    read = [reports.read(chosen.name_of(handin))[0] for handin in chosen.about if handin not in chosen.graded]
+    without = sum(record is None for record in read)
+    older = sum(record is not None and record["grader"] != mark for record in read)
+    notes = [f"{without} others are not graded yet; without --only they are"] if without else []
+    if older:
+        notes.append(f"{older} others were graded with other options, marks or another version; without --only they are anew")
+    return notes
 
 
 def finish_class(reports: Reports, klass: Klass, name_of: Callable[[Handin], str], outcome: Outcome) -> list[str]:
