@@ -136,7 +136,6 @@ LAYER_MISTAKES = [
     lin("Linear writes its result into its input", "product = x @ self.W.T", "product = x @ self.W.T\n        x *= 0", {LINEAR, SKIP}, {"in_place"}),
     lin("Linear computes in narrow floats", "product = x @ self.W.T", "product = (x @ self.W.T).astype(np.float32).astype(float)", {LINEAR, SKIP}, {"digits"}),
     lin("Linear records the sum alone", PRODUCT + "\n", "\n", {LINEAR, SKIP}, {"copied", "no_spot", "zero", "slot_unchanged"}),
-    lin("Linear's rule keeps W as it was at first", PRODUCT, PRODUCT.replace("matmul_backward", "lambda g, a, b: (g @ self.W.T.T * 0 + g @ np.ones_like(self.W), a.T @ g)"), {LINEAR, SKIP}, {"derivative"}),
     lin("Linear forgets the gradient of its input", PRODUCT, PRODUCT.replace("matmul_backward", "lambda g, a, b: (None, a.T @ g)"), {LINEAR, SKIP}, {"empty_spot", "zero", "one_path"}),
 ]  # fmt: skip
 
