@@ -7,7 +7,7 @@ import pytest
 
 from mytorch import Autograd
 from mytorch.viewer.drawing import PART, WHOLE, drawings
-from mytorch.viewer.layout import GAP, layered
+from mytorch.viewer.layout import GAP, _place, layered
 from mytorch.viewer.recording import recording_of
 from mytorch.viewer.variables import variables_of
 from tests.viewer.lists import chain, lecture, network
@@ -69,6 +69,18 @@ def test_boxes_keep_apart_and_edges_point_down(edges):
 def test_what_was_given_stands_just_above_its_reader():
     placed = place([(0, 1), (1, 2), (3, 2)], givens={3})
     assert placed.nodes[3][1] == placed.nodes[1][1]
+
+
+@pytest.mark.parametrize("wanted", [[0, 0, 0, 0], [900, 300, 0, -600], [0, 500, 400, 1000], [50, 10, 700, 20]])
+def test_boxes_are_moved_as_little_as_they_can(wanted):
+    """Among all places in this order and without overlaps, those with the least sum of squares: no small change is better."""
+    x = [0.0] * 4
+    _place([0, 1, 2, 3], wanted, [80.0] * 4, x)
+    cost = sum((a - b) ** 2 for a, b in zip(x, wanted))
+    for change in itertools.product((-1, 0, 1), repeat=4):
+        moved = [a + c for a, c in zip(x, change)]
+        if all(b - a >= 80 + GAP - 1e-9 for a, b in itertools.pairwise(moved)):
+            assert sum((a - b) ** 2 for a, b in zip(moved, wanted)) >= cost - 1e-9
 
 
 def test_nothing_is_a_drawing_too():
