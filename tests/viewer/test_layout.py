@@ -71,7 +71,9 @@ def test_what_was_given_stands_just_above_its_reader():
     assert placed.nodes[3][1] == placed.nodes[1][1]
 
 
-@pytest.mark.parametrize("wanted", [[0, 0, 0, 0], [900, 300, 0, -600], [0, 500, 400, 1000], [50, 10, 700, 20]])
+@pytest.mark.parametrize(
+    "wanted", [[0, 0, 0, 0], [900, 300, 0, -600], [0, 300, -900, 100], [0, 500, 400, 1000], [50, 10, 700, 20]]
+)
 def test_boxes_are_moved_as_little_as_they_can(wanted):
     """Among all places in this order and without overlaps, those with the least sum of squares: no small change is better."""
     x = [0.0] * 4
