@@ -2,51 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from hw_bonus.errors import BadInput
+from mytorch.saving import write_atomically
 
 FORMAT = "mytorch checkpoint 1"
-
-
-def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
-    """Writes a file whole or not at all: a neighbour is written to the disk, then renamed over the old file.
-
-    write: called with the open file, so that a large checkpoint is never held in memory as bytes. (The staff's
-    replace_file does the same with bytes; it is another function because it runs where hw_bonus does not exist.)
-    Raises OSError; the previous file is as it was then.
-    """
-    path = Path(path)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        if os.name == "posix":
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(name, 0o666 & ~mask)  # mkstemp makes files that only their owner can read
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-    if os.name == "posix":
-        with contextlib.suppress(OSError):  # the new name reaches the disk with its folder
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
 
 
 def save(path: str | Path, meta: dict[str, Any], arrays: dict[str, dict[str, Any]]) -> None:

@@ -177,13 +177,19 @@ def normalise(dataset: Dataset, dtype: str | type = np.float64) -> tuple[Pair, P
 
     Raises BadInput where all training pixels are equal or not finite.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, std = float(dataset.train[0].mean(dtype=np.float64)), float(dataset.train[0].std(dtype=np.float64))
-    if not (math.isfinite(mean) and math.isfinite(std)) or std == 0:
-        raise BadInput(f"training pixels have mean {mean} and standard deviation {std}; expected pixels that differ")
+    mean, std = mean_and_std(dataset)
 
     def scaled(pair: Pair) -> Pair:
         images = ((pair[0].astype(np.float64) - mean) / std).astype(dtype)
         return images, pair[1]
 
     return scaled(dataset.train), scaled(dataset.val), scaled(dataset.test)
+
+
+def mean_and_std(dataset: Dataset) -> tuple[float, float]:
+    """Mean and standard deviation of the training pixels. Raises BadInput where these are equal or not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, std = float(dataset.train[0].mean(dtype=np.float64)), float(dataset.train[0].std(dtype=np.float64))
+    if not (math.isfinite(mean) and math.isfinite(std)) or std == 0:
+        raise BadInput(f"training pixels have mean {mean} and standard deviation {std}; expected pixels that differ")
+    return mean, std

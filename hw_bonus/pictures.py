@@ -76,14 +76,19 @@ def curves(figure: Any, history: list[list[float]], best_epoch: int) -> Any:
     return fig
 
 
-def confusion(figure: Any, labels: np.ndarray, probabilities: np.ndarray) -> Any:
-    """Confusion matrix with true classes as rows and predictions as columns. Mistakes have a colour of their own."""
+def confusion(
+    figure: Any, labels: np.ndarray, probabilities: np.ndarray, names: list[str] | None = None, things: str = "images"
+) -> Any:
+    """Confusion matrix with true classes as rows and predictions as columns. Mistakes have a colour of their own.
+
+    names: of the classes, for the axes; without them their numbers. things: what is classified.
+    """
     from matplotlib.colors import LinearSegmentedColormap
 
     classes = probabilities.shape[1]
     counts = confusion_matrix(labels, probabilities.argmax(axis=1), classes)
     right = int(np.trace(counts))
-    size = min(14.0, 2.2 + 0.5 * classes)
+    size = min(14.0, max(4.2, 2.2 + 0.5 * classes))
     fig = figure(figsize=(size, size), layout="constrained")
     ax = fig.subplots()
     diagonal = np.eye(classes, dtype=bool)
@@ -106,8 +111,9 @@ def confusion(figure: Any, labels: np.ndarray, probabilities: np.ndarray) -> Any
                 fontsize=size_of_text,
                 color="white" if strong else INK,
             )
-        ax.set_xticks(range(classes))
-        ax.set_yticks(range(classes))
+        shown = names or [str(number) for number in range(classes)]
+        ax.set_xticks(range(classes), shown, rotation=90 if max(map(len, shown)) > 3 else 0)
+        ax.set_yticks(range(classes), shown)
     ax.set_xticks(np.arange(classes + 1) - 0.5, minor=True)
     ax.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
     ax.grid(True, which="minor")
@@ -116,7 +122,7 @@ def confusion(figure: Any, labels: np.ndarray, probabilities: np.ndarray) -> Any
     ax.set_xlabel("predicted")
     ax.set_ylabel("true")
     ax.set_title(
-        f"Test images: {right} of {len(labels)} right ({right / len(labels):.2%})", loc="left", fontweight="bold"
+        f"Test {things}: {right} of {len(labels)} right ({right / len(labels):.2%})", loc="left", fontweight="bold"
     )
     return fig
 

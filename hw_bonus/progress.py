@@ -1,67 +1,67 @@
-"""Progress of a training: a bar on a terminal with tqdm, plain lines otherwise."""
+"""Progress of a training: a bar on a terminal with tqdm, under the lines of the epochs; elsewhere the lines alone."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
-
-def describe(epoch: int, epochs: int, row: dict[str, float]) -> str:
-    """Line about one epoch."""
-    return (
-        f"epoch {epoch:{len(str(epochs))}}/{epochs}  "
-        f"loss {row['train_loss']:.4f}  accuracy {1 - row['train_error']:6.2%}"
-        f"  |  validation loss {row['val_loss']:.4f}  accuracy {1 - row['val_error']:6.2%}"
-    )
+Row = dict[str, float]
 
 
 class Lines:
     """About twenty lines over the whole training, always for the first and the last epoch."""
 
-    def __init__(self, epochs: int) -> None:
+    def __init__(self, epochs: int, describe: Callable[[Row], str]) -> None:
         self.epochs = epochs
         self.every = max(1, epochs // 20)
+        self.describe = describe
 
     def step(self) -> None:
-        pass
+        """One mini-batch is done."""
 
-    def epoch(self, number: int, row: dict[str, float]) -> None:
+    def epoch(self, number: int, row: Row) -> None:
+        """One epoch is done, with these numbers."""
         if number % self.every == 0 or number in (1, self.epochs):
-            print(describe(number, self.epochs, row), flush=True)
+            self.say(f"epoch {number:{len(str(self.epochs))}}/{self.epochs}  {self.describe(row)}")
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        print(line, flush=True)
 
     def close(self) -> None:
-        pass
+        """The training has ended."""
 
 
-class Bar:
-    """tqdm bar over all mini-batches, with loss and accuracy of the last epoch."""
+class Bar(Lines):
+    """The same lines, and a tqdm bar over all mini-batches under them."""
 
-    def __init__(self, tqdm: Any, epochs: int, steps_per_epoch: int, done: int) -> None:
-        self.epochs = epochs
+    def __init__(self, tqdm: Any, epochs: int, steps_per_epoch: int, done: int, describe: Callable[[Row], str]) -> None:
+        super().__init__(epochs, describe)
         self.bar = tqdm(
             total=epochs * steps_per_epoch,
             initial=done * steps_per_epoch,
             desc=f"epoch {done + 1}/{epochs}",
-            bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
+            bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}",
             dynamic_ncols=True,
+            leave=False,
         )
 
     def step(self) -> None:
         self.bar.update()
 
-    def epoch(self, number: int, row: dict[str, float]) -> None:
+    def epoch(self, number: int, row: Row) -> None:
+        super().epoch(number, row)
         self.bar.set_description(f"epoch {min(number + 1, self.epochs)}/{self.epochs}", refresh=False)
-        self.bar.set_postfix_str(
-            f"loss {row['train_loss']:.3f}, accuracy {1 - row['train_error']:.1%}, "
-            f"validation {1 - row['val_error']:.1%}",
-            refresh=False,
-        )
+
+    def say(self, line: str) -> None:
+        self.bar.write(line)
 
     def close(self) -> None:
         self.bar.close()
 
 
-def start(epochs: int, steps_per_epoch: int, done: int) -> Lines | Bar:
+def start(epochs: int, steps_per_epoch: int, done: int, describe: Callable[[Row], str]) -> Lines:
     """A bar if standard error is a terminal and tqdm is installed, else lines on standard output."""
     if sys.stderr.isatty() and sys.stdout.isatty():
         try:
@@ -69,5 +69,5 @@ def start(epochs: int, steps_per_epoch: int, done: int) -> Lines | Bar:
         except ImportError:
             pass
         else:
-            return Bar(tqdm, epochs, steps_per_epoch, done)
-    return Lines(epochs)
+            return Bar(tqdm, epochs, steps_per_epoch, done, describe)
+    return Lines(epochs, describe)

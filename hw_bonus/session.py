@@ -7,72 +7,76 @@ import math
 import os
 import platform
 import sys
-import tempfile
-import time
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hw_bonus import checkpoint, datasets, options, pictures, progress, training
-from hw_bonus.errors import BadInput, Diverged
+import mytorch
+from hw_bonus import checkpoint, datasets, draw_page, model, options, parallel, pictures, runs, training
+from hw_bonus.errors import BadInput
 from hw_bonus.mlp import evaluate
+from hw_bonus.options import OPTIONS
 from mytorch.nn.nonlinear import softmax
 
-State = tuple[dict[str, Any], dict[str, dict[str, Any]]]
+MODEL, DRAWING = "model.npz", "draw.html"
 
 
 def run(given: dict[str, Any]) -> int:
     """Runs the program with these options and returns its exit code. Raises BadInput and Diverged."""
-    resume = given.get("resume")
-    opts = options.complete(training.options_to_resume(resume, given) if resume else given)
-    out = _writable_folder(Path(opts.out), "--out")
-    target = Path(opts.save or resume or out / "checkpoint.npz")
-    _writable_folder(target.parent, "--save")
-    if target.is_dir():
-        raise BadInput(f"--save {target} is a folder; give a file name such as {target / 'checkpoint.npz'}")
+    return parallel.run(given, _run)
 
+
+def _run(given: dict[str, Any], team: parallel.Team | None) -> int:
+    resume = given.get("resume")
+    opts = options.complete(runs.options_to_resume(OPTIONS, resume, given) if resume else given)
+    is_first = team is None or team.world.rank == 0
+    out, target = runs.places(opts, resume) if is_first else (Path(opts.out), Path(opts.out))
     dataset = datasets.load(opts.data, opts.test_data, opts.classes, opts.split_seed)
     train, val, test = datasets.normalise(dataset, opts.dtype)
-    state = training.build(opts, train[0].shape[1])
     fingerprint = dataset.fingerprint()
+    if team:
+        team.check_same(fingerprint, OPTIONS.to_text(opts))
+    state = training.build(opts, train[0].shape[1], team)
+    state.about = model.describe(dataset, opts.hidden, opts.activation, opts.dtype)
     if resume:
-        training.restore(state, resume, fingerprint)
+        runs.restore(state, resume, fingerprint)
     _introduce(dataset, state, opts, resume)
 
-    seconds, stopped = _train(state, opts, train, val, fingerprint, target, keep=bool(opts.save or resume))
+    keeping = runs.Keeping(
+        target,
+        lambda: runs.snapshot(state, OPTIONS, opts, fingerprint),
+        always=bool(opts.save or resume),
+        writes=is_first,
+    )
+    steps = math.ceil(len(train[0]) / opts.batch_size)
+    rows = partial(training.epochs, state, opts, train, val)
+    seconds, stopped = runs.train(state, opts, rows, steps, keeping, _describe)
     if stopped:
         return stopped if stopped > 0 else 0
+    if not is_first:
+        return 0
     if not state.history:
         raise BadInput("the run has no finished epoch to show; give more --epochs")
-    state.mlp.load_state_dict(state.best)
+    state.net.load_state_dict(state.best)
     metrics, probabilities = _measure(state, opts, dataset, test, seconds)
+    _write_model(out, state, dataset)
     checkpoint.write_atomically(out / "metrics.json", lambda file: file.write(json.dumps(metrics, indent=1).encode()))
     drawn = _draw(state, opts, out, dataset, probabilities)
     _conclude(metrics, dataset, state, out, target, drawn)
     return 0
 
 
-def _writable_folder(folder: Path, flag: str) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise BadInput(f"cannot write into {folder} ({reason}); give another folder with {flag}") from error
-    return folder
-
-
-def _introduce(dataset: datasets.Dataset, run: training.Run, opts: Namespace, resume: str | None) -> None:
+def _introduce(dataset: datasets.Dataset, run: runs.Run, opts: Namespace, resume: str | None) -> None:
     n_train, n_val, n_test = dataset.sizes()
     height, width = dataset.image_shape
     print(f"Data: {dataset.name}, {height}x{width} pixels: {n_train} to train, {n_val} to validate, {n_test} to test")
     for note in dataset.notes:
         print(f"      {note}")
     sizes = [height * width, *opts.hidden, opts.classes]
-    count = sum(parameter.value.size for parameter in run.mlp.parameters())
+    count = sum(parameter.value.size for parameter in run.net.parameters())
     print(
         f"Net:  {'-'.join(map(str, sizes))}, {opts.activation}, {count:,} weights, {opts.dtype}; "
         f"{opts.optimizer}, lr {opts.lr:g}, batches of {opts.batch_size}, {opts.epochs} epochs, seed {opts.seed}"
@@ -82,80 +86,20 @@ def _introduce(dataset: datasets.Dataset, run: training.Run, opts: Namespace, re
     sys.stdout.flush()
 
 
-def _train(
-    run: training.Run,
-    opts: Namespace,
-    train: datasets.Pair,
-    val: datasets.Pair,
-    fingerprint: int,
-    target: Path,
-    keep: bool,
-) -> tuple[float, int]:
-    """Trains to the end and returns (seconds, 0); the second is 130 for Ctrl-C and -1 for --stop-after."""
-    begin, start = run.epoch, time.perf_counter()
-    last: State | None = training.snapshot(run, opts, fingerprint) if run.epoch else None
-    bar = progress.start(opts.epochs, math.ceil(len(train[0]) / opts.batch_size), run.epoch)
-    stopped = 0
-    try:
-        for row in training.epochs(run, opts, train, val, bar.step):
-            last = training.snapshot(run, opts, fingerprint)
-            if keep:
-                _save(target, last)
-            bar.epoch(run.epoch, row)
-            if opts.stop_after and run.epoch - begin >= opts.stop_after and run.epoch < opts.epochs:
-                stopped = -1
-                break
-    except KeyboardInterrupt:
-        stopped = 130
-    except BrokenPipeError:
-        if last:
-            _save(target, last)
-        raise
-    except Diverged as error:
-        if last:
-            _save(target, last)
-            raise Diverged(f"{error}; the best model so far (epoch {last[0]['best_epoch']}) is in {target}") from None
-        raise
-    finally:
-        bar.close()
-    seconds = time.perf_counter() - start
-    if last and (stopped or not keep):
-        _save(target, last)
-    if stopped:
-        _explain_stop(last, opts, target)
-    return seconds, stopped
-
-
-def _save(target: Path, state: State) -> None:
-    try:
-        checkpoint.save(target, *state)
-    except OSError as error:
-        raise BadInput(
-            f"cannot write checkpoint {target} ({error.strerror or error}); a previous one there is as it was; "
-            "give another --save"
-        ) from error
-
-
-def _explain_stop(last: State | None, opts: Namespace, target: Path) -> None:
-    if last is None:
-        print("Stopped in the first epoch: there is no model to keep yet.", flush=True)
-        return
-    meta = last[0]
-    accuracy = 1 - meta["history"][meta["best_epoch"] - 1][3]
-    print(
-        f"Stopped after epoch {meta['epoch']} of {opts.epochs}. The best model so far (epoch {meta['best_epoch']}, "
-        f"validation accuracy {accuracy:.2%}) is in {target}\nGo on with: --resume {target}",
-        flush=True,
+def _describe(row: dict[str, float]) -> str:
+    return (
+        f"loss {row['train_loss']:.4f}  accuracy {1 - row['train_error']:6.2%}"
+        f"  |  validation loss {row['val_loss']:.4f}  accuracy {1 - row['val_error']:6.2%}"
     )
 
 
 def _measure(
-    run: training.Run, opts: Namespace, dataset: datasets.Dataset, test: datasets.Pair, seconds: float
+    run: runs.Run, opts: Namespace, dataset: datasets.Dataset, test: datasets.Pair, seconds: float
 ) -> tuple[dict[str, Any], np.ndarray]:
     """Contents of metrics.json, and the probabilities (N, C) of the test images."""
     # Named before the evaluation, as the last training step has left it.
-    backend = training.backend(run)
-    loss, errors = evaluate(run.mlp, *test)
+    backend = runs.backend(run)
+    loss, errors = evaluate(run.net, *test)
     probabilities = _probabilities(run, test[0])
     labels, predictions = test[1], probabilities.argmax(axis=1)
     table = pictures.confusion_matrix(labels, predictions, opts.classes)
@@ -175,8 +119,8 @@ def _measure(
             **dict(zip(("train", "val", "test"), dataset.sizes())),
             "notes": dataset.notes,
         },
-        "options": {name: value for name, value in vars(opts).items() if name not in options.PER_CALL},
-        "weights": sum(parameter.value.size for parameter in run.mlp.parameters()),
+        "options": {name: value for name, value in vars(opts).items() if name not in OPTIONS.per_call},
+        "weights": sum(parameter.value.size for parameter in run.net.parameters()),
         "accuracy_per_class": [int(table[k, k]) / int(totals[k]) if totals[k] else None for k in range(opts.classes)],
         "confusion_matrix": table.tolist(),
         "history": {name: list(column) for name, column in zip(training.HISTORY, columns)},
@@ -185,18 +129,28 @@ def _measure(
     return metrics, probabilities
 
 
-def _probabilities(run: training.Run, images: np.ndarray) -> np.ndarray:
-    run.mlp.eval()
-    with run.mlp.autograd_engine.paused():
-        scores = np.concatenate([run.mlp.forward(images[i : i + 1024]) for i in range(0, len(images), 1024)])
+def _probabilities(run: runs.Run, images: np.ndarray) -> np.ndarray:
+    run.net.eval()
+    with run.net.autograd_engine.paused():
+        scores = np.concatenate([run.net.forward(images[i : i + 1024]) for i in range(0, len(images), 1024)])
     return softmax(scores.astype(np.float64))
 
 
-def _draw(run: training.Run, opts: Namespace, out: Path, dataset: datasets.Dataset, probabilities: np.ndarray) -> str:
+def _write_model(out: Path, run: runs.Run, dataset: datasets.Dataset) -> None:
+    """Writes the best weights with all that it takes to use them, and the page on which one draws for them."""
+    try:
+        mytorch.save(out / MODEL, run.best, run.about)
+        page = draw_page.page(model.load(out / MODEL), dataset.test[0])
+        checkpoint.write_atomically(out / DRAWING, lambda file: file.write(page.encode()))
+    except OSError as error:
+        raise BadInput(f"cannot write the model into {out} ({error.strerror or error}); give another --out") from error
+
+
+def _draw(run: runs.Run, opts: Namespace, out: Path, dataset: datasets.Dataset, probabilities: np.ndarray) -> str:
     """Draws the pictures and returns a line that says where they are, or why there are none."""
     if opts.no_plots:
         return "no pictures (--no-plots)"
-    first = run.mlp.linear_layers[0].W
+    first = run.net.linear_layers[0].W
     images, labels = dataset.test
     try:
         drawn = pictures.draw_all(
@@ -212,7 +166,7 @@ def _draw(run: training.Run, opts: Namespace, out: Path, dataset: datasets.Datas
 
 
 def _conclude(
-    metrics: dict[str, Any], dataset: datasets.Dataset, run: training.Run, out: Path, target: Path, drawn: str
+    metrics: dict[str, Any], dataset: datasets.Dataset, run: runs.Run, out: Path, target: Path, drawn: str
 ) -> None:
     errors, n_test = metrics["test_errors"], dataset.sizes()[2]
     print(
@@ -220,6 +174,7 @@ def _conclude(
         f"with the weights of epoch {run.best_epoch}; trained for {metrics['training_seconds']:.1f} s\n"
         f"Pictures: {drawn}\n"
         f"Numbers:  {out / 'metrics.json'}\n"
-        f"Model:    {target}",
+        f"Model:    {out / MODEL} (to read images: python hw_bonus/predict.py {out / MODEL} IMAGE); {target} to resume\n"
+        f"Draw:     open {out / DRAWING} in a browser, and draw for the network",
         flush=True,
     )

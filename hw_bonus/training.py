@@ -1,62 +1,40 @@
-"""Training run: built from options, trained epoch by epoch, saved and restored bit for bit."""
+"""Training of the MLP on images: built from options, trained epoch by epoch."""
 
 from __future__ import annotations
 
 import math
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import mytorch
-from hw_bonus import checkpoint, options
-from hw_bonus.errors import BadInput, Diverged
+from hw_bonus import runs
+from hw_bonus.errors import BadInput
 from hw_bonus.mlp import MLP, batches, class_indices, evaluate, train_batch
-from mytorch import nn, optim
+from hw_bonus.runs import Run, check_and_clip, check_finite
+from mytorch import nn
 from mytorch.autograd_engine import Autograd
 
-ACTIVATIONS = {
-    "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "gelu": nn.GELU, "silu": nn.SiLU,
-    "softplus": nn.Softplus, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid,
-}  # fmt: skip
 HISTORY = ("train_loss", "train_error", "val_loss", "val_error", "lr")
 
 
-@dataclass
-class Run:
-    """State of a training: everything that the next epoch depends on, and the best weights so far."""
+def build(opts: Namespace, input_size: int, team: Any = None) -> Run:
+    """A new run, with all its randomness from one generator. Raises BadInput if the network does not fit into memory.
 
-    mlp: MLP
-    schedule: Any
-    rng: np.random.Generator
-    epoch: int = 0
-    history: list[list[float]] = field(default_factory=list)
-    best: dict[str, np.ndarray] = field(default_factory=dict)
-    best_epoch: int = 0
-    # (x, y) -> (mean loss, scores) of one step; None for the eager one.
-    compiled: Any = None
-
-
-def build(opts: Namespace, input_size: int) -> Run:
-    """A new run, with all its randomness from one generator. Raises BadInput if the network does not fit into memory."""
+    team: the processes of a run with --distributed.
+    """
     # The state of this generator is two integers, which a checkpoint can hold.
     rng = np.random.Generator(np.random.PCG64(opts.seed))
+    dropout_rng = team.generator(rng) if team else rng
     engine = Autograd()
 
     def activation() -> Any:
-        function = ACTIVATIONS[opts.activation](engine)
-        return nn.Sequential(function, nn.Dropout(engine, opts.dropout, rng=rng)) if opts.dropout else function
+        function = runs.ACTIVATIONS[opts.activation](engine)
+        return nn.Sequential(function, nn.Dropout(engine, opts.dropout, rng=dropout_rng)) if opts.dropout else function
 
-    optimizers: dict[str, Callable[..., Any]] = {
-        "sgd": partial(optim.SGD, momentum=opts.momentum),
-        "nesterov": partial(optim.SGD, momentum=opts.momentum, nesterov=True),
-        "adam": optim.Adam,
-        "adamw": optim.AdamW,
-    }
     try:
         mlp = MLP(
             input_size,
@@ -66,19 +44,18 @@ def build(opts: Namespace, input_size: int) -> Run:
             nn.SoftmaxCrossEntropy(engine),
             opts.lr,
             engine,
-            optimizer=partial(optimizers[opts.optimizer], weight_decay=opts.weight_decay),
+            optimizer=runs.optimizer(opts),
             rng=rng,
             dtype=np.dtype(opts.dtype),
         )
     except (MemoryError, ValueError, OverflowError) as error:
         sizes = [input_size, *opts.hidden, opts.classes]
         raise BadInput(f"a network of sizes {sizes} does not fit into memory; give smaller --hidden sizes") from error
-    schedule = {
-        "none": lambda: None,
-        "cosine": lambda: optim.CosineLR(mlp.optimizer, opts.epochs),
-        "step": lambda: optim.StepLR(mlp.optimizer, opts.step_size, opts.gamma),
-    }[opts.schedule]()
-    return Run(mlp, schedule, rng, compiled=None if opts.eager else compiled_step(mlp, opts.clip_norm))
+    if team:
+        team.join(mlp, opts)
+    schedule = runs.schedule(opts, mlp.optimizer)
+    compiled = None if opts.eager or team else compiled_step(mlp, opts.clip_norm)
+    return Run(mlp, mlp.optimizer, schedule, rng, HISTORY, compiled=compiled, team=team)
 
 
 def compiled_step(mlp: MLP, clip_norm: float) -> Any:
@@ -89,14 +66,6 @@ def compiled_step(mlp: MLP, clip_norm: float) -> Any:
         return mlp.total_loss(y), scores
 
     return mytorch.compile(loss_and_scores, mlp.optimizer, clip_grad_norm=clip_norm or None)
-
-
-def backend(run: Run) -> str:
-    """The backend of the last step, for people; for an eager one also the reason."""
-    if run.compiled is None:
-        return "eager"
-    plan = run.compiled.plan
-    return f"eager, because {run.compiled.reason}" if plan is None else plan.backend
 
 
 def epochs(
@@ -112,8 +81,8 @@ def epochs(
     """
     (train_x, train_y), (val_x, val_y) = train, val
     while run.epoch < opts.epochs:
-        run.mlp.train()
-        lr, total_loss, total_errors = run.mlp.lr, 0.0, 0
+        run.net.train()
+        lr, total_loss, total_errors = run.net.lr, 0.0, 0
         # The loss is checked, so NumPy's warnings about overflow would say the same a second time, less clearly.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for rows in batches(len(train_x), opts.batch_size, run.rng):
@@ -123,14 +92,11 @@ def epochs(
                 on_step()
             if run.schedule is not None:
                 run.schedule.step()
-            val_loss, val_errors = evaluate(run.mlp, val_x, val_y)
-        _check_finite(val_loss, "validation loss", run, opts)
-        run.epoch += 1
+            measure = run.team.evaluate if run.team else evaluate
+            val_loss, val_errors = measure(run.net, val_x, val_y)
+        check_finite(val_loss, "validation loss", run, opts)
         row = [total_loss / len(train_x), total_errors / len(train_x), val_loss, val_errors / len(val_x), lr]
-        run.history.append(row)
-        if is_best(run.history, len(val_x)):
-            run.best, run.best_epoch = run.mlp.state_dict(), run.epoch
-        yield dict(zip(HISTORY, row))
+        yield run.record(row, partial(is_best, n_val=len(val_x)))
 
 
 def is_best(history: list[list[float]], n_val: int) -> bool:
@@ -156,97 +122,9 @@ def train_step(run: Run, opts: Namespace, x: np.ndarray, y: np.ndarray) -> tuple
         kept = run.rng.random(x.shape, dtype=np.float32) >= opts.input_dropout
         x *= kept
         x /= 1 - opts.input_dropout
-    if run.compiled is not None:
-        return _compiled_train_step(run, opts, x, y)
-
-    def check_and_clip(loss: float) -> None:
-        _check_finite(loss, "loss", run, opts)
-        if opts.clip_norm:
-            try:
-                optim.clip_grad_norm(run.mlp.optimizer.parameters, opts.clip_norm)
-            except ValueError:
-                _check_finite(math.nan, "gradient", run, opts)
-
-    return train_batch(run.mlp, x, y, check_and_clip)
-
-
-def _compiled_train_step(run: Run, opts: Namespace, x: np.ndarray, y: np.ndarray) -> tuple[float, int]:
-    try:
-        loss, scores = run.compiled(x, y)
-    except ValueError:
-        if opts.clip_norm:
-            _check_finite(math.nan, "gradient", run, opts)
-        raise
-    _check_finite(loss, "loss", run, opts)
+    if run.team:
+        return run.team.step(run, opts, x, y)
+    if run.compiled is None:
+        return train_batch(run.net, x, y, partial(check_and_clip, run=run, opts=opts))
+    loss, scores = runs.compiled_step(run, opts, x, y)
     return loss, int((scores.argmax(axis=-1) != class_indices(y)).sum())
-
-
-def _check_finite(value: float, what: str, run: Run, opts: Namespace) -> None:
-    if not math.isfinite(value):
-        advice = [f"a smaller --lr (for example {min(opts.lr / 10, 0.01):.2g})"]
-        if not opts.clip_norm:
-            advice.append("--clip-norm 1")
-        if opts.dtype == "float32":
-            advice.append("--dtype float64")
-        where = f"in epoch {run.epoch + 1} with --lr {opts.lr:g}"
-        raise Diverged(f"the {what} became {value} {where}; try {' or '.join(advice)}")
-
-
-def snapshot(run: Run, opts: Namespace, fingerprint: int) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Copies of everything that restore needs, as the (meta, arrays) of checkpoint.save."""
-    meta = {
-        "options": options.to_text(opts),
-        "data": fingerprint,
-        "epoch": run.epoch,
-        "best_epoch": run.best_epoch,
-        "history": [list(row) for row in run.history],
-        "random": run.rng.bit_generator.state,
-        "schedule": run.schedule.state_dict() if run.schedule is not None else None,
-    }
-    # run.best needs no copy: a better epoch binds other arrays and changes none.
-    return meta, {"model": run.mlp.state_dict(), "best": run.best, "optimizer": run.mlp.optimizer.state_dict()}
-
-
-def options_to_resume(path: str | Path, given: dict[str, Any]) -> dict[str, Any]:
-    """Options of a checkpoint, completed by those given now. Raises BadInput where the two contradict each other."""
-    meta, _ = checkpoint.load(path)
-    try:
-        saved = options.from_text(meta["options"])
-    except Exception as error:
-        raise BadInput(f"checkpoint {path} holds options that this program does not know; start anew") from error
-    for name, value in given.items():
-        # Other data is recognised by its contents, wherever it lies.
-        free = name in options.PER_CALL or name in ("epochs", "data", "test_data")
-        if not free and saved.get(name, options.DEFAULTS[name]) != value:
-            flag = f"--{name.replace('_', '-')}"
-            raise BadInput(
-                f"checkpoint {path} is of another run: made with {flag} {meta['options'].get(name)}, but {flag} "
-                f"{_shown(value)} was given; leave the option out, or start anew without --resume"
-            )
-    return {**saved, **given}
-
-
-def _shown(value: Any) -> str:
-    return ",".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
-
-
-def restore(run: Run, path: str | Path, fingerprint: int) -> None:
-    """Brings a new run to the state of a checkpoint. Raises BadInput for one of another network or other data."""
-    meta, arrays = checkpoint.load(path)
-    if meta.get("data") != fingerprint:
-        raise BadInput(f"checkpoint {path} was made with other data; give the same --data, or start anew")
-    try:
-        # The best weights go through the network so that they are checked like the current ones.
-        run.mlp.load_state_dict(arrays["best"])
-        run.best = run.mlp.state_dict()
-        run.mlp.load_state_dict(arrays["model"])
-        run.mlp.optimizer.load_state_dict(arrays["optimizer"])
-        if run.schedule is not None:
-            run.schedule.load_state_dict(meta["schedule"])
-        run.rng.bit_generator.state = meta["random"]
-        run.history = [[float(value) for value in row] for row in meta["history"]]
-        run.epoch, run.best_epoch = int(meta["epoch"]), int(meta["best_epoch"])
-        if len(run.history) != run.epoch or any(len(row) != len(HISTORY) for row in run.history):
-            raise ValueError("history and epoch differ")
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"checkpoint {path} is of another network or damaged ({error}); start anew") from error

@@ -3,10 +3,11 @@
 from typing import Any
 
 from mytorch.autograd_engine import Autograd, Operation
+from mytorch.saving import load, save
 
 __version__ = "1.0.0"
 
-__all__ = ["Autograd", "Operation", "__version__", "compile"]
+__all__ = ["Autograd", "Operation", "__version__", "compile", "load", "save"]
 
 
 def __getattr__(name: str) -> Any:

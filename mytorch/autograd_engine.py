@@ -26,6 +26,7 @@ class Autograd(Readable):
         self.operation_list: list[Operation] = []
         self.gradient_buffer = GradientBuffer()
         self.recording = True
+        self.on_gradient: Callable[[int, np.ndarray, np.ndarray], bool] | None = None
         self._data: set[Location] = set()
         self._last_scalar: Any = None
         if debug:
@@ -67,6 +68,9 @@ class Autograd(Readable):
 
         Gradients in ``gradients_to_update`` are added to, in place, once the whole walk has succeeded; the buffer holds
         the gradients of this walk alone. If a backward function fails, no gradient has been touched.
+
+        ``on_gradient(number, slot, gradient)`` is called, where it is set, for each gradient that operation ``number``
+        sends to a slot. If it returns True, it has taken the gradient, and the slot stays as it is.
         """
         if divergence is self._last_scalar and divergence is not None:
             divergence = self.operation_list[-1].output
@@ -93,7 +97,8 @@ class Autograd(Readable):
                 if gradient is None:
                     continue
                 if slot is not None:
-                    if gradient is not slot:  # a rule that wrote into the slot itself has added it already
+                    # A rule that wrote into the slot itself has added it already.
+                    if gradient is not slot and not (self.on_gradient and self.on_gradient(number, slot, gradient)):
                         updates.append((slot, gradient))
                     continue
                 location = locate(array)

@@ -13,7 +13,7 @@ MODULES = {
     for path in sorted((ROOT / "mytorch").rglob("*.py"))
 }
 # Extras that a part of the framework may use where it is asked to.
-EXTRAS = {"mytorch.autodiff.scipy": {"scipy"}}
+EXTRAS = {"mytorch.autodiff.scipy": {"scipy"}, "mytorch.distributed": {"mpi4py"}}
 
 
 def imported(source: str, package: str) -> set[str]:

@@ -55,7 +55,8 @@ DIFFERENCES = (
     Difference(
         LEFT_OUT,
         FUNCTIONAL,
-        "abs_backward concatenate_backward dropout_backward embedding_backward gelu_backward getitem_backward "
+        "abs_backward bag_weights concatenate_backward dropout_backward embedding_backward embedding_bag_backward "
+        "gelu_backward getitem_backward "
         "identity_backward leaky_relu_backward linear_backward log_softmax_backward mean_backward mse_backward neg_backward "
         "normalize_backward power_backward reshape_backward sigmoid_backward silu_backward softmax_backward "
         "softplus_backward sqrt_backward tanh_backward transpose_backward true_entries unbroadcast",
@@ -71,7 +72,8 @@ DIFFERENCES = (
     Difference(
         LEFT_OUT,
         LAYERS,
-        "BatchNorm1d Dropout Embedding GELU LayerNorm LeakyReLU Sequential SiLU Softmax Softplus",
+        "BatchNorm1d Checkpoint Dropout Embedding EmbeddingBag GELU LayerNorm LeakyReLU Sequential SiLU Softmax Softplus "
+        "in_segments",
         "layers that the homework does not ask for",
     ),
     Difference(
@@ -91,4 +93,5 @@ DIFFERENCES = (
 COMMON_LINES = (
     "if isinstance(value, (tuple, list)):",
     "mlp.zero_grads()",
+    "with engine.paused():",
 )

@@ -233,7 +233,7 @@ def _whole_training(settings: Settings) -> list[dict[str, Any]]:
 
 def train(framework: str, epochs: int = 3) -> dict[str, Any]:
     """Train on the images that MYTORCH_BENCH_DATA names, else on the UCI digits (in the worker)."""
-    from hw_bonus import datasets, options, training
+    from hw_bonus import datasets, options, runs, training
 
     if framework != "mytorch":
         os.environ["MYTORCH_BACKEND"] = framework.removeprefix("mytorch_").replace("torch", "numpy")
@@ -245,7 +245,7 @@ def train(framework: str, epochs: int = 3) -> dict[str, Any]:
         return {"data": dataset.name, "epochs_per_second": epochs / _train_torch(opts, sets[0])}
     state = training.build(opts, sets[0][0].shape[1])
     seconds = _seconds(lambda: list(training.epochs(state, opts, sets[0], sets[1], lambda: None)))
-    return {"data": dataset.name, "epochs_per_second": epochs / seconds, "backend": training.backend(state)}
+    return {"data": dataset.name, "epochs_per_second": epochs / seconds, "backend": runs.backend(state)}
 
 
 def _train_torch(opts: Any, pair: Any) -> float:

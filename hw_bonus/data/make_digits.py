@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_digits  # type: ignore
+from sklearn.datasets import load_digits
 
 
 def main() -> None:

@@ -19,7 +19,8 @@ READ = {
     "Linear": (), "Identity": (), "Sigmoid": (), "Tanh": (), "ReLU": (), "GELU": (), "SiLU": (), "Softplus": (),
     "LeakyReLU": ("negative_slope", "backward_operation"), "Softmax": ("axis", "backward_operation"),
     "Dropout": ("training", "p", "rng"), "BatchNorm1d": ("training", "eps", "momentum", "running_mean", "running_var"),
-    "LayerNorm": ("eps",), "Embedding": (), "MSELoss": (), "SoftmaxCrossEntropy": (), "Sequential": ("layers",),
+    "LayerNorm": ("eps",), "Embedding": (), "EmbeddingBag": ("mode", "padding_idx"), "MSELoss": (), "SoftmaxCrossEntropy": (),
+    "Sequential": ("layers",),
 }  # fmt: skip
 # Attributes in which the modules of mytorch.nn leave results.
 RESULTS = ("state", "loss_val")

@@ -357,3 +357,23 @@ def _embedding_forward(p: Builder, r: Recorded) -> Value:
 def _embedding(p, r, g):
     W, indices = r.inputs
     return p.emit("scatter_rows", [g, indices], rows=W.shape[0], shape=W.shape, dtype=g.dtype), None
+
+
+def _bag_forward(p: Builder, r: Recorded) -> Value:
+    W, indices, *rest = r.inputs
+    p.effect("check_index", [indices], below=W.shape[0], error=IndexError, text=OUT_OF_TABLE)
+    weights = p.cast(rest[0], W.dtype) if rest else p.constant(1, W.dtype, indices.shape)
+    if r.settings["padding_idx"] is not None:
+        weights = p.mul(weights, p.cast(p.logical_not(p.equal(indices, r.settings["padding_idx"])), W.dtype))
+    if r.settings["mode"] == "mean":
+        weights = p.div(weights, p.maximum(p.sum(weights, 1, keepdims=True), 1))
+    r.residuals = p.reshape(weights, (*indices.shape, 1))
+    return p.sum(p.mul(p.emit("take_rows", [W, indices]), r.residuals), 1)
+
+
+@entry(F.embedding_bag_backward, _bag_forward)
+def _bag(p, r, g):
+    W, indices, *rest = r.inputs
+    g = p.mul(r.residuals, p.reshape(g, (g.shape[0], 1, g.shape[1])))
+    grad = p.emit("scatter_rows", [g, indices], rows=W.shape[0], shape=W.shape, dtype=g.dtype)
+    return (grad, None, *(None for _ in rest))

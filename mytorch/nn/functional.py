@@ -30,7 +30,7 @@ from mytorch.utils import fit, gradient_dtype, unbroadcast
 
 __all__ = [
     "SoftmaxCrossEntropy_backward", "abs_backward", "add_backward", "concatenate_backward", "div_backward",
-    "dropout_backward", "embedding_backward", "exp_backward", "gelu_backward", "getitem_backward",
+    "dropout_backward", "embedding_backward", "embedding_bag_backward", "exp_backward", "gelu_backward", "getitem_backward",
     "identity_backward", "leaky_relu_backward", "linear_backward", "log_backward", "log_softmax_backward",
     "matmul_backward", "max_backward", "mean_backward", "mse_backward", "mul_backward", "neg_backward",
     "normalize_backward", "outer_backward", "power_backward", "reshape_backward", "sigmoid_backward",
@@ -232,6 +232,30 @@ def concatenate_backward(grad_output: Array, *arrays: Array, axis: int | None = 
 def embedding_backward(grad_output: Array, W: Array, indices: Array) -> Two:
     """y = W[indices], a lookup of rows: each row sums the gradients of all places that looked it up."""
     return getitem_backward(grad_output, W, indices), None
+
+
+def embedding_bag_backward(
+    grad_output: Array,
+    W: Array,
+    indices: Array,
+    mask: Array | None = None,
+    mode: str = "mean",
+    padding_idx: int | None = None,
+) -> tuple[Array | None, ...]:
+    """y[n] = sum over l of weights[n, l] W[indices[n, l]]: each row of W sums weight times gradient of its places."""
+    weights = bag_weights(indices, mask, mode, padding_idx, gradient_dtype(W))
+    grad = np.zeros(W.shape, gradient_dtype(W))
+    np.add.at(grad, indices, weights[:, :, None] * grad_output[:, None, :])
+    return (grad, None) if mask is None else (grad, None, None)
+
+
+def bag_weights(indices: Array, mask: Array | None, mode: str, padding_idx: int | None, dtype: Any) -> Array:
+    """Weight of each place (N, L) in its bag: 0 where it does not count, else 1 for a sum and 1 / count for a mean."""
+    counts = np.ones(indices.shape, bool) if mask is None else mask
+    if padding_idx is not None:
+        counts = counts & (indices != padding_idx)
+    weights = counts.astype(dtype)
+    return weights / np.maximum(weights.sum(axis=1, keepdims=True), 1) if mode == "mean" else weights
 
 
 # Layers

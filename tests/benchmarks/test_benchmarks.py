@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks import cli, networks, processes
-from benchmarks.comparisons import autodiff, chain, memory, training_step
+from benchmarks.comparisons import autodiff, chain, memory, text, training_step
 from benchmarks.processes import Missing, WorkerFailed, worker, workers
 from benchmarks.race import Disagreement, check_agreement, race
 from benchmarks.settings import BadRequest, Settings
@@ -248,10 +248,31 @@ def test_operations_jacobians_and_hessians_are_those_of_autograd():
 
 
 def test_every_comparison_has_what_the_command_line_needs():
-    assert cli.names() == ["autodiff", "chain", "memory", "static_graph", "training_step"]
-    for module in (autodiff, chain, memory, training_step):
+    assert cli.names() == ["autodiff", "chain", "memory", "static_graph", "text", "training_step"]
+    for module in (autodiff, chain, memory, text, training_step):
         assert module.TITLE
         assert all(callable(getattr(module, name)) for name in ("check", "run", "lines", "missed"))
+
+
+def test_text_names_what_it_missed_and_what_it_left_out():
+    found = {"names": {"epochs": 2, "loss": 2.2, "trigram": 2.1}}
+    assert "MYTORCH_BENCH_SENTENCES" in text.lines(found)[-1]
+    assert text.missed(found) == ["names: loss 2.2000, the trigram model has 2.1000"]
+    found = {"names": {"epochs": 2, "loss": 2.0, "trigram": 2.1}, "sentences": [0.7] * 5, "regression": [0.72] * 5}
+    assert text.missed(found) == ["sentences: accuracy 70.00%, logistic regression 72.00%"]
+    assert text.missed({**found, "regression": [0.705] * 5}) == []
+    assert text.lines(found)[-2].split()[-1] == "70.00%"
+    assert "left out" in "\n".join(text.lines({**{k: found[k] for k in ("names", "sentences")}, "missing": "none"}))
+
+
+@pytest.mark.slow
+def test_text_trains_on_names_and_in_folds(tmp_path):
+    assert text.names(epochs=1)["loss"] < 2.5
+    lines = [f"{word} thing {i}\t{label}" for i in range(30) for word, label in (("good", "yes"), ("bad", "no"))]
+    (tmp_path / "a.txt").write_text("\n".join(lines))
+    assert len(text.sentences(str(tmp_path))) == 5
+    pytest.importorskip("sklearn")
+    assert text.regression(str(tmp_path)) == [1.0] * 5
 
 
 def test_unknown_choices_are_refused():

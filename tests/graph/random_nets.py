@@ -125,16 +125,20 @@ class Reversed(nn.Module):
 
 
 class Looked(nn.Module):
-    """Indices (N, k) looked up in a table and laid side by side: (N, k * width)."""
+    """Indices (N, k) looked up in a table and laid side by side, and the mean of a bag of them: (N, (k + 1) * width)."""
 
     def __init__(self, rows: int, width: int, engine: Any, rng: Any, dtype: Any) -> None:
         super().__init__(engine)
         self.table = nn.Embedding(rows, width, engine, rng=rng, dtype=dtype)
+        self.bag = nn.EmbeddingBag(rows, width, engine, padding_idx=0, rng=rng, dtype=dtype)
 
     def forward(self, indices):
         found = self.table(indices)
-        y = found.reshape(len(indices), -1)
-        self.autograd_engine.add_operation([found], y, [None], F.reshape_backward)
+        beside = found.reshape(len(indices), -1)
+        self.autograd_engine.add_operation([found], beside, [None], F.reshape_backward)
+        mean = self.bag(indices)
+        y = np.concatenate([beside, mean], axis=1)
+        self.autograd_engine.add_operation([beside, mean], y, [None, None], partial(F.concatenate_backward, axis=1))
         return y
 
 
@@ -270,7 +274,7 @@ class Description:
         width = self.inputs
         if isinstance(width, tuple):
             count, rows, columns = width
-            first, width = [Looked(rows, columns, engine, rng, dtype)], count * columns
+            first, width = [Looked(rows, columns, engine, rng, dtype)], (count + 1) * columns
         between, width = build_blocks(self.blocks, width, engine, rng, dtype)
         net = nn.Sequential(*first, *between, nn.Linear(width, self.outputs, engine, rng=rng, dtype=dtype))
         optimizer = OPTIMIZERS[self.optimizer](net.parameters())

@@ -15,16 +15,19 @@ import numpy as np
 from tests.clocks import patience
 
 RUNNER = Path(__file__).resolve().parents[2] / "hw_bonus" / "mlp_runner.py"
+TEXT_RUNNER = RUNNER.with_name("text_runner.py")
 FAST = ("--hidden", "8", "--no-plots")
 
 
-def start(*arguments: object, cwd: Path, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-    """Starts the program in cwd. Ctrl-C is switched on, in case whoever runs the tests has it off."""
+def start(
+    *arguments: object, cwd: Path, env: dict[str, str] | None = None, program: Path = RUNNER
+) -> subprocess.Popen[str]:
+    """Starts a program in cwd. Ctrl-C is switched on, in case whoever runs the tests has it off."""
     more: dict[str, Any] = {}
     if os.name == "posix":
         more["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
-        [sys.executable, str(RUNNER), *map(str, arguments)],
+        [sys.executable, str(program), *map(str, arguments)],
         cwd=cwd,
         env={**os.environ, "PYTHONIOENCODING": "utf-8", **(env or {})},
         stdout=subprocess.PIPE,
@@ -34,9 +37,11 @@ def start(*arguments: object, cwd: Path, env: dict[str, str] | None = None) -> s
     )
 
 
-def run(*arguments: object, cwd: Path, code: int = 0, env: dict[str, str] | None = None) -> tuple[str, str]:
-    """Runs the program to its end, checks the exit code and returns (standard output, standard error)."""
-    process = start(*arguments, cwd=cwd, env=env)
+def run(
+    *arguments: object, cwd: Path, code: int = 0, env: dict[str, str] | None = None, program: Path = RUNNER
+) -> tuple[str, str]:
+    """Runs a program to its end, checks the exit code and returns (standard output, standard error)."""
+    process = start(*arguments, cwd=cwd, env=env, program=program)
     out, err = process.communicate(timeout=patience(120))
     assert process.returncode == code, f"exit code {process.returncode} instead of {code}\n{out}\n{err}"
     assert "Traceback" not in err

@@ -216,13 +216,6 @@ def main_in_process(arguments: list[str]) -> int:
     return mlp_runner.main([*map(str, arguments)])
 
 
-@pytest.fixture(autouse=True)
-def _leave_the_folder_and_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.chdir(tmp_path)
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
-        monkeypatch.setenv(name, "1")
-
-
 @pytest.mark.slow
 def test_bad_data_gets_one_line_and_exit_code_2_from_the_program(tmp_path: Path) -> None:
     images, labels = make_images(50)
@@ -323,7 +316,7 @@ def test_a_broken_checkpoint_file_is_refused(saved: Path, capsys: pytest.Capture
 
 def test_help_names_every_option_with_its_default(capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as stop:
-        options.parse(["--help"])
+        options.OPTIONS.parse(["--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
     assert text.count("(default:") >= len(options.DEFAULTS)
@@ -333,8 +326,8 @@ def test_help_names_every_option_with_its_default(capsys: pytest.CaptureFixture)
 
 def test_options_survive_the_checkpoint() -> None:
     for given in ([], ["--hidden", "none", "--lr", "0.1", "--data", "x"], ["--hidden", "3,4", "--optimizer", "sgd"]):
-        opts = options.complete(options.parse(given))
-        back = options.complete(options.from_text(options.to_text(opts)))
+        opts = options.complete(options.OPTIONS.parse(given))
+        back = options.complete(options.OPTIONS.from_text(options.OPTIONS.to_text(opts)))
         assert {**vars(back), "data": None} == {**vars(opts), "data": None}
 
 

@@ -129,6 +129,11 @@ class Module:
         for name, array in places.items():
             array[...] = state[name]
 
+    def __repr__(self) -> str:
+        """The layers that it holds, in the order in which they were given to it."""
+        inside = ", ".join(f"{name}={child!r}" for name, child in self.children())
+        return f"{type(self).__name__}({inside})"
+
     def _state(self) -> Iterator[tuple[str, Module, str]]:
         for name, module in self.modules():
             for attribute in (*module.parameter_names, *module.buffer_names):

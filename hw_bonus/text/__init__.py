@@ -1,0 +1,1 @@
+"""Text: names invented letter by letter, and sentences sorted into classes."""
