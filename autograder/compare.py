@@ -150,6 +150,8 @@ class _Difference:
             return "rounded", 0.0
         if close(got, expected, SINGLE):
             return "digits", 0.0
+        if changed := _entry_by_entry(got, expected):
+            return changed, 0.0
         factor = _constant_factor(got, expected)
         if factor is not None:
             return _name_factor(factor, self.check, self.given), factor
@@ -203,6 +205,18 @@ def _same(got: Any, values: Any) -> bool:
     if values.shape != got.shape or not np.isfinite(values).all():
         return False
     return close(got, values) if values.any() else not got.any()
+
+
+def _entry_by_entry(got: np.ndarray, expected: np.ndarray) -> str:
+    """The hint where each entry is right but for one change that all got; empty if there is none."""
+    if not (expected < 0).any():
+        return ""
+    if close(got, np.abs(expected)):
+        return "sign_lost"
+    if close(got, np.maximum(expected, 0)):
+        return "cut_at_zero"
+    limit = np.max(np.abs(got))
+    return "cut_off" if np.sum(np.abs(expected) > limit) >= 1 and close(got, np.clip(expected, -limit, limit)) else ""
 
 
 def _constant_factor(got: np.ndarray, expected: np.ndarray) -> float | None:

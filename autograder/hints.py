@@ -108,15 +108,15 @@ HINTS: dict[str, str] = {
     ),
     "inputs_mismatch": (
         "This operation's output does not come from the recorded inputs by the operation to which the backward function "
-        "belongs (sub_backward belongs to a - b, div_backward to a / b). See whether the inputs, their order and the "
-        "function are those of this step."
+        "belongs (sub_backward belongs to a - b, div_backward to a / b). Are the inputs, their order and the function "
+        "those of this step? Is a step after it missing from the list?"
     ),
     "missing_bias": "The output is what it would be without the bias.",
     "bias_twice": "The bias was added more than once.",
     "labels_ignored": (
         "This is what comes out if the labels are ignored: the ground truth has to enter the gradient too."
     ),
-    "labels_swapped": "Prediction and ground truth have changed places. The order is (y, y_hat), the truth first.",
+    "labels_swapped": "Prediction and ground truth are swapped. The order is (y, y_hat), the truth first.",
     "no_softmax": "The scores were used as if they were probabilities already; the softmax is part of this loss.",
     "softmax_axis": "The softmax was taken over the wrong axis. Each row is a sample and its probabilities sum to one.",
     "log_base": "The logarithm has another base; the natural logarithm is meant.",
@@ -212,6 +212,16 @@ HINTS: dict[str, str] = {
         "added to it."
     ),
     "slot_subtracted": "The gradient was subtracted from the array in gradients_to_update; it is added to it.",
+    "sign_lost": "These are the right numbers without their signs: look for an absolute value.",
+    "cut_at_zero": (
+        "The positive numbers are right and the negative ones became zero: look for a maximum with zero, or with what was "
+        "there before. Contributions are added."
+    ),
+    "cut_off": "The numbers are right, but the large ones were cut off at a limit (np.clip).",
+    "multiplied": "The contributions were multiplied with each other. The gradients of several paths are added.",
+    "output_as_gradient": (
+        "The backward function got the operation's output where the gradient of that output belongs: f(grad_output, *inputs)."
+    ),
     "rounded": "These are the right numbers, rounded. Keep all digits; rounding also makes the derivative zero.",
     "not_transposed": (
         "This is the product with W where W.T is meant: y = x W.T + b.T. Square weights hide it from the shapes."
@@ -263,8 +273,8 @@ HINTS: dict[str, str] = {
         "What had been in gradients_to_update is gone. Gradients are added to it until someone sets them to zero."
     ),
     "slot_shape": (
-        "This input and its entry in gradients_to_update have different shapes. Record the two in the same form: where W.T "
-        "is the input, dW.T is the array to update."
+        "This input and its entry in gradients_to_update have different shapes. The entry stands at its input's own place "
+        "and in the same form: where W.T is the input, dW.T is the array to update."
     ),
     "slot_doubled": "The contribution arrived twice in gradients_to_update.",
     "slot_place": (
@@ -286,6 +296,10 @@ HINTS: dict[str, str] = {
     "none_starts": (
         "An operation to which no gradient flowed got the gradient that backward was given. That one belongs to the last "
         "operation's output alone."
+    ),
+    "same_numbers": (
+        "Two arrays with the same numbers were taken for one. An array is known by its place in memory, not by its numbers; "
+        "ask the buffer with the very array."
     ),
     "start_by_value": (
         "An array with the same numbers as the output was taken for the output itself. It is another variable: compare with "

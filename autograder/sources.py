@@ -8,7 +8,9 @@ import re
 import tokenize
 
 # Encodings in which each letter is a letter. Others, such as unicode_escape, turn comments into code.
-PLAIN = re.compile(r"ascii|iso8859-\d+|cp\d+|koi8-[rtu]|mac-\w+|gb2312|gbk|gb18030|big5\w*|shift_jis\w*|euc_\w+|utf-8(-sig)?")
+PLAIN = re.compile(
+    r"ascii|iso8859-\d+|cp\d+|koi8-[rtu]|mac-\w+|gb2312|gbk|gb18030|big5\w*|shift_jis\w*|euc_\w+|utf-8(-sig)?"
+)
 COOKIE = re.compile(rb"^([ \t\f]*#.*?coding[:=][ \t]*)[-\w.]+", re.MULTILINE)
 BARE_RETURN = re.compile(rb"\r(?!\n)")
 # Characters that show what follows in another order (Boucher and Anderson, Trojan Source, 2021).

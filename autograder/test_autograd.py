@@ -11,6 +11,7 @@ from autograder.graphs import (
     EVERY_LENGTH,
     HANDED_ON,
     NOTHING_FLOWS,
+    SAME_NUMBERS,
     SEVERAL_USES,
     cases_for,
     graph_expected,
@@ -140,6 +141,8 @@ def _chain_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
         yield "start_everywhere", {name: 1.7 * y}
     if len(x) > 1:
         yield "single_array", {name: np.broadcast_to(expected[name][:1], x.shape)}
+    if not isinstance(given["start"], str):
+        yield "output_as_gradient", {name: 3 * a**5 if operations == 1 else 1.7 * a}
     yield "gradient_last", {name: (1.7 if operations > 1 else 1) * 3 * a * g**2}
     last = 1.7 * g if operations == 3 else g
     yield "gradient_last", {name: 1.7 * 3 * a * last**2}
@@ -207,6 +210,7 @@ def _twice_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
         doubling = 2 * doubling + path
     yield "engine_doubles", {"gradient of x": doubling}
     yield "start_everywhere", {"gradient of x": sum(paths) - 0.5 * paths[-1]}
+    yield "multiplied", {"gradient of x": np.prod(paths, axis=0)}
     if len(total) > 1:
         yield "single_array", {"gradient of x": paths[-2] + paths[-1][:1]}
         yield "single_array", {"gradient of x": sum(paths[:-1]) + paths[-1][:1]}
@@ -364,7 +368,7 @@ CHECKS = [
     Check(
         BACK,
         "two inputs, two ways back",
-        0.5,
+        0.25,
         "engine_join",
         _with_gradient,
         _join,
@@ -432,6 +436,7 @@ CHECKS = [
         story="Two steps with zero_grad() in between, dw not set to zero.",
     ),
     _graphs("an array twice among the inputs", 0.25, SEVERAL_USES),
+    _graphs("arrays with the same numbers", 0.25, SAME_NUMBERS),
     _graphs("lists of one, three and four inputs", 0.5, EVERY_LENGTH),
     _graphs("None where nothing flows", 0.25, NOTHING_FLOWS),
     _graphs("rules that return what they were given", 0.25, HANDED_ON),

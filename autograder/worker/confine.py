@@ -55,13 +55,14 @@ def make_plan(readable: list[str], uid: int, memory: int, without: list[str]) ->
     linux.hide_memory()
     if os.getuid() == 0 and "uid" not in without and _usable_as(uid, readable):
         plan.uid = uid
+    # Times of access would tell other submissions which files this one has read. Only root can switch them off.
+    if "namespaces" not in without and attempt(linux.own_mounts):
+        attempt(linux.stop_access_times)
     # In a user namespace, root loses its rights over the machine, and other users gain the right to make namespaces.
     own_user = "namespaces" not in without and plan.uid is None and attempt(lambda: linux.unshare("user"))
     if "namespaces" not in without:
         attempt(lambda: linux.unshare("net"))
         attempt(lambda: linux.unshare("ipc", "uts"))
-        # Times of access would tell other submissions which files this one has read.
-        attempt(linux.own_mounts) and attempt(linux.stop_access_times)
         plan.pid_namespace = _in_a_child(lambda: linux.unshare("pid"))
     plan.capabilities = plan.uid is None and (own_user or os.getuid() == 0)
     if "landlock" not in without and attempt(linux.landlock_version):
@@ -188,8 +189,9 @@ def shared_libraries(library: Path) -> list[str]:
             for path in sorted((library / "lib-dynload").glob("*.so")):
                 # A module of a program that is not installed completely.
                 attempt(lambda path=path: ctypes.CDLL(str(path)))  # type: ignore[misc]
-            found = {line.split(maxsplit=5)[-1].strip() for line in open("/proc/self/maps") if ".so" in line}
-            os.write(theirs, "\n".join(sorted(found)).encode()[:60_000])
+            mapped = Path("/proc/self/maps").read_text(errors="surrogateescape").splitlines()
+            found = {line.split(maxsplit=5)[-1] for line in mapped if ".so" in line}
+            os.write(theirs, "\n".join(sorted(found)).encode(errors="surrogateescape")[:60_000])
         finally:
             os._exit(0)
     os.close(theirs)
@@ -228,7 +230,9 @@ def _others(grader: int) -> str:
     if grader == os.getpid():
         return "no other processes"
     place = f"/proc/{grader}"
-    reading = [lambda name=name: os.close(os.open(f"{place}/{name}", os.O_RDONLY)) for name in ("environ", "mem", "maps")]
+    reading = [
+        lambda name=name: os.close(os.open(f"{place}/{name}", os.O_RDONLY)) for name in ("environ", "mem", "maps")
+    ]
     if any(map(_works, (lambda: os.kill(grader, 0), lambda: os.readlink(f"{place}/cwd"), *reading))):
         return "other processes open"
     return "other processes closed" if _works(lambda: os.stat(place)) else "no other processes"

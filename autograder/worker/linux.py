@@ -19,6 +19,7 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 2
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 36, 38, 47
 # mount(2), mount_setattr(2): flags, and struct mount_attr {attr_set, attr_clr, propagation, userns_fd}.
 MS_READ_ONLY, MS_NO_SUID, MS_NO_DEV, MS_NO_EXEC, MS_RECURSIVE, MS_PRIVATE = 1, 2, 4, 8, 1 << 14, 1 << 18
+MS_NO_ACCESS_TIMES = 1 << 10
 MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, NO_ACCESS_TIMES, ACCESS_TIMES = 442, -100, 0x8000, 0x10, 0x70
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
 CAPABILITY_VERSION = 0x20080522
@@ -76,9 +77,9 @@ def unshare(*names: str) -> None:
     _checked(_libc.unshare(ctypes.c_int(flags)), f"unshare {' '.join(names)}")
 
 
-def mount(source: bytes, target: bytes, kind: bytes | None, flags: int) -> None:
+def mount(source: bytes, target: bytes, kind: bytes | None, flags: int, data: bytes | None = None) -> None:
     """mount(2). Raises OSError."""
-    _checked(_libc.mount(source, target, kind, ctypes.c_ulong(flags), None), f"mount {os.fsdecode(target)}")
+    _checked(_libc.mount(source, target, kind, ctypes.c_ulong(flags), data), f"mount {os.fsdecode(target)}")
 
 
 def own_mounts() -> None:
@@ -95,9 +96,17 @@ def stop_access_times() -> None:
 
 
 def own_proc() -> None:
-    """Mount a /proc that shows this process's PID namespace alone. Raises OSError."""
+    """Mount a /proc that shows this process's PID namespace, and nothing of the machine (Linux 5.8). Raises OSError."""
     own_mounts()
-    mount(b"proc", b"/proc", b"proc", MS_READ_ONLY | MS_NO_SUID | MS_NO_DEV | MS_NO_EXEC)
+    flags = MS_READ_ONLY | MS_NO_SUID | MS_NO_DEV | MS_NO_EXEC
+    for times in (MS_NO_ACCESS_TIMES, 0):
+        # In a user namespace, the times of access have to be noted as they are in the /proc that is there.
+        for data in (b"subset=pid", None):
+            try:
+                return mount(b"proc", b"/proc", b"proc", flags | times, data)
+            except OSError as error:
+                reason = error
+    raise reason
 
 
 def hide_memory() -> None:

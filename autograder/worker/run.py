@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import os
 import random
@@ -48,6 +49,10 @@ def work(job: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
     from autograder.worker.scenarios import find
     from autograder.worker.student import Student
 
+    # As when a student starts a program there: no arguments, and relative paths begin in the submission's folder.
+    sys.argv[1:] = []
+    with contextlib.suppress(OSError):
+        os.chdir(job["folder"])
     student = Student(job["folder"])
     token = job.get("token", "")
     outcome = attempt(lambda: student.load(job["parts"]), student)

@@ -129,7 +129,7 @@ class Student:
     def _import(self, parts: list[str]) -> None:
         for part in parts:
             path = self._path(MODULES[part])
-            if path.with_suffix(".py").is_file() or path.is_dir():
+            if path.with_suffix(".py").is_file() or (path / "__init__.py").is_file():
                 self._loaded[part] = self._module(MODULES[part])
             else:
                 self._loaded[part] = self._home(part, KNOWN_BY[part])
@@ -145,9 +145,8 @@ class Student:
         """The module that defines a name which the part's own file lacks. Raises MissingFile or MissingName."""
         own = _as_file(MODULES[part])
         there = part in self._loaded
-        homes = [path for path in sorted(self.folder.rglob("*.py")) if name in _definitions(path)]
-        places = [path.relative_to(self.folder).as_posix() for path in homes]
-        places = [place for place in places if place.split("/")[0] in TOPS]
+        files = [path for top in TOPS for path in sorted((self.folder / top).rglob("*.py"))]
+        places = [path.relative_to(self.folder).as_posix() for path in files if name in _definitions(path)]
         if not places:
             if there:
                 raise MissingName(f"{name} is missing from {own}.")

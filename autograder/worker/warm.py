@@ -250,7 +250,7 @@ def _waited(pid: int) -> float | None:
 
 
 def _ended(pid: int) -> int | None:
-    """How a process has ended: exit code or negative signal, None if it runs. WNOWAIT keeps its pid reserved."""
+    """Exit code or negative signal of an ended process, None if it runs. WNOWAIT keeps its pid reserved."""
     try:
         found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except (OSError, AttributeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,11 @@ def run(settings: Settings) -> dict[str, Any]:
     return {"cases": cases, "missing": missing, "parameter_bytes": parameters}
 
 
-def measure(framework: str, batch: int) -> dict[str, Any]:
+def measure(framework: str, batch: int, sizes: Sequence[int] = SIZES, first_steps: int = 0) -> dict[str, Any]:
     """Bytes that a fresh worker has gained when the net is made, and at its peak while training.
 
     A small net trains first, so that code which a framework loads or compiles at its first step is not counted.
+    first_steps: made before the peak is looked for.
     """
     warm_up = make_step(framework, [8, 8, 10], 4, "float32")
     for _ in range(STEPS):
@@ -57,14 +59,16 @@ def measure(framework: str, batch: int) -> dict[str, Any]:
     del warm_up
     before = resident()
     resets = _forget_peak()
-    step = make_step(framework, list(SIZES), batch, "float32")
+    step = make_step(framework, list(sizes), batch, "float32")
     made = resident()
+    for _ in range(first_steps):
+        step()
     if resets:
         resets = _forget_peak()
     for _ in range(STEPS):
         step()
     # The pool of batches is data. Every framework holds the same.
-    data = max(8, 256 // batch) * batch * (SIZES[0] * np.dtype("float32").itemsize + np.dtype("int64").itemsize)
+    data = max(8, 256 // batch) * batch * (sizes[0] * np.dtype("float32").itemsize + np.dtype("int64").itemsize)
     net, most = (value - before - data for value in (made, peak()))
     return {"before": before, "net": net, "peak": most, "data": data, "resets": resets}
 

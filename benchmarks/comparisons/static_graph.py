@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import random
-import time
-import tracemalloc
+import tempfile
 from collections.abc import Callable
-from itertools import pairwise
+from functools import partial
 from statistics import median
 from typing import Any
 
-from benchmarks.networks import MAKERS, compiled
-from benchmarks.processes import worker, workers
+from benchmarks.processes import Missing, Worker, worker, workers
 from benchmarks.race import race
 from benchmarks.settings import Settings
-from benchmarks.stats import Spread, duration, ratio, table
+from benchmarks.stats import Spread, duration, markdown, ratio
 
 TITLE = "Static graph: compiled training steps"
 
@@ -28,8 +25,14 @@ NETS = {
 }
 BATCHES = (1, 32, 128, 1024)
 DTYPES = ("float32", "float64")
-OURS = {"mytorch_numpy": "compiled, NumPy", "mytorch_c": "compiled, C"}
-OTHERS = ("torch", "jax", "autograd")
+OURS = {"mytorch_numpy": "NumPy", "mytorch_c": "C"}
+OTHERS = {
+    "numpy": "NumPy by hand",
+    "mytorch": "eager",
+    "torch": "PyTorch eager",
+    "jax": "JAX jit",
+    "autograd": "HIPS autograd",
+}
 # The most that a compiled step may take in units of NumPy by hand (float32): 1, 32, 128 and 1024 rows.
 TARGETS = {
     "mytorch_numpy": {
@@ -46,8 +49,10 @@ TARGETS = {
     },
 }
 TOLERANCE = {"float32": 2e-4, "float64": 1e-9}
-# Seconds of the first call beyond an eager step.
+# Seconds of the first call beyond an eager step; seconds until the C library is ready, built and from the cache.
 COMPILE_SECONDS = 0.005
+LIBRARY_SECONDS = {"cold": 1.0, "warm": 0.005}
+COSTS = "benchmarks.graph_costs"
 
 
 def check(settings: Settings) -> None:
@@ -58,25 +63,28 @@ def check(settings: Settings) -> None:
 def run(settings: Settings) -> dict[str, Any]:
     """All parts; a quick run has two nets, no ablation and no whole training."""
     nets, batches, dtypes = _chosen(settings)
-    names = ["numpy", "mytorch", *OURS, *OTHERS]
+    names = ["numpy", "mytorch", *OURS, "torch", "jax", "autograd"]
     cases = []
     with workers(names, "benchmarks.networks:version") as (running, versions, missing):
         for dtype in dtypes:
+            # HIPS autograd is slow enough to be raced in one precision.
+            racing = {name: one for name, one in running.items() if name != "autograd" or dtype == dtypes[0]}
             for net in nets:
-                for batch in batches:
-                    cases.append(_case(settings, running, net, batch, dtype, "sgd"))
+                cases += [_case(settings, racing, net, batch, dtype, "sgd") for batch in batches]
         adam = {name: one for name, one in running.items() if name in ("mytorch", *OURS, "torch")}
-        for net in nets[:2]:
-            cases.append(_case(settings, adam, net, 32, "float32", "adam"))
+        cases += [_case(settings, adam, net, 32, "float32", "adam") for net in nets]
     result: dict[str, Any] = {"versions": versions, "missing": missing, "cases": cases}
-    here = "benchmarks.comparisons.static_graph"
+    settings.say("static_graph: compiling")
+    result["compiling"] = _each(nets, f"{COSTS}:compiling")
+    result["library"] = _library()
+    settings.say("static_graph: memory")
+    result["planned"] = []
     with worker("mytorch") as one:
-        settings.say("static_graph: compiling and memory")
-        result["compiling"] = one.call(f"{here}:compiling", nets=nets)
-        result["memory"] = one.call(f"{here}:memory", nets=nets)
-        if not settings.quick:
-            settings.say("static_graph: passes")
-            result["ablation"] = one.call(f"{here}:ablation", nets=nets[:3], rounds=settings.rounds or 9)
+        for net in nets:
+            result["planned"].append({"net": net, **one.call(f"{COSTS}:planned", sizes=NETS[net], batch=128)})
+    result["memory"] = [] if settings.quick else [_peaks(net, batch) for net in nets[:4] for batch in (128, 1024)]
+    settings.say("static_graph: passes")
+    result["ablation"] = [] if settings.quick else _each(nets, f"{COSTS}:ablation", rounds=settings.rounds or 9)
     result["training"] = [] if settings.quick else _whole_training(settings)
     return result
 
@@ -88,7 +96,7 @@ def _chosen(settings: Settings) -> tuple[list[str], list[int], list[str]]:
 
 
 def _case(
-    settings: Settings, running: dict[str, Any], net: str, batch: int, dtype: str, optimizer: str
+    settings: Settings, running: dict[str, Worker], net: str, batch: int, dtype: str, optimizer: str
 ) -> dict[str, Any]:
     timed = race(
         running,
@@ -96,7 +104,7 @@ def _case(
         {"sizes": NETS[net], "batch": batch, "dtype": dtype, "seed": settings.seed, "optimizer": optimizer},
         what=f"{net}, batch {batch}, {dtype}, {optimizer}",
         tolerance=TOLERANCE[dtype],
-        rounds=settings.rounds or (5 if settings.quick else 15),
+        rounds=settings.rounds or (5 if settings.quick else 15 if dtype == "float32" else 7),
         round_seconds=0.01 if settings.quick else 0.025,
         order=random.Random(settings.seed),
         say=settings.say,
@@ -104,175 +112,60 @@ def _case(
     return {"net": net, "batch": batch, "dtype": dtype, "optimizer": optimizer, "seconds": timed["seconds"]}
 
 
-def _arrays(net: str, batch: int, dtype: str = "float32") -> tuple[Any, Any, list[Any]]:
-    import numpy as np
-
-    sizes, rng = NETS[net], np.random.default_rng(0)
-    layers = [
-        (rng.uniform(-(n**-0.5), n**-0.5, (m, n)).astype(dtype), rng.uniform(-(n**-0.5), n**-0.5, m).astype(dtype))
-        for n, m in pairwise(sizes)
-    ]
-    return rng.standard_normal((batch, sizes[0])).astype(dtype), rng.integers(0, sizes[-1], batch), layers
-
-
-def compiling(nets: list[str], batch: int = 32, times: int = 7) -> list[dict[str, Any]]:
-    """The first call beyond an eager step, and of it what making the plan takes (in the worker); the least of some times.
-
-    The rest of the first call is the proof: the plan's own step, and comparing what both have left.
-    """
-    return [found for name in OURS for net in nets for found in _compiling(name, net, batch, times)]
-
-
-def _compiling(name: str, net: str, batch: int, times: int) -> list[dict[str, Any]]:
-    from mytorch.graph import trial
-
-    x, y, layers = _arrays(net, batch)
-    first, making, eager = [], [], []
-    entry = trial._entry
-
-    def timed(*given: Any) -> Any:
-        begin = time.perf_counter()
-        made = entry(*given)
-        making.append(time.perf_counter() - begin)
-        return made
-
-    try:
-        trial._entry = timed  # type: ignore[assignment]
-        for _ in range(times):
-            step: Any
-            plain, _ = MAKERS["mytorch"](layers)
-            plain(x, y)
-            eager.append(_seconds(plain, x, y))
-            step, _ = compiled(layers, name.removeprefix("mytorch_"))
-            first.append(_seconds(step, x, y))
-    except ImportError:
-        return []
-    finally:
-        trial._entry = entry
-    extra = min(first) - min(eager)
-    return [{"framework": name, "net": net, "batch": batch, "extra": extra, "making": min(making)}]
-
-
-def _seconds(call: Callable[..., Any], *arguments: Any) -> float:
-    begin = time.perf_counter()
-    call(*arguments)
-    return time.perf_counter() - begin
-
-
-def memory(nets: list[str], batch: int = 128) -> list[dict[str, Any]]:
-    """The plan's bytes before and after planning, and the peak of a replayed and of an eager step as traced (in the worker)."""
+def _each(nets: list[str], function: str, **keywords: Any) -> list[dict[str, Any]]:
+    """The values of a function for each backend that is to be had and each net."""
     found = []
-    for net in nets:
-        x, y, layers = _arrays(net, batch)
-        plain, _ = MAKERS["mytorch"](layers)
-        step: Any
-        tracemalloc.start()
-        try:
-            step, _ = compiled(layers, "numpy")
-            for _ in range(3):
-                step(x, y)
-            before = tracemalloc.get_traced_memory()[0]
-            tracemalloc.reset_peak()
-            step(x, y)
-            replayed = tracemalloc.get_traced_memory()[1] - before
-            plain(x, y)
-            before = tracemalloc.get_traced_memory()[0]
-            tracemalloc.reset_peak()
-            plain(x, y)
-            eager = tracemalloc.get_traced_memory()[1] - before
-        finally:
-            tracemalloc.stop()
-        last = step.plan.passes[-1]
-        found.append({"net": net, "batch": batch, "planned": list(last.nbytes), "replayed": replayed, "eager": eager})
+    for framework in OURS:
+        with worker(framework) as one:
+            for net in nets:
+                try:
+                    values = one.call(function, framework=framework, sizes=NETS[net], **keywords)
+                except Missing:
+                    break
+                found.append({"framework": framework, "net": net, "values": values})
     return found
 
 
-def ablation(nets: list[str], rounds: int, batch: int = 32) -> list[dict[str, Any]]:
-    """The time of a step with each pass off in turn, in times of the step with all (in the worker)."""
-    from mytorch.graph import PASSES
+def _library() -> dict[str, float]:
+    """Seconds until the C library is ready: built, and from the cache. Empty where it cannot be built."""
+    found: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in LIBRARY_SECONDS:
+            with worker("mytorch_c") as one:
+                try:
+                    found[kind] = one.call(f"{COSTS}:library", folder=folder)
+                except Missing:
+                    return {}
+    return found
 
-    found = []
-    for name in OURS:
-        for net in nets:
-            x, y, layers = _arrays(net, batch)
-            steps: dict[str, Any] = {}
+
+def _peaks(net: str, batch: int) -> dict[str, Any]:
+    """The peak of resident memory of training steps, each framework in a fresh process."""
+    peaks = {}
+    for framework in ("mytorch", *OURS, "torch", "numpy"):
+        with worker(framework) as one:
             try:
-                for off in ("none", *PASSES):
-                    chosen = [one for one in PASSES if one != off]
-                    steps[off], _ = compiled(layers, name.removeprefix("mytorch_"), passes=chosen)
-            except ImportError:
+                found = one.call(
+                    "benchmarks.comparisons.memory:measure",
+                    framework=framework, batch=batch, sizes=NETS[net], first_steps=3,
+                )  # fmt: skip
+            except Missing:
                 continue
-            seconds: dict[str, list[float]] = {off: [] for off in steps}
-            for step in steps.values():
-                for _ in range(4):
-                    step(x, y)
-            count = max(1, int(0.01 / max(_seconds(steps["none"], x, y), 1e-6)))
-            for _ in range(rounds):
-                for off, step in steps.items():
-                    begin = time.perf_counter()
-                    for _ in range(count):
-                        step(x, y)
-                    seconds[off].append(time.perf_counter() - begin)
-            ratios = {off: ratio(times, seconds["none"]) for off, times in seconds.items() if off != "none"}
-            found.append({"framework": name, "net": net, "batch": batch, "ratios": ratios})
-    return found
+            peaks[framework] = found["peak"]
+    return {"net": net, "batch": batch, "peaks": peaks}
 
 
 def _whole_training(settings: Settings) -> list[dict[str, Any]]:
     """Epochs per second of the training program, eager and compiled, and of the same net in PyTorch."""
-    here, found = "benchmarks.comparisons.static_graph", []
+    found = []
     for name in ("mytorch", *OURS, "torch"):
         settings.say(f"static_graph: whole training, {name}")
         with worker(name) as one:
             try:
-                found.append({"framework": name, **one.call(f"{here}:train", framework=name)})
+                found.append({"framework": name, **one.call(f"{COSTS}:train", framework=name)})
             except Exception as error:
                 found.append({"framework": name, "failed": str(error)})
     return found
-
-
-def train(framework: str, epochs: int = 3) -> dict[str, Any]:
-    """Train on the images that MYTORCH_BENCH_DATA names, else on the UCI digits (in the worker)."""
-    from hw_bonus import datasets, options, runs, training
-
-    if framework != "mytorch":
-        os.environ["MYTORCH_BACKEND"] = framework.removeprefix("mytorch_").replace("torch", "numpy")
-    data = os.environ.get("MYTORCH_BENCH_DATA")
-    opts = options.complete({"data": data, "epochs": epochs, "eager": framework == "mytorch"})
-    dataset = datasets.load(opts.data, opts.test_data, opts.classes, opts.split_seed)
-    sets = datasets.normalise(dataset, opts.dtype)
-    if framework == "torch":
-        return {"data": dataset.name, "epochs_per_second": epochs / _train_torch(opts, sets[0])}
-    state = training.build(opts, sets[0][0].shape[1])
-    seconds = _seconds(lambda: list(training.epochs(state, opts, sets[0], sets[1], lambda: None)))
-    return {"data": dataset.name, "epochs_per_second": epochs / seconds, "backend": runs.backend(state)}
-
-
-def _train_torch(opts: Any, pair: Any) -> float:
-    import numpy as np
-    import torch
-
-    torch.set_num_threads(1)
-    x, y = (torch.from_numpy(np.ascontiguousarray(array)) for array in pair)
-    sizes = [x.shape[1], *opts.hidden, opts.classes]
-    modules: list[Any] = []
-    for n_in, n_out in pairwise(sizes):
-        modules += [torch.nn.Linear(n_in, n_out), torch.nn.ReLU(), torch.nn.Dropout(opts.dropout)]
-    net, criterion = torch.nn.Sequential(*modules[:-2]), torch.nn.CrossEntropyLoss()
-    optimizer = torch.optim.AdamW(net.parameters(), lr=opts.lr, weight_decay=opts.weight_decay)
-
-    def run() -> None:
-        for _ in range(opts.epochs):
-            for rows in torch.randperm(len(x)).split(opts.batch_size):
-                batch = x[rows] + opts.noise * torch.randn(len(rows), x.shape[1])
-                batch = torch.nn.functional.dropout(batch, opts.input_dropout)
-                optimizer.zero_grad()
-                loss = criterion(net(batch), y[rows])
-                loss.backward()
-                optimizer.step()
-                loss.item()
-
-    return _seconds(run)
 
 
 def target(framework: str, net: str, batch: int, dtype: str) -> float | None:
@@ -287,54 +180,90 @@ def _ratio(case: dict[str, Any], one: str, other: str) -> Spread | None:
 
 
 def lines(result: dict[str, Any]) -> list[str]:
-    """The tables of all parts."""
-    rows = []
-    for case in result["cases"]:
-        row = [f"{case['net']}  {case['dtype']} {case['optimizer']}", str(case["batch"])]
-        for name in OURS:
-            times = case["seconds"].get(name)
-            row.append(duration(median(times)) if times else "")
-            for other in ("numpy", "mytorch", "torch", "jax"):
-                spread = _ratio(case, name, other)
-                row.append("" if spread is None else f"{spread.median:.2f}{'!' if _misses(case, name, other) else ''}")
-        rows.append(row)
-    columns = ["time", "/ hand", "/ eager", "/ torch", "/ jax"]
-    found = table(["net", "rows", *columns, *(f"C {column}" for column in columns)], rows)
-    found += [
-        "",
-        "Ratios of medians round by round, first with the NumPy backend, then with C; ! where a target is missed.",
-        "",
-    ]
-    compile_rows = [
-        [f"{one['net']}, {OURS[one['framework']]}", duration(max(one["extra"], 0)), duration(one["making"])]
+    """The tables of all parts, in Markdown."""
+    found: list[str] = []
+    sgd = [case for case in result["cases"] if case["optimizer"] == "sgd"]
+    for dtype in dict.fromkeys(case["dtype"] for case in sgd):
+        mine = [case for case in sgd if case["dtype"] == dtype]
+        for other, shown in OTHERS.items():
+            if any(other in case["seconds"] for case in mine):
+                title = (
+                    f"Time of a compiled step / {shown}, {dtype}: NumPy backend / C backend, ! where a target is missed"
+                )
+                found += [title, "", *_by_rows(mine, partial(_both, other=other)), ""]
+        found += [f"Time of a step, {dtype}: NumPy backend / C backend", "", *_by_rows(mine, _times), ""]
+    adam = [case for case in result["cases"] if case["optimizer"] == "adam"]
+    if adam:
+        rows = [[case["net"], _times(case), _both(case, "mytorch"), _both(case, "torch")] for case in adam]
+        found += ["Adam, 32 rows, float32", "", *markdown(["net", "time", "/ eager", "/ PyTorch"], rows), ""]
+    return found + _costs(result)
+
+
+def _by_rows(cases: list[dict[str, Any]], cell: Callable[[dict[str, Any]], str]) -> list[str]:
+    """A table of nets by batch sizes."""
+    cells = {(case["net"], case["batch"]): cell(case) for case in cases}
+    batches = list(dict.fromkeys(batch for _, batch in cells))
+    header = ["net", *(f"{batch} rows" if batch > 1 else "1 row" for batch in batches)]
+    nets = dict.fromkeys(net for net, _ in cells)
+    return markdown(header, [[net, *(cells.get((net, batch), "") for batch in batches)] for net in nets])
+
+
+def _both(case: dict[str, Any], other: str) -> str:
+    found = [(_ratio(case, name, other), _misses(case, name, other)) for name in OURS]
+    return " / ".join("-" if one is None else f"{one.median:.2f}{'!' if missed else ''}" for one, missed in found)
+
+
+def _times(case: dict[str, Any]) -> str:
+    times = [case["seconds"].get(name) for name in OURS]
+    return " / ".join(duration(median(seconds)) if seconds else "-" for seconds in times)
+
+
+def _costs(result: dict[str, Any]) -> list[str]:
+    rows = [
+        [f"{one['net']}, {OURS[one['framework']]}", duration(one["values"]["extra"]), duration(one["values"]["making"])]
         for one in result["compiling"]
     ]
-    found += table(["first call of 32 rows", "beyond an eager step", "of it making the plan"], compile_rows) + [""]
-    memory_rows = [
-        [f"{one['net']}, {one['batch']} rows", *(f"{n:,}" for n in (*one["planned"], one["replayed"], one["eager"]))]
-        for one in result["memory"]
+    found = markdown(["first call, 32 rows", "beyond an eager step", "of it making the plan"], rows)
+    found += [""] + [f"The C library is ready after {duration(n)} ({kind})." for kind, n in result["library"].items()]
+    kinds = ("sum", "sum measured", "arena", "arena measured", "replayed")
+    rows = [[one["net"], *(f"{one[kind]:,}" for kind in kinds)] for one in result["planned"]]
+    header = [
+        "bytes, 128 rows",
+        "plan without memory planning",
+        "measured",
+        "plan",
+        "measured",
+        "allocated in a replay",
     ]
-    found += table(["bytes", "planned: sum", "planned: arena", "replay's peak", "eager step's peak"], memory_rows) + [
-        ""
-    ]
-    if result.get("ablation"):
-        passes = list(result["ablation"][0]["ratios"])
-        ablation_rows = [
-            [
-                f"{one['net']}, {OURS[one['framework']]}",
-                *(f"{Spread(*one['ratios'][name]).median:.2f}" for name in passes),
-            ]
+    found += ["", *markdown(header, rows), ""]
+    if result["memory"]:
+        names = ["mytorch", *OURS, "torch", "numpy"]
+        rows = [
+            [f"{one['net']}, {one['batch']} rows", *(_mebibytes(one["peaks"].get(name)) for name in names)]
+            for one in result["memory"]
+        ]
+        shown = ["eager", *(f"compiled, {name}" for name in OURS.values()), "PyTorch", "NumPy by hand"]
+        found += markdown(["peak memory of training, MiB", *shown], rows) + [""]
+    if result["ablation"]:
+        passes = list(result["ablation"][0]["values"])
+        rows = [
+            [f"{one['net']}, {OURS[one['framework']]}", *(f"{one['values'][name][0]:.2f}" for name in passes)]
             for one in result["ablation"]
         ]
-        found += table(["time without, 32 rows", *passes], ablation_rows) + [""]
+        found += markdown(["time without, 32 rows", *passes], rows) + [""]
     if result["training"]:
-        training_rows = [
-            [one["framework"], one.get("failed") or f"{one['epochs_per_second']:.2f}", one.get("backend", "")]
+        names_shown = {**OTHERS, **{name: f"compiled, {shown}" for name, shown in OURS.items()}}
+        rows = [
+            [names_shown[one["framework"]], one.get("failed") or f"{one['epochs_per_second']:.2f}", one.get("data", "")]
             for one in result["training"]
         ]
-        found += table(["whole training", "epochs per second", "backend"], training_rows)
+        found += markdown(["whole training", "epochs per second", "data"], rows)
     found += [f"{name} is left out: {reason}." for name, reason in result["missing"].items()]
     return found
+
+
+def _mebibytes(count: int | None) -> str:
+    return "-" if count is None else f"{count / 2**20:.1f}"
 
 
 def _limit(case: dict[str, Any], name: str, other: str) -> float | None:
@@ -361,11 +290,15 @@ def missed(result: dict[str, Any]) -> list[str]:
                 if _misses(case, name, other):
                     spread = Spread(*(_ratio(case, name, other) or (0, 0, 0)))
                     found.append(
-                        f"{case['net']}, {case['batch']} rows, {OURS[name]}: {spread.median:.2f} times {other} "
+                        f"{case['net']}, {case['batch']} rows, {OURS[name]}: {spread.median:.2f} times {OTHERS[other]} "
                         f"(quartiles {spread.low:.2f} to {spread.high:.2f}), target {_limit(case, name, other):.2f}"
                     )
     for one in result["compiling"]:
-        if one["extra"] > COMPILE_SECONDS:
-            what = f"{one['net']}, {OURS[one['framework']]}: compiling took {duration(one['extra'])}"
+        extra = one["values"]["extra"]
+        if one["net"] in TARGETS[one["framework"]] and extra > COMPILE_SECONDS:
+            what = f"{one['net']}, {OURS[one['framework']]}: compiling took {duration(extra)}"
             found.append(f"{what}, target {duration(COMPILE_SECONDS)}")
+    for kind, seconds in result["library"].items():
+        if seconds > LIBRARY_SECONDS[kind]:
+            found.append(f"the C library, {kind}: {duration(seconds)}, target {duration(LIBRARY_SECONDS[kind])}")
     return found

@@ -54,15 +54,17 @@ class Batched(Traced):
     size = property(lambda self: self.value.size // max(len(self.value), 1))
     nbytes = property(lambda self: self.value.nbytes)
     flags = property(lambda self: plain(self.value)[0].flags)
+    strides = property(lambda self: plain(self.value)[0].strides)
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
         return np.ndarray if self.ndim else self.dtype.type
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method == "__call__" and not kwargs:
-            return self.owner.once(ufunc, inputs, kwargs, partial(Traced.__array_ufunc__, self, ufunc, method, *inputs))
-        return super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
+        by_rule = partial(Traced.__array_ufunc__, self, ufunc, method, *inputs, **kwargs)
+        if method == "__call__":
+            return by_rule() if kwargs else self.owner.once(ufunc, inputs, kwargs, by_rule)
+        return self.owner.once(getattr(ufunc, method), inputs, kwargs, by_rule)
 
     def __array_function__(self, function: Function, types: Any, args: tuple, kwargs: Settings) -> Any:
         by_rule = partial(Traced.__array_function__, self, function, types, args, kwargs)
@@ -161,7 +163,10 @@ class BatchTrace:
             )
         first = results[0]
         if isinstance(first, (tuple, list)):
-            return like_tuple(tuple(first), [self.joined([part[k] for part in results]) for k in range(len(first))])
+            return like_tuple(
+                first if isinstance(first, tuple) else tuple(first),
+                [self.joined([part[k] for part in results]) for k in range(len(first))],
+            )
         return self.joined(results)
 
     def joined(self, results: list[Any]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff.aliases import Array, Function, Tree
-from mytorch.autodiff.errors import no_float, stored_in_plain_array, subclass
+from mytorch.autodiff.errors import in_our_words, no_float, no_float_argument, subclass
 from mytorch.autodiff.kinds import zeros_like
 from mytorch.autodiff.traced import Traced, dtype_of, is_float_or_number
 from mytorch.autodiff.tracing import LARGE, Dual, ForwardTrace, ReverseTrace, Variable, backward_pass, refuse_escaped
@@ -113,18 +113,8 @@ def as_leaf(leaf: Any) -> Array:
     if type(leaf) not in (np.ndarray, np.memmap) and isinstance(leaf, np.ndarray):
         raise subclass(leaf, "An argument to differentiate")
     array = np.asarray(leaf)
-    kind = array.dtype.kind
-    if kind in "iub":
-        raise TypeError(
-            f"An argument of dtype {array.dtype} was given, and integers have no derivative. Pass floats: "
-            f"{'x.astype(float)' if array.ndim else repr(float(array))}. (argnums chooses the arguments to differentiate.)"
-        )
-    if kind not in "fc":
-        what = {"O": "objects", "U": "strings", "S": "bytes", "M": "dates", "m": "time spans"}.get(kind, "records")
-        raise TypeError(
-            f"An argument of dtype {array.dtype} was given: {what} cannot be differentiated. Pass arrays of floats; argnums "
-            f"chooses the arguments to differentiate, the others may be anything."
-        )
+    if array.dtype.kind not in "fc":
+        raise no_float_argument(array)
     return array if isinstance(leaf, np.ndarray) else array[()]
 
 
@@ -143,8 +133,8 @@ def call_and_close(trace: Trace, call: Callable[[], Any]) -> Any:
     """Call a traced function, and end the trace whatever happens."""
     try:
         return call()
-    except ValueError as error:
-        ours = stored_in_plain_array(error)
+    except (TypeError, ValueError) as error:
+        ours = in_our_words(error)
         if ours is None:
             raise
         raise ours.with_traceback(error.__traceback__) from None
@@ -172,9 +162,10 @@ def _check_outputs(out: Tree, leaves: list[Any], trace: Trace) -> None:
 def floats(out: Tree) -> list[Any]:
     """The leaves of a function's result. Raises TypeError if they are integers, booleans or nothing, without a derivative."""
     leaves, _ = flatten(out)
-    if not any(dtype_of(leaf).kind in "fc" for leaf in leaves):
-        raise no_float(leaves)
-    return leaves
+    for leaf in leaves:
+        if dtype_of(leaf).kind in "fc":
+            return leaves
+    raise no_float(leaves)
 
 
 def _cotangent(g: Any, value: Any, what: str = "gradient") -> Any:

@@ -17,6 +17,7 @@ from mytorch.autodiff.transforms import (
     elementwise_grad,
     grad,
     hvp,
+    jacobian,
     jacobian_forward,
     jacobian_reverse,
 )
@@ -73,8 +74,16 @@ def make_ggnvp(f: Function, g: Function = lambda y: np.sum(y * y) / 2, f_argnum:
 
 
 def tensor_jacobian_product(fun: Function, argnum: int = 0) -> Function:
-    """autograd: ``tensor_jacobian_product(fun)(*args, g)``, the gradient of one argument given the output's."""
-    return lambda *args, **kwargs: make_vjp(fun, argnum)(*args[:-1], **kwargs)[0](args[-1])
+    """autograd: ``tensor_jacobian_product(fun)(*args, tensor)``, the Jacobian's product with a tensor over its first axes.
+
+    Of a tensor of the output's shape it is the gradient of one argument.
+    """
+
+    def product(*args: Any, **kwargs: Any) -> Any:
+        *rest, tensor = args
+        return jacobian(lambda *xs: np.tensordot(tensor, fun(*xs, **kwargs), np.ndim(tensor)), argnum)(*rest)
+
+    return product
 
 
 def grad_and_aux(fun: Function, argnum: int = 0) -> Function:

@@ -22,6 +22,7 @@ INSTEAD = {
     "x.dump()": "Store arrays outside of the function that is differentiated.",
     "x.dumps()": "Store arrays outside of the function that is differentiated.",
     "x.item()": "Keep x as it is, or index it: x[0].",
+    "np.nditer(x)": "Iterate over x itself, for row in x, or over its indices: for index in np.ndindex(x.shape).",
     "x.tolist()": "Iterate over x itself: for entry in x.",
 }
 
@@ -94,10 +95,12 @@ STORED = (
 )
 
 
-def stored_in_plain_array(error: Exception) -> TypeError | None:
-    """Our error for what NumPy reports as "setting an array element with a sequence", if one of our refusals caused it."""
+def in_our_words(error: Exception) -> TypeError | None:
+    """Our error for one of NumPy's that a traced value has caused: stored in a plain array, or given to np.nditer."""
     cause = error.__cause__
-    return TypeError(STORED) if isinstance(cause, TypeError) and "out of the trace" in str(cause) else None
+    if isinstance(cause, TypeError) and "out of the trace" in str(cause):
+        return TypeError(STORED)
+    return cut("np.nditer(x)") if "WRITEBACKIFCOPY" in str(error) else None
 
 
 def full_name(function: Any) -> str:
@@ -133,18 +136,70 @@ def _called_by_scipy() -> str | None:
     return name
 
 
+def no_float_argument(array: Any) -> TypeError:
+    """The error for an argument to differentiate that holds integers, or no numbers at all."""
+    given = f"An argument of dtype {array.dtype} was given"
+    if array.dtype.kind in "iub":
+        instead = "x.astype(float)" if array.ndim else repr(float(array))
+        return TypeError(
+            f"{given}, and integers have no derivative. Pass floats: {instead}. (argnums chooses the arguments to "
+            "differentiate.)"
+        )
+    kinds = {"O": "objects", "U": "strings", "S": "bytes", "M": "dates", "m": "time spans"}
+    return TypeError(
+        f"{given}: {kinds.get(array.dtype.kind, 'records')} cannot be differentiated. Pass arrays of floats; argnums chooses "
+        "the arguments to differentiate, the others may be anything."
+    )
+
+
+def not_one_number(value: Any, shape: tuple | None) -> TypeError:
+    """The error for grad of a function with several results, or of a result with several entries."""
+    what = f"a {type(value).__name__}" if shape is None else f"an array of shape {shape}"
+    return TypeError(
+        f"grad differentiates functions that return one number, and this one returned {what}. Reduce it to a scalar "
+        "(result.sum() or result.mean()), or use jacobian(fun), or elementwise_grad(fun) for a function that works entry by "
+        "entry."
+    )
+
+
+def complex_result() -> TypeError:
+    """The error for grad of a complex result that nobody called holomorphic."""
+    return TypeError(
+        "grad differentiates real-valued functions, and this one returned a complex number. Take a real part of it, such as "
+        "np.abs(result)**2, or pass holomorphic=True if it has a complex derivative."
+    )
+
+
+def changed(array: Any, where: str) -> RuntimeError:
+    """The error for an array that was changed before the backward pass read it."""
+    return RuntimeError(
+        f"An array of shape {array.shape}, used as {where if ' ' in where else 'a constant of ' + where}, was changed between "
+        "the forward pass and the backward pass, so its gradients would be wrong. Leave arrays as they are until the gradient "
+        "is there, or give the function a copy: array.copy()."
+    )
+
+
+IN_PLACE = {"copyto", "place", "put", "putmask", "put_along_axis", "fill_diagonal"}
+"""Functions of NumPy that write into their argument."""
+
+COUNTED = "A count jumps where an entry crosses an edge. np.histogram has a derivative with respect to its weights."
+REASONS = {
+    **dict.fromkeys(("save", "savetxt", "savez", "savez_compressed"), INSTEAD["x.tofile()"]),
+    **dict.fromkeys(("histogram2d", "histogramdd", "histogram_bin_edges"), COUNTED),
+    "trim_zeros": "Its length depends on the values. Write x[a:b] with the bounds that np.flatnonzero(x) names.",
+}
+"""Functions of NumPy without a rule: the reason, or the way out."""
+
+
 def no_rule(function: Any) -> NotImplementedError:
     """The error for a function that the table does not know."""
     name = getattr(function, "__name__", repr(function))
-    if name in ("copyto", "place", "put", "putmask", "put_along_axis", "fill_diagonal"):
-        return NotImplementedError(
-            str(
-                in_place(
-                    f"np.{name} (or np.full with a traced number)", WRITES["x.fill(v)"] + " Or: " + WRITES["x[i] = v"]
-                )
-            )
-        )
+    if name in IN_PLACE:
+        instead = f"{WRITES['x.fill(v)']} Or: {WRITES['x[i] = v']}"
+        return NotImplementedError(str(in_place(f"np.{name} (or np.full with a traced number)", instead)))
     full = full_name(function)
+    if name in REASONS:
+        return NotImplementedError(f"{full} has no rule of differentiation. {REASONS[name]}")
     return NotImplementedError(
         f"{full} has no rule of differentiation. Write it in functions that have one, or give it one in two lines:\n"
         "    from mytorch.autodiff import explicit\n"

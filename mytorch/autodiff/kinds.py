@@ -87,21 +87,25 @@ class Elementwise(Rule):
         return kept + args[len(kept) :], y if "y" in read else None
 
     def reads_argument(self, i: int, wanted: Sequence[Any]) -> bool:
+        if len(wanted) == 1:
+            return self.reads
         return any(node and self.letters[i] in letters for letters, node in zip(self.of, wanted))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if len(args) == 1 and not kwargs and isinstance(args[0], Traced):  # the common case, quicker
-            return args[0].owner.record(self, args, kwargs)
+        if len(args) <= 2 and not kwargs and isinstance(args[0], Traced):  # the common cases, quicker
+            alone = len(args) == 1 or not isinstance(args[1], Traced)
+            return args[0].owner.record(self, args, kwargs) if alone else bind(self, args, kwargs)
         return bind(self, args, kwargs)
 
     def pull(self, g: Any, y: Any, args: Sequence[Any], kwargs: Settings, wanted: Sequence[Any]) -> Sequence[Any]:
         if len(args) == 1 and callable(self.partials[0]):  # the common case, quicker
-            return (fit(g * self.partials[0](y, args[0]), args[0]),)
-        self._refuse_others(wanted)
+            return (_fit(g * self.partials[0](y, args[0]), args[0]),)
+        if len(args) > len(self.partials):
+            self._refuse_others(wanted)
         gradients: list[Any] = []
         for d, x, node in zip(self.partials, args, wanted):
             if node and d is not None:
-                gradients.append(fit(g * d(y, *args) if callable(d) else _scaled(g, d), x))
+                gradients.append(_fit(g * d(y, *args) if callable(d) else _scaled(g, d), x))
             else:
                 gradients.append(None)
         return gradients
@@ -124,6 +128,11 @@ def _no_derivative(name: str, i: int, what: str, count: int) -> TypeError:
         f"{name}: argument {i} is traced, but the rule has a {what} for {count} argument(s) only. Pass this argument as a "
         "plain value, or register the missing derivative."
     )
+
+
+def _fit(gradient: Any, x: Any) -> Any:
+    """fit, which leaves a number a number: along a chain of numbers no arrays of shape () are made."""
+    return gradient if type(gradient) is np.float64 and type(x) is np.float64 else fit(gradient, x)
 
 
 def _scaled(g: Array, factor: float) -> Array:

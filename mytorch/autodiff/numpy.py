@@ -1,13 +1,15 @@
 """NumPy, with array constructors that take values of a function that is being differentiated.
 
 ``np.array([x[0], x[1]])`` asks each entry for its number and gives NumPy no way to hand the call on, so it is refused. Here
-``array``, ``asarray``, ``full``, ``append``, ``r_`` and the like stack such entries; every other name is NumPy's own::
+``array``, ``asarray``, ``full``, ``append``, ``r_`` and the like stack such entries, and so do ``mean`` and other reductions
+of a list; every other name is NumPy's own::
 
     import mytorch.autodiff.numpy as np
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy
@@ -96,6 +98,20 @@ def _stacked(value: Any) -> Any:
     if len({numpy.shape(part) for part in parts}) > 1:
         raise ValueError(f"array got parts of the shapes {[numpy.shape(p) for p in parts]}. They have to be equal.")
     return numpy.stack(parts)
+
+
+def _of_lists(fun: Any) -> Any:
+    """The function, which also takes a list with traced entries for its array."""
+
+    @functools.wraps(fun)
+    def call(a: Any, *args: Any, **kwargs: Any) -> Any:
+        return fun(asarray(a) if _traced(a) else a, *args, **kwargs)
+
+    return call
+
+
+for _name in ("average", "cumprod", "cumsum", "max", "mean", "median", "min", "prod", "std", "sum", "var"):
+    globals()[_name] = _of_lists(getattr(numpy, _name))
 
 
 def __getattr__(name: str) -> Any:

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff.aliases import Array, Function, Settings
-from mytorch.autodiff.errors import INSTEAD, WRITES, cut, full_name, in_place, no_rule
-from mytorch.autodiff.extras import load_rules
+from mytorch.autodiff.errors import INSTEAD, WRITES, cut, in_place, no_rule
 
 TABLE: dict[Any, Function] = {}
-"""The table of rules: for each NumPy function, the one that is called in its place when an argument is Traced."""
+"""The table of rules: for each NumPy function, the one that is called in its place when an argument is Traced.
+
+That of np.ufunc serves every ufunc that is called with keywords or by one of its methods.
+"""
 
 OPERATORS = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "floordiv": np.floor_divide,
@@ -27,13 +29,6 @@ METHODS = (
     "cumprod", "cumsum", "diagonal", "dot", "max", "mean", "min", "nonzero", "prod", "ptp", "ravel", "repeat", "round",
     "searchsorted", "squeeze", "std", "sum", "swapaxes", "take", "trace", "var",
 )  # fmt: skip
-# ufunc.reduce and ufunc.accumulate, by the functions that do the same.
-REDUCTIONS: dict[Any, tuple[Any, Any]] = {
-    np.add: (np.sum, np.cumsum), np.multiply: (np.prod, np.cumprod),
-    np.maximum: (np.max, None), np.minimum: (np.min, None),
-}  # fmt: skip
-# The keyword arguments of every ufunc, which change nothing with these values.
-UFUNC_DEFAULTS = {"where": True, "casting": "same_kind", "order": "K", "subok": True, "dtype": None, "signature": None}
 
 
 class Traced:
@@ -55,7 +50,7 @@ class Traced:
             rule = TABLE.get(ufunc)
             if rule is not None:
                 return rule(*inputs)
-        return _call_ufunc(ufunc, method, inputs, kwargs)  # the rare case, kept out of the way
+        return TABLE[np.ufunc](ufunc, method, inputs, kwargs)  # called in another way, or not known yet
 
     def __array_function__(self, function: Function, types: Any, args: tuple, kwargs: Settings) -> Any:
         rule = TABLE.get(function)
@@ -180,45 +175,6 @@ def is_float(value: Any) -> bool:
 def is_float_or_number(value: Any) -> bool:
     """True for what is_float is true for, and for Python's own floating and complex numbers."""
     return is_float(value) or type(value) in (float, complex)
-
-
-def _call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple, kwargs: Settings) -> Any:
-    """A ufunc called in another way than ``ufunc(*inputs)``: with keywords, or through one of its methods."""
-    out = kwargs.pop("out", None)
-    if any(part is not None for part in (out if isinstance(out, tuple) else (out,))):
-        raise in_place(f"{full_name(ufunc)}(..., out=y), or an operator such as y += x,", WRITES["out="])
-    if method == "at":
-        raise in_place(f"{full_name(ufunc)}.at", WRITES["x[i] = v"])
-    if ufunc not in TABLE:
-        load_rules()
-    rule = TABLE.get(ufunc)
-    if rule is None:
-        raise no_rule(ufunc)
-    if method in ("reduce", "accumulate"):
-        replacement = REDUCTIONS.get(ufunc, (None, None))[method == "accumulate"]
-        if replacement is not None:
-            kwargs.setdefault("axis", 0)
-            if replacement in (np.max, np.min) and kwargs.get("dtype") is not None:
-                inputs = (_cast(inputs[0], kwargs.pop("dtype")),)
-            return TABLE[replacement](*inputs, **kwargs)
-    for name, default in UFUNC_DEFAULTS.items():
-        if kwargs.get(name) is default:
-            kwargs.pop(name, None)
-    if method == "__call__" and kwargs.keys() == {"axis"} and ufunc.__name__ == "vecdot":
-        return rule(*inputs, **kwargs)
-    dtype = kwargs.pop("dtype", None)
-    if method == "outer" and not kwargs:
-        a, b = inputs
-        method, inputs = "__call__", (np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
-    if method != "__call__" or kwargs:
-        name = full_name(ufunc)
-        given = f"{name}.{method}" if method != "__call__" else f"{name}(..., {next(iter(kwargs))}=)"
-        raise NotImplementedError(f"{given} has no rule of differentiation. Call {name}(...) and np.where instead.")
-    return rule(*(inputs if dtype is None else [_cast(x, dtype) for x in inputs]))
-
-
-def _cast(x: Array, dtype: Any) -> Array:
-    return x.astype(dtype) if hasattr(x, "astype") else np.asarray(x, dtype)
 
 
 def _one_or_all(args: tuple) -> Any:

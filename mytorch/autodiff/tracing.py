@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.autodiff.aliases import Array, Settings
-from mytorch.autodiff.errors import subclass
+from mytorch.autodiff.errors import changed, subclass
 from mytorch.autodiff.fingerprints import fingerprint, is_same
 from mytorch.autodiff.traced import Traced, is_float
 
@@ -123,6 +123,8 @@ class ReverseTrace:
                 values.append(x if type(x) in UNSUSPICIOUS else _checked(x, rule))
                 parents.append(None)
         output = rule.fun(*values, **kwargs)
+        if type(output) is complex:  # Python's operators make one of 1j and np.float64
+            output = np.complex128(output)
         if self.watching and rule.reads:
             for i, value in enumerate(values):
                 if type(value) in ARRAYS and self.may_change(value, parents[i]) and rule.reads_argument(i, parents):
@@ -156,11 +158,7 @@ class ReverseTrace:
     def check_unchanged(self) -> None:
         for array, before, where in self.constants.values():
             if not is_same(array, before):
-                raise RuntimeError(
-                    f"An array of shape {array.shape}, used as {where if ' ' in where else 'a constant of ' + where}, was "
-                    "changed between the forward pass and the backward pass, so its gradients would be wrong. Leave arrays "
-                    "as they are until the gradient is there, or give the function a copy: array.copy()."
-                )
+                raise changed(array, where)
 
     def close(self) -> None:
         """End the recording. A value that was carried out of its function is refused from here on."""
@@ -190,6 +188,8 @@ class ForwardTrace:
                 values.append(x if type(x) in UNSUSPICIOUS else _checked(x, rule))
                 tangents.append(None)
         output = rule.fun(*values, **kwargs)
+        if type(output) is complex:  # Python's operators make one of 1j and np.float64
+            output = np.complex128(output)
         tangent = rule.push(tangents, output, values, kwargs)
         if isinstance(output, tuple):
             parts = zip(output, tangent)
@@ -204,8 +204,10 @@ class ForwardTrace:
 
 def bind(rule: Any, args: Sequence[Any], kwargs: Settings) -> Any:
     """Carry out one operation for the innermost trace among its arguments. Their values may belong to outer traces."""
-    if kwargs and innermost(list(kwargs.values())) is not None:
-        args, kwargs = _by_position(rule, args, kwargs)
+    for value in kwargs.values():
+        if isinstance(value, Traced):
+            args, kwargs = _by_position(rule, args, kwargs)
+            break
     trace, level = None, 0
     for value in args:
         if isinstance(value, Traced) and value.owner is not trace and value.owner.level > level:

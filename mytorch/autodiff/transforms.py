@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial, wraps
@@ -13,12 +14,14 @@ import numpy as np
 from mytorch.autodiff.aliases import Function, Settings
 from mytorch.autodiff.batching import along_basis
 from mytorch.autodiff.core import as_leaf, floats, jvp, push, record
+from mytorch.autodiff.errors import complex_result, not_one_number
 from mytorch.autodiff.kinds import Rule, zeros_like
 from mytorch.autodiff.traced import Traced, dtype_of, is_float_or_number
 from mytorch.autodiff.tracing import bind, innermost
 from mytorch.autodiff.tree import flatten, split
 
 Argnums = int | str | Sequence[int | str]
+PLAIN = {np.ndarray, float, np.float64}  # types of arguments that are no trees
 
 
 def _takes_argnum(transform: Function) -> Function:
@@ -37,14 +40,14 @@ def _takes_argnum(transform: Function) -> Function:
 def grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
     """A function that computes the gradient of a scalar function, in reverse mode.
 
-    fun: its arguments at argnums are floating or complex arrays, or trees of them (see ``tree``); it returns a scalar, with
-    has_aux a pair (scalar, aux). All other arguments pass through as they are. argnums: the number or name of an argument, or
-    a tuple of them for a tuple of gradients; argnum is the same. Returns gradients in the arguments' structure, shapes and
-    dtypes; with has_aux a pair (gradients, aux).
+    fun: its arguments at argnums are floating or complex arrays, or trees of them (see ``tree``); it returns one number, a
+    scalar or an array with a single entry, with has_aux a pair (number, aux). All other arguments pass through as they are.
+    argnums: the number or name of an argument, or a tuple of them for a tuple of gradients; argnum is the same. Returns
+    gradients in the arguments' structure, shapes and dtypes; with has_aux a pair (gradients, aux).
 
     Complex: for real-valued fun of z = x + iy the gradient is df/dx - i df/dy, as in JAX (step against its conjugate to
     descend). A complex value is refused unless holomorphic=True says that fun has a complex derivative, which is then
-    returned. Raises TypeError for a result that is no scalar or no float, and for integer arguments.
+    returned. Raises TypeError for a result that is not one number or no float, and for integer arguments.
     """
     both = value_and_grad(fun, argnums, has_aux, holomorphic)
 
@@ -67,23 +70,15 @@ def value_and_grad(fun: Function, argnums: Argnums = 0, has_aux: bool = False, h
         outputs = floats(value)
         dtype = dtype_of(outputs[0])
         shape = np.shape(value) if outputs[0] is value else None
-        if shape != ():
-            what = f"a {type(value).__name__}" if shape is None else f"an array of shape {shape}"
-            raise TypeError(
-                f"grad differentiates functions that return one number, and this one returned {what}. Reduce it to a scalar "
-                "(result.sum() or result.mean()), or use jacobian(fun), or elementwise_grad(fun) for a function that works "
-                "entry by entry."
-            )
+        if shape is None or math.prod(shape) != 1:
+            raise not_one_number(value, shape)
         if holomorphic and not all(dtype_of(as_leaf(leaf)).kind == "c" for leaf in leaves):
             raise TypeError(
                 "holomorphic=True takes complex arguments. Pass x.astype(complex), or leave holomorphic out."
             )
         if dtype.kind == "c" and not holomorphic:
-            raise TypeError(
-                "grad differentiates real-valued functions, and this one returned a complex number. Take a real part of it, "
-                "such as np.abs(result)**2, or pass holomorphic=True if it has a complex derivative."
-            )
-        gradients = build(pull([np.ones((), dtype)], once=True))
+            raise complex_result()
+        gradients = build(pull([np.ones(shape, dtype) if shape else dtype.type(1)], once=True))
         return ((value, aux) if has_aux else value), gradients
 
     return gradient
@@ -285,6 +280,9 @@ def named(fun: Function, what: str) -> Callable[[Function], Function]:
 
 def _split_arguments(fun: Function, argnums: Argnums, args: tuple, kwargs: Settings) -> tuple[Function, list, Function]:
     """fun as a function of the leaves at argnums, those leaves, and a function that builds the result from its leaves."""
+    if type(argnums) is int and 0 <= argnums < len(args) and type(args[argnums]) in PLAIN:  # the common case, quicker
+        before, after = args[:argnums], args[argnums + 1 :]
+        return lambda x: fun(*before, x, *after, **kwargs), [args[argnums]], lambda found: found[0]
     single = isinstance(argnums, (int, np.integer, str))
     wanted: Any = [argnums] if single else list(argnums)  # type: ignore[arg-type]
     given: dict[Any, Any] = {**dict(enumerate(args)), **kwargs}

@@ -96,31 +96,41 @@ class Capture:
             raise NoPlan(
                 "its forward is not known to the planner; mytorch.graph.register(backward_function, forward) makes it known"
             )
-        if isinstance(line.output, tuple):
-            raise NoPlan("it has several outputs")
         if isinstance(line.output, np.generic):
             # The engine keeps a scalar as an array; the function returns the scalar.
             self.scalars[id(line.output)] = line.output = np.asarray(line.output)
+        outputs = line.outputs
         inputs: list[Any] = []
         for index, (array, slot) in enumerate(zip(line.inputs, line.gradients_to_update)):
             value = self._input(array, f"input {index},")
             if slot is not None and value.kind != "held":
                 raise NoPlan(f"input {index} has a gradient to update but is no parameter that a module holds")
             inputs.append(value)
+        several = isinstance(line.output, tuple)
+        shapes, dtypes = tuple(array.shape for array in outputs), tuple(array.dtype for array in outputs)
         recorded = Recorded(
-            inputs, settings, line.layer, line.output.shape, line.output.dtype, lambda a, name: self._input(a, name)
+            inputs,
+            settings,
+            line.layer,
+            shapes if several else shapes[0],
+            dtypes if several else dtypes[0],
+            lambda a, name: self._input(a, name),
         )
-        output = rule.forward(self.builder, recorded)
-        if output.dtype != line.output.dtype or output.size != line.output.size:
-            raise NoPlan(
-                f"its forward gives {output.dtype} of shape {output.shape}, but {line.output.dtype} of shape "
-                f"{line.output.shape} was recorded"
-            )
-        recorded.output = self.builder.reshape(output, line.output.shape)
-        self.known[locate(line.output)] = recorded.output
+        result = rule.forward(self.builder, recorded)
+        found = list(result) if several else [result]
+        if len(found) != len(outputs):
+            raise NoPlan(f"its forward gives {len(found)} outputs, but {len(outputs)} were recorded")
+        for number, (value, array) in enumerate(zip(found, outputs)):
+            if value.dtype != array.dtype or value.size != array.size:
+                raise NoPlan(
+                    f"its forward gives {value.dtype} of shape {value.shape}, but {array.dtype} of shape "
+                    f"{array.shape} was recorded"
+                )
+            found[number] = self.known[locate(array)] = self.builder.reshape(value, array.shape)
+        recorded.output = tuple(found) if several else found[0]
         self.recorded.append(recorded)
         self.signature.append((
-            operation, recorded.output.shape, recorded.output.dtype, id(line.layer),
+            operation, shapes, dtypes, id(line.layer),
             tuple(_identity(value) for value in inputs),
             tuple(None if slot is None else id(slot) for slot in line.gradients_to_update),
             tuple((key, _setting(value)) for key, value in sorted(settings.items())),
@@ -152,9 +162,14 @@ class Capture:
         slots: dict[int, tuple[Value, np.ndarray]] = {}
         for number in range(len(self.recorded) - 1, -1, -1):
             line, recorded = self.recording.lines[number], self.recorded[number]
-            grad_output = arrived.pop(recorded.output, None)
-            if grad_output is None:
+            outputs = recorded.output if isinstance(recorded.output, tuple) else (recorded.output,)
+            taken = [arrived.pop(output, None) for output in outputs]
+            if all(gradient is None for gradient in taken):
                 continue
+            grad_output: Any = taken[0]
+            if isinstance(recorded.output, tuple):
+                zeros = [p.constant(0, output.dtype, output.shape) for output in outputs]
+                grad_output = tuple(zero if g is None else g for zero, g in zip(zeros, taken))
             operation, _ = rule_of(line.backward_operation)
             p.origin = f"{number} {describe_rule(operation)}, backward"
             try:

@@ -12,7 +12,7 @@ from mytorch import optim
 from mytorch.graph import backends
 from mytorch.graph import passes as _passes
 from mytorch.graph.eager import Work
-from mytorch.graph.plan import UPDATES, Plan
+from mytorch.graph.plan import Plan
 from mytorch.graph.replay import MISSED
 from mytorch.graph.trial import Entry, Options, Trial, attempt
 
@@ -38,19 +38,21 @@ class Step:
         self.reason: str | None = None
         self.plans: dict[Any, list[Entry]] = {}
         self.refusals: dict[Any, str] = {}
+        # The plan of the last call and its function, where the next call may try that first.
         self._last: Entry | None = None
+        self._serve: Callable[[tuple[Any, ...]], Any] | None = None
         self._recordings: dict[Any, int] = {}
         self._lock = threading.RLock()
 
     def __call__(self, *arguments: Any) -> Any:
         with self._lock:
-            entry = self._last
-            if entry is not None:
+            serve = self._serve
+            if serve is not None:
                 # Written out here, as for small nets each call of Python's counts.
                 try:
-                    result = entry.serve(arguments)
+                    result = serve(arguments)
                 except BaseException as error:
-                    explain(entry, error)
+                    explain(self._last, error)
                     raise
                 if result is not MISSED:
                     return result
@@ -58,19 +60,20 @@ class Step:
 
     def _find(self, arguments: tuple[Any, ...]) -> Any:
         """A call that is not served by the plan of the last one."""
-        self._last = None
+        self._serve = None
         key = _key(arguments)
         for entry in self.plans.get(key, ()):
-            if entry.holds(arguments):
+            if entry.function("holds")(arguments):
                 entry.calls += 1
                 if entry.proofs < PROOFS or (self.check_every and entry.calls % self.check_every == 0):
                     return self._keep(key, attempt(self.work, self.options, arguments, entry))
                 self._recordings[key] = 0
                 self.plan, self.reason = entry.plan, None
                 # Where steps have to be counted, every call comes this way.
-                self._last = None if self.check_every else entry
+                self._last, serve = entry, entry.function("serve")
+                self._serve = None if self.check_every else serve
                 try:
-                    return entry.serve(tuple(map(_plain, arguments)))
+                    return serve(tuple(map(_plain, arguments)))
                 except BaseException as error:
                     explain(entry, error)
                     raise
@@ -105,7 +108,7 @@ class Step:
         if trial.entry not in entries:
             entries.insert(0, trial.entry)
             del entries[MOST_PLANS:]
-        return trial.entry.finish(trial.result)
+        return trial.entry.function("finish")(trial.result)
 
     def __str__(self) -> str:
         parts = [f"Step: {sum(map(len, self.plans.values()))} plans"]
@@ -117,16 +120,16 @@ class Step:
         return "\n\n".join(parts)
 
 
-def explain(entry: Entry, error: BaseException) -> None:
+def explain(entry: Entry | None, error: BaseException) -> None:
     """Add to an exception from the middle of a replay what the step has changed by then."""
-    number, trace = -1, error.__traceback__
+    assert entry is not None
+    line, trace = 0, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == "<plan>":
-            number = entry.instruction_of[min(trace.tb_lineno - 1, len(entry.instruction_of) - 1)]
+            line = trace.tb_lineno
         trace = trace.tb_next
-    done = [i for i in entry.plan.instructions[: number + 1] if i.op in UPDATES]
-    changed = sorted({value.name for instruction in done for value in instruction.writes})
-    if changed:
+    changed = sorted({name for names in entry.writes_of[:line] for name in names})
+    if changed and not getattr(error, "nothing_changed", False):
         text = (
             f"The step was interrupted in its update; changed by then, the last perhaps in part: {', '.join(changed)}."
         )

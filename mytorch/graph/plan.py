@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 LONGEST = 60
 # Instructions that change parameters.
-UPDATES = ("sgd", "adam", "matmul_sgd", "optimizer")
+UPDATES = ("sgd", "adam", "matmul_update", "optimizer")
 # The settings of an instruction that are printed.
 SHOWN = ("axes", "to", "axis", "classes", "rows")
 
@@ -66,6 +66,8 @@ class Instruction:
     @property
     def inner(self) -> set[Value]:
         """The values that only the parts of a fused instruction know."""
+        if not self.parts:
+            return set()
         return {value for part in self.parts for value in part.outputs} - set(self.outputs)
 
     @property
@@ -75,17 +77,27 @@ class Instruction:
         return value
 
     def reading(self, inputs: Iterable[Value]) -> Instruction:
-        """The same instruction on other inputs."""
-        return replace(self, inputs=tuple(inputs))
+        """The instruction on other inputs; itself where they are the same."""
+        inputs = tuple(inputs)
+        return self if inputs == self.inputs else replace(self, inputs=inputs)
 
 
-@dataclass
-class PassReport:
-    """The effect of one pass: instructions and bytes of buffers, before and after."""
+class PassReport(NamedTuple):
+    """The effect of one pass: the plan before and after it."""
 
     name: str
-    instructions: tuple[int, int]
-    nbytes: tuple[int, int]
+    before: Plan
+    after: Plan
+
+    @property
+    def instructions(self) -> tuple[int, int]:
+        """The instructions before and after."""
+        return len(self.before.instructions), len(self.after.instructions)
+
+    @property
+    def nbytes(self) -> tuple[int, int]:
+        """The bytes of buffers before and after."""
+        return self.before.buffer_bytes, self.after.buffer_bytes
 
 
 class PassReports(list[PassReport]):

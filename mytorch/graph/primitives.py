@@ -32,6 +32,9 @@ class Primitive(NamedTuple):
 
 
 def _broadcast(attrs: dict[str, Any], *inputs: Value) -> Form:
+    first = inputs[0]
+    if all(v.shape == first.shape and v.dtype is first.dtype for v in inputs):
+        return first.shape, first.dtype
     return np.broadcast_shapes(*(v.shape for v in inputs)), np.result_type(*(v.dtype for v in inputs))
 
 
@@ -163,7 +166,7 @@ PRIMITIVES: dict[str, Primitive] = {
     "accumulate": Primitive(_given, _per_input, effect=True),
     "clip": Primitive(_given, _per_input, effect=True),
     "sgd": Primitive(_given, _per_input, effect=True),
-    "matmul_sgd": Primitive(_given, _none, effect=True),
+    "matmul_update": Primitive(_given, _none, effect=True),
     "fused": Primitive(_given, _none),
     "adam": Primitive(_given, _per_input, effect=True),
     "optimizer": Primitive(_given, _none, effect=True),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import pickle
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from mytorch import optim
 from mytorch.graph.recorder import locate
 
 # How far the two may lie apart, relative to the largest entry of an array: they sum in another order. Gradients are also
@@ -16,22 +18,26 @@ TOLERANCE = {"f": 2e-4, "d": 1e-9}
 UPDATE_TOLERANCE = {"f": 1e-5, "d": 1e-12}
 # The same where gradients are not kept, so that both update from their own: Adam magnifies rounding where a gradient is zero.
 LOOSE_TOLERANCE = {"f": 1e-2, "d": 1e-6}
+# Entries that are compared at a time: all that is computed of them stays in the cache.
+PIECE = 1 << 15
 
 
 class State:
     """Copies of arrays, of random generators' states and of the optimiser's count, to go back to."""
 
     def __init__(self, arrays: Iterable[np.ndarray], generators: Iterable[np.random.Generator], optimizer: Any) -> None:
-        self.copies = [(array, array.copy()) for array in {locate(array): array for array in arrays}.values()]
+        self.copies = {
+            place: (array, array.copy()) for place, array in {locate(array): array for array in arrays}.items()
+        }
         distinct = {id(generator): generator for generator in generators}.values()
         self.generators = [(generator, generator.bit_generator.state) for generator in distinct]
         self.optimizer = optimizer
         self.steps = getattr(optimizer, "steps", 0)
 
-    def restore(self) -> None:
-        """Write everything back, in place."""
-        for array, copy in self.copies:
-            if array.flags.writeable:
+    def restore(self, but: Collection[Any] = ()) -> None:
+        """Write everything back, in place, except the arrays at the locations ``but``."""
+        for place, (array, copy) in self.copies.items():
+            if array.flags.writeable and place not in but:
                 np.copyto(array, copy)
         for generator, state in self.generators:
             generator.bit_generator.state = state
@@ -42,9 +48,10 @@ class State:
         """The present state of each random generator."""
         return [pickle.dumps(generator.bit_generator.state) for generator, _ in self.generators]
 
-    def changed(self, but: set[int]) -> list[np.ndarray]:
-        """The arrays whose values are others now, without those whose ids are in ``but``."""
-        return [array for array, copy in self.copies if id(array) not in but and not _same_bits(array, copy)]
+    def changed(self, but: Collection[Any]) -> list[np.ndarray]:
+        """The arrays whose values are others now, without those at the locations ``but``."""
+        copies = [pair for place, pair in self.copies.items() if place not in but]
+        return [array for array, copy in copies if not _same_bits(array, copy)]
 
 
 def _same_bits(array: np.ndarray, copy: np.ndarray) -> bool:
@@ -55,44 +62,96 @@ def _same_bits(array: np.ndarray, copy: np.ndarray) -> bool:
     return np.array_equal(array, copy, equal_nan=array.dtype.kind == "f")
 
 
-def first_difference(
-    found: Sequence[tuple[str, np.ndarray]],
-    expected: Sequence[np.ndarray],
-    tolerance: dict[str, float],
-    together: bool = False,
-) -> str | None:
+class Gap(NamedTuple):
+    """The distance of what was found from what was expected of an array, and the largest finite entry that was expected.
+
+    Where the two are clearly close, the distance is an upper bound and the largest entry a lower bound.
+    """
+
+    name: str
+    dtype: str
+    largest: float
+    distance: float
+
+    @classmethod
+    def between(cls, name: str, found: np.ndarray, expected: np.ndarray, tolerance: dict[str, float]) -> Gap:
+        """The gap of two arrays of one shape. Infinities and NaN are the same where both have them."""
+        kind = expected.dtype.char
+        if kind not in tolerance:
+            return cls(name, kind, 0.0, 0.0 if np.array_equal(found, expected) else np.inf)
+        largest = distance = 0.0
+        scratch = np.empty(min(expected.size, PIECE), expected.dtype)
+        with np.errstate(all="ignore"):
+            for a, b in _pieces(found, expected):
+                apart = np.subtract(a, b, scratch[: a.size])
+                # Euclidean norms take half the time: they bound the largest distance from above, the largest entry from below.
+                most, least = math.sqrt(np.dot(apart, apart)), math.sqrt(np.dot(b, b) / b.size)
+                if not most <= tolerance[kind] * least < math.inf:
+                    most, least = _exact(a, b)
+                # In this order NaN stays.
+                distance = most if not most <= distance else distance
+                largest = max(largest, least)
+        return cls(name, kind, largest, distance)
+
+
+def first_difference(gaps: Sequence[Gap], tolerance: dict[str, float], together: bool = False) -> str | None:
     """A sentence about the first array that differs by more than rounding, or None.
 
-    together: the largest entry of all arrays counts too, a millionth of it.
+    together: the largest entry of all arrays counts too, a thousandth of it.
     """
-    largest = max((n for n in map(_largest, expected) if np.isfinite(n)), default=0.0) if together else 0.0
-    for (name, array), other in zip(found, expected):
-        if array.shape != other.shape:
-            return f"{name} has shape {array.shape} in the plan and {other.shape} in the eager step"
-        if array.dtype.char not in tolerance:
-            close = np.array_equal(array, other)
-            difference = 0.0
-        else:
-            allowed = tolerance[array.dtype.char] * (_finite(_largest(other)) + 1e-3 * largest)
-            with np.errstate(invalid="ignore", over="ignore"):
-                difference = _largest(array - other)
-            close = difference <= allowed
-            if not close and not np.isfinite(other).all():
-                # Infinities and NaN are the same where both have them.
-                same = (array == other) | (np.isnan(array) & np.isnan(other))
-                difference = _largest(np.where(same, 0, array - other))
-                close = difference <= allowed
-        if not close:
-            return f"{name} differs by {difference:.3g} between the plan and the eager step"
+    common = 1e-3 * max((gap.largest for gap in gaps), default=0.0) if together else 0.0
+    for gap in gaps:
+        if not gap.distance <= tolerance.get(gap.dtype, 0.0) * (gap.largest + common):
+            return f"{gap.name} differs by {gap.distance:.3g} between the plan and the eager step"
     return None
 
 
-def _largest(array: np.ndarray) -> float:
-    """The largest absolute value; NaN if there is one."""
-    if array.dtype.kind != "f" or not array.size:
-        return 0.0
-    return float(np.maximum(np.max(array), -np.min(array)))
+def update_gaps(
+    optimizer: Any,
+    before: State,
+    names: dict[Any, str],
+    gradients: Sequence[np.ndarray],
+    tolerance: dict[str, float],
+) -> Iterator[Gap]:
+    """The gaps between the optimiser's arrays as the plan has updated them and the same updated eagerly from the state before.
+
+    names: those of the arrays to compare, by location. gradients: one for each parameter. Block by block, as the eager update
+    works, so that each array is read once. An array that was changed before the update shows here too.
+    """
+    sharing: dict[Any, list[int]] = {}
+    for index, parameter in enumerate(optimizer.parameters):
+        sharing.setdefault(locate(parameter.value), []).append(index)
+    for indices in sharing.values():
+        arrays = {index: [optimizer.parameters[index].value, *optimizer._state_of(index)] for index in indices}
+        places = {index: list(map(locate, mine)) for index, mine in arrays.items()}
+        constants = optim.Constants(arrays[indices[0]][0].dtype)
+        for begin in range(0, arrays[indices[0]][0].size, PIECE):
+            piece = slice(begin, begin + PIECE)
+            again: dict[Any, tuple[np.ndarray, np.ndarray]] = {}
+            for index in indices:
+                for place, array in zip(places[index], arrays[index]):
+                    if place not in again:
+                        copy = before.copies[place][1]
+                        again[place] = array.reshape(-1)[piece], copy.reshape(-1)[piece].copy()
+                own = [again[place][1] for place in places[index]]
+                gradient = gradients[index].reshape(-1)[piece]
+                optimizer._update(constants, own[0], gradient, *own[1:], np.empty_like(own[-1]))
+            for place, (found, expected) in again.items():
+                if place in names:
+                    yield Gap.between(names[place], found, expected, tolerance)
 
 
-def _finite(number: float) -> float:
-    return number if np.isfinite(number) else 0.0
+def _pieces(*arrays: np.ndarray) -> Iterator[list[np.ndarray]]:
+    """The arrays piece by piece, entry beside entry."""
+    flat = [array.reshape(-1) for array in arrays]
+    for begin in range(0, flat[0].size, PIECE):
+        yield [array[begin : begin + PIECE] for array in flat]
+
+
+def _exact(found: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
+    """The largest distance of two rows that counts, and the largest finite entry of what was expected."""
+    distance = np.abs(found - expected)
+    if not np.isfinite(distance).all():
+        distance[(found == expected) | (np.isnan(found) & np.isnan(expected))] = 0
+    finite = expected[np.isfinite(expected)]
+    return float(distance.max()), float(np.abs(finite).max(initial=0.0))

@@ -25,6 +25,11 @@ class Line:
     backward_operation: Callable[..., Any]
     layer: Any
 
+    @property
+    def outputs(self) -> tuple[Any, ...]:
+        """The outputs as a tuple, also when there is only one."""
+        return self.output if isinstance(self.output, tuple) else (self.output,)
+
 
 @dataclass
 class Recording:

@@ -20,24 +20,28 @@ class Recorded:
 
     inputs: values; what was no array (a Python number, an index) as it was. settings: the keywords with which the rule was
     recorded. layer: the module whose forward recorded it. shape, dtype: of its output. held: finds the value of an array
-    that outlives the step. output, residuals: what forward has left for backward.
+    that outlives the step. output, residuals: what forward has left for backward. With several outputs, shape, dtype and
+    output are tuples.
     """
 
     inputs: list[Any]
     settings: dict[str, Any]
     layer: Any
-    shape: tuple[int, ...]
-    dtype: np.dtype
+    shape: tuple[Any, ...]
+    dtype: Any
     held: Callable[[np.ndarray, str], Value]
     output: Any = None
     residuals: Any = field(default=None)
 
 
 class Rule(NamedTuple):
-    """forward(p, r) returns the output's value; backward(p, r, g) a tuple with the gradient of each input, or None."""
+    """forward(p, r) returns the output's value; backward(p, r, g) a tuple with the gradient of each input, or None.
 
-    forward: Callable[[Builder, Recorded], Value]
-    backward: Callable[[Builder, Recorded, Value], tuple[Value | None, ...]]
+    With several outputs, forward returns a tuple and g is one.
+    """
+
+    forward: Callable[[Builder, Recorded], Any]
+    backward: Callable[[Builder, Recorded, Any], tuple[Value | None, ...]]
 
 
 RULES: dict[Any, Rule] = {}
@@ -74,25 +78,36 @@ def register(backward_operation: Callable[..., Any], forward: Callable[..., Any]
 def called(backward_operation: Callable[..., Any], forward: Callable[..., Any]) -> Rule:
     """The rule of two Python functions, called as they are."""
 
-    def run_forward(p: Builder, r: Recorded) -> Value:
+    def run_forward(p: Builder, r: Recorded) -> Any:
         for name, setting in r.settings.items():
             if isinstance(setting, np.ndarray):
                 raise NoPlan(f"its setting {name} is an array that was computed off the list")
-        return p.emit("call", arrays(r.inputs), function=forward, given=template(r), shape=r.shape, dtype=r.dtype)
 
-    def run_backward(p: Builder, r: Recorded, g: Value) -> tuple[Value | None, ...]:
+        def output(function: Callable[..., Any], shape: tuple[int, ...], dtype: np.dtype) -> Value:
+            return p.emit("call", arrays(r.inputs), function=function, given=template(r), shape=shape, dtype=dtype)
+
+        if not isinstance(r.dtype, tuple):
+            return output(forward, r.shape, r.dtype)
+        # Each output is a call of its own that keeps one entry of the result.
+        numbers = range(len(r.dtype))
+        return tuple(
+            output(partial(_entry, forward, number, 0), r.shape[number], r.dtype[number]) for number in numbers
+        )
+
+    def run_backward(p: Builder, r: Recorded, g: Any) -> tuple[Value | None, ...]:
+        given = list(g) if isinstance(g, tuple) else [g]
         grads: list[Value | None] = []
         for number, value in enumerate(r.inputs):
             if not isinstance(value, Value) or value.dtype.kind != "f":
                 grads.append(None)
                 continue
-            take = partial(_entry, backward_operation, number)
+            take = partial(_entry, backward_operation, number, len(given) if isinstance(g, tuple) else 0)
             grads.append(
                 p.emit(
                     "call",
-                    [g, *arrays(r.inputs)],
+                    [*given, *arrays(r.inputs)],
                     function=take,
-                    given=template(r, 1),
+                    given=template(r, len(given)),
                     shape=value.shape,
                     dtype=value.dtype,
                 )
@@ -102,8 +117,11 @@ def called(backward_operation: Callable[..., Any], forward: Callable[..., Any]) 
     return Rule(run_forward, run_backward)
 
 
-def _entry(backward_operation: Callable[..., Any], number: int, *arguments: Any, **settings: Any) -> Any:
-    result = backward_operation(*arguments, **settings)
+def _entry(function: Callable[..., Any], number: int, together: int, *arguments: Any, **settings: Any) -> Any:
+    """One entry of a function's result, 0 where that is None. together: so many arguments are given as one tuple."""
+    if together:
+        arguments = (arguments[:together], *arguments[together:])
+    result = function(*arguments, **settings)
     entry = result[number] if isinstance(result, (tuple, list)) else result
     return 0 if entry is None else entry
 

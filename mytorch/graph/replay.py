@@ -16,8 +16,6 @@ MISSED = object()
 # What a guard raises where a variable is gone or of another kind.
 GONE = "(AttributeError, KeyError, TypeError, ValueError)"
 
-Functions = tuple[Callable[[tuple[Any, ...]], Any], Callable[[tuple[Any, ...]], bool], Callable[[tuple[Any, ...]], Any]]
-
 
 def build(
     arguments: Sequence[Any],
@@ -27,11 +25,11 @@ def build(
     stale: Sequence[tuple[dict[str, Any], str, bool]],
     trains: bool,
     outputs: int,
-) -> Functions:
-    """(serve, holds, finish) of a plan.
+) -> Callable[[str], Callable[[Any], Any]]:
+    """A plan's functions by name, each compiled when it is first asked for.
 
-    serve(arguments) makes a step if holds(arguments) and the dtypes are the very objects. finish(outputs) turns what ``run``
-    has returned into the result.
+    ``holds(arguments)``: the plan serves this call. ``serve(arguments)``: the result of a step, or MISSED where the plan does
+    not hold or a dtype is an equal but other object. ``finish(outputs)``: the result, from what ``run`` has returned.
     guards: an expression in terms of ``names``. stale: the attributes in which layers keep results, as (attributes, name, is
     the loss): the loss is renewed, of the others nothing true is left. trains: the result is a float, not an array.
     """
@@ -57,28 +55,31 @@ def build(
     result = "outputs[0]" if outputs == 1 else "outputs"
     if trains:
         result = "outputs[0].item()" if outputs == 1 else "(outputs[0].item(), *outputs[1:])"
-    empty = ["if engine.operation_list: engine.zero_grad()"] if trains else []
-    finish = [*leave, f"return {result}"]
-    text = "\n".join([
-        "def finish(outputs):",
-        *(f" {line}" for line in finish),
-        "def serve(arguments):",
-        " try:",
-        f"  {unpack}",
-        f"  if not ({' and '.join(exact[1:] or exact)} and {guards}): return MISSED",
-        f" except {GONE}: return MISSED",
-        *(f" {line}" for line in empty),
-        f" outputs = run({arrays})",
-        *(f" {line}" for line in finish),
-    ])  # fmt: skip
-    exec(compile(text, "<replay>", "exec"), names)
-    test = f"{' and '.join(tests[1:] or tests)} and {guards}"
+    sources = {
+        "serve": [
+            "def serve(arguments):",
+            " try:",
+            f"  {unpack}",
+            f"  if not ({' and '.join(exact[1:] or exact)} and {guards}): return MISSED",
+            f" except {GONE}: return MISSED",
+            " if engine.operation_list: engine.zero_grad()" if trains else "",
+            f" outputs = run({arrays})",
+            *(f" {line}" for line in leave),
+            f" return {result}",
+        ],
+        "holds": [
+            "def holds(arguments):",
+            " try:",
+            f"  {unpack}",
+            f"  return {' and '.join(tests[1:] or tests)} and {guards}",
+            f" except {GONE}: return False",
+        ],
+        "finish": ["def finish(outputs):", *(f" {line}" for line in leave), f" return {result}"],
+    }
 
-    @functools.lru_cache(maxsize=1)
-    def compiled() -> Any:
-        lines = f"def holds(arguments):\n try:\n  {unpack}\n  return {test}\n except {GONE}: return False"
-        exec(compile(lines, "<replay>", "exec"), names)
-        return names["holds"]
+    @functools.cache
+    def function(name: str) -> Any:
+        exec(compile("\n".join(sources[name]), "<replay>", "exec"), names)
+        return names[name]
 
-    # Compiled when it is first asked for: most steps meet one plan only.
-    return names["serve"], lambda arguments: compiled()(arguments), names["finish"]
+    return function

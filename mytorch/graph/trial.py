@@ -23,18 +23,16 @@ from mytorch.nn.modules.module import Module
 class Entry:
     """A plan with all that it needs to run and to be doubted.
 
-    run: a function of the arrays among the arguments that returns copies of the outputs. instruction_of: the instruction of
-    each of its lines. serve: a function of all arguments that makes a step, or returns MISSED where something that the plan
-    takes for granted does not hold. holds: the same test alone. held: the arrays that the plan reads or changes.
+    run: a function of the arrays among the arguments that returns copies of the outputs. writes_of: the names of what each of
+    its lines updates. function: finds ``serve``, ``holds`` and ``finish``, see ``replay.build``. held: the arrays that the plan
+    reads or changes.
     """
 
     plan: Plan
     signature: list[Any]
     run: Callable[..., tuple[Any, ...]]
-    instruction_of: list[int]
-    serve: Callable[[tuple[Any, ...]], Any]
-    holds: Callable[[tuple[Any, ...]], bool]
-    finish: Callable[[tuple[Any, ...]], Any]
+    writes_of: list[tuple[str, ...]]
+    function: Callable[[str], Callable[[Any], Any]]
     held: list[np.ndarray]
     proofs: int = 0
     calls: int = 0
@@ -136,6 +134,8 @@ def _state(
     arrays += [array for array, _, _ in guards.arrays_of(variables)]
     generators = [one.expected for one in variables if isinstance(one.expected, np.random.Generator)]
     optimizer = work.optimizer
+    # Gradients that the step zeroes first need no way back.
+    zeroed = {id(parameter.gradient) for parameter in optimizer.parameters} if optimizer is not None else set()
     owners: list[Any] = list(modules)
     if optimizer is not None:
         owners += [parameter.owner for parameter in optimizer.parameters]
@@ -146,7 +146,7 @@ def _state(
                 arrays.append(value)
             elif isinstance(value, np.random.Generator):
                 generators.append(value)
-    return proof.State(arrays, generators, optimizer)
+    return proof.State([array for array in arrays if id(array) not in zeroed], generators, optimizer)
 
 
 def _finish(work: Work, recording: Recording, engines: Sequence[Any]) -> Any:
@@ -158,7 +158,7 @@ def _finish(work: Work, recording: Recording, engines: Sequence[Any]) -> Any:
 
 
 def _outputs(recording: Recording) -> set[int]:
-    return {id(line.output) for line in recording.lines}
+    return {id(output) for line in recording.lines for output in line.outputs}
 
 
 def _refuse_side_effects(modules: Sequence[Module], recording: Recording, before: dict[int, dict[str, Any]]) -> None:
@@ -177,9 +177,7 @@ def _refuse_side_effects(modules: Sequence[Module], recording: Recording, before
 
 def _refuse_changes(work: Work, before: proof.State, entry: Entry) -> None:
     """Raise NoPlan where the forward pass has changed an array in place off the list."""
-    written = {id(value.array) for value in entry.plan.written()}
-    if work.optimizer is not None:
-        written |= {id(parameter.gradient) for parameter in work.optimizer.parameters}
+    written = {locate(np.asarray(value.array)) for value in entry.plan.written()}
     for array in before.changed(written):
         raise NoPlan(f"an array of shape {array.shape} was changed in place off the list")
 
@@ -197,7 +195,7 @@ def _entry(
 ) -> Entry:
     """Let the passes work on a plan, build it and collect its guards."""
     plan = passes.run(plan, options.passes)
-    plan, run, instruction_of = backends.build(plan, options.backend)
+    plan, run, writes_of = backends.build(plan, options.backend)
     outputs = _outputs(recording)
     loss = recording.returned[0] if isinstance(recording.returned, tuple) else recording.returned
     stale = [
@@ -222,11 +220,11 @@ def _entry(
         conditions += more
         names.update(further)
     conditions.append(guards.expression([g for g in found if (id(g.holder), g.key) not in results], names))
-    functions = replay.build(
+    function = replay.build(
         arguments, run, " and ".join(conditions), names, stale, work.optimizer is not None, len(plan.outputs)
     )
     arrays = [value.array for value in held.values.values() if value.array is not None]
-    return Entry(plan, signature, run, instruction_of, *functions, arrays)
+    return Entry(plan, signature, run, writes_of, function, arrays)
 
 
 def _compare(
@@ -241,44 +239,39 @@ def _compare(
     optimizer = work.optimizer
     returned = recording.returned if isinstance(recording.returned, tuple) else (recording.returned,)
     expected = [np.array(array) for array in returned]
-    written = [value for value, is_updated in entry.plan.written().items() if not is_updated]
-    eager = [np.array(value.array) for value in written]
-    gradients = [parameter.gradient.copy() for parameter in optimizer.parameters] if optimizer is not None else []
+    written = entry.plan.written()
+    stored = [(value, np.array(value.array)) for value, is_updated in written.items() if not is_updated]
+    is_known = optimizer is not None and updates.kind_of(optimizer) != "optimizer"
+    updated = {
+        locate(np.asarray(value.array)): value.name for value, is_updated in written.items() if is_updated and is_known
+    }
+    gradients: list[np.ndarray] = []
     if optimizer is not None:
+        gradients = [parameter.gradient for parameter in optimizer.parameters]
+        if not work.keep_gradients:
+            gradients = [gradient.copy() for gradient in gradients]
         for engine in engines:
             engine.zero_grad()
     drawn = before.positions()
-    before.restore()
-    outputs = entry.run(*(a for a in arguments if isinstance(a, np.ndarray)))
-    named = [(f"output {number}", np.asarray(array)) for number, array in enumerate(outputs)]
-    difference = proof.first_difference(named, expected, proof.TOLERANCE)
+    # What the update alone changes is still there: were it not, the updates would differ in the end.
+    before.restore(updated)
+    try:
+        outputs = entry.run(*(a for a in arguments if isinstance(a, np.ndarray)))
+    except Exception as error:
+        return f"it raised {type(error).__name__}: {error}", None
     if before.positions() != drawn:
-        difference = "random numbers are drawn off the list, which no plan repeats"
+        return "random numbers are drawn off the list, which no plan repeats", outputs
+    for number, (array, other) in enumerate(zip(map(np.asarray, outputs), expected)):
+        if array.shape != other.shape:
+            return f"output {number} has shape {array.shape} in the plan and {other.shape} in the eager step", outputs
+    tolerance = proof.TOLERANCE
+    pairs = [(f"output {number}", array, other) for number, (array, other) in enumerate(zip(outputs, expected))]
+    difference = proof.first_difference([proof.Gap.between(*pair, tolerance) for pair in pairs], tolerance)
     if difference is None:
-        arrays = [(value.name, np.asarray(value.array)) for value in written]
-        difference = proof.first_difference(arrays, eager, proof.TOLERANCE, together=True)
-    if difference is None and optimizer is not None and updates.kind_of(optimizer) != "optimizer":
-        difference = _compare_update(work, entry, before, gradients)
+        gaps = [proof.Gap.between(value.name, np.asarray(value.array), eager, tolerance) for value, eager in stored]
+        difference = proof.first_difference(gaps, tolerance, together=True)
+    if difference is None and updated:
+        tolerance = proof.UPDATE_TOLERANCE if work.keep_gradients else proof.LOOSE_TOLERANCE
+        gaps = list(proof.update_gaps(optimizer, before, updated, gradients, tolerance))
+        difference = proof.first_difference(gaps, tolerance, together=True)
     return difference, outputs
-
-
-def _compare_update(work: Work, entry: Entry, before: proof.State, gradients: list[np.ndarray]) -> str | None:
-    """Update once more, eagerly and from the plan's own gradients where they are kept, and compare the parameters."""
-    optimizer = work.optimizer
-    updated = [value for value, is_updated in entry.plan.written().items() if is_updated]
-    ids = {id(value.array) for value in updated}
-    planned = [np.array(value.array) for value in updated]
-    for array, copy in before.copies:
-        if id(array) in ids:
-            np.copyto(array, copy)
-    optimizer.steps = before.steps
-    if not work.keep_gradients:
-        for parameter, gradient in zip(optimizer.parameters, gradients):
-            np.copyto(parameter.gradient, gradient)
-    optimizer.step()
-    tolerance = proof.UPDATE_TOLERANCE if work.keep_gradients else proof.LOOSE_TOLERANCE
-    found = [(value.name, array) for value, array in zip(updated, planned)]
-    difference = proof.first_difference(found, [np.asarray(value.array) for value in updated], tolerance, together=True)
-    for value, array in zip(updated, planned):
-        np.copyto(np.asarray(value.array), array)
-    return difference

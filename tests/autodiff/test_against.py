@@ -11,15 +11,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mytorch.autodiff import grad, jvp, primitives, vjp
+from mytorch.autodiff.errors import IN_PLACE, REASONS
 from mytorch.autodiff.traced import TABLE
 from tests.autodiff.cases import BYGONE, CASES, RECENT
 from tests.autodiff.helper import differentiable, floats, numpys, random_like, watched_calls
 
 pytestmark = pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional vectors")  # until NumPy 2.5
 
-NOT_IN_JAX = {"nextafter", "real_if_close", "eig", "complex eig", "eig vectors", "eigvals", "complex eig vectors"}
-# JAX pads the result of unique and differentiates it otherwise; here each value is differentiated by its first occurrence.
-DIFFERENT_IN_JAX = {"unique"}
+NOT_IN_JAX = {
+    "nextafter", "real_if_close", "eig", "complex eig", "eig vectors", "eigvals", "complex eig vectors", "gradient axes",
+    "gradient at places 2", "poly of a matrix", "roots", "sliding_window_view", "emath", "emath arcs", "emath powers",
+    "emath inside", "logaddexp.reduce", "subtract.reduce", "hypot.reduce", "fmax.reduce", "maximum.accumulate",
+    "divide.accumulate", "add.reduceat", "multiply.reduceat",
+}  # fmt: skip
+# JAX pads the result of unique, or of a remainder, and differentiates it otherwise; here each value is differentiated by its
+# first occurrence.
+DIFFERENT_IN_JAX = {
+    "unique", "unique_values", "unique_counts", "unique_inverse", "unique_all", "union1d", "intersect1d", "setdiff1d",
+    "setxor1d", "polydiv",
+}  # fmt: skip
 # JAX cannot compile these, because the shape of a result depends on values, or has other gradients once it has compiled them.
 NOT_COMPILED = {"choose", "repeat each", "compress", "extract", "extract by place", "bincount", "bincount of all"} | {
     "methods",
@@ -177,6 +187,19 @@ def test_every_ufunc_of_numpy_is_in_the_table() -> None:
     strings_only = {ufunc for ufunc in ufuncs if not any(char in "".join(ufunc.types) for char in "fdFD")}
     missing = sorted(ufunc.__name__ for ufunc in ufuncs - strings_only if ufunc not in TABLE)
     assert missing == []
+
+
+def test_every_public_function_of_numpy_has_a_rule_or_a_reason() -> None:
+    """Each function that NumPy hands over to us is differentiable, of zero derivative, or refused with a reason of its own."""
+    modules = (np, np.linalg, np.fft, np.emath, np.lib.stride_tricks)
+    handed_over = {
+        getattr(module, name)
+        for module in modules
+        for name in dir(module)
+        if type(getattr(module, name)) is type(np.sum)
+    }
+    missing = sorted(function.__name__ for function in handed_over if function not in TABLE)
+    assert set(missing) == {name for name in REASONS.keys() | IN_PLACE if hasattr(np, name)}
 
 
 def test_every_function_of_the_table_has_a_case(capsys: pytest.CaptureFixture) -> None:

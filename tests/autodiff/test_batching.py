@@ -35,12 +35,16 @@ PART_WAYS = {"piecewise", "interp", "interp period", "interp ends", "interp knot
 # Rules and functions of zero derivative without a batch form for some or all of their arguments.
 ONE_BY_ONE = {
     "argpartition", "convolve", "delete", "diagflat", "linalg.lstsq", "ravel", "reshape", "resize", "rollaxis", "rot90",
-    "getitem", "pad", "searchsorted",
+    "getitem", "pad", "searchsorted", "sliding_window_view",
 }  # fmt: skip
 # NumPy's own functions, asked for a value without a derivative by the definition of the same name.
 WITHOUT_DERIVATIVE = {
     "bincount", "geomspace", "linspace", "logspace", "lstsq", "nan_to_num", "nanquantile", "quantile", "real_if_close",
-    "unique", "unwrap",
+    "partition",
+    "unique", "unwrap", "gradient", "cov", "polydiv", "polyder", "polyint", "polyfit", "poly", "roots", "intersect1d",
+    "isin",
+    "unique_values", "unique_counts", "unique_inverse", "unique_all", "tensorinv", "tensorsolve", "sort_complex",
+    "reduce", "accumulate", "reduceat", "flatnonzero", "arccos", "arcsin", "arctanh", "log", "log10", "log2", "power", "sqrt",
 }  # fmt: skip
 SCALES = (1.0, 1.01, 0.98)
 
@@ -176,6 +180,29 @@ def test_vmap_axes_and_trees() -> None:
 def test_what_vmap_refuses(call: Any) -> None:
     with pytest.raises(ValueError, match="vmap"):
         call()
+
+
+G = lambda x: np.sum(np.sin(x) * x[0])  # noqa: E731
+OUTER = lambda x: np.outer(x, np.cos(x))  # noqa: E731
+NESTED: dict[str, tuple[Any, Any]] = {  # a batch of derivatives, or the derivative of a batch; and the same of one example
+    "vmap of grad": (vmap(grad(G)), grad(G)), "vmap of hessian": (vmap(hessian(G)), hessian(G)),
+    "vmap of jacobian": (vmap(jacobian(OUTER)), jacobian(OUTER)),
+    "vmap of jacobian_forward": (vmap(jacobian_forward(OUTER)), jacobian(OUTER)),
+    "vmap of jacobian_reverse": (vmap(jacobian_reverse(OUTER)), jacobian(OUTER)),
+    "vmap of a third derivative": (vmap(jacobian(hessian(G))), jacobian(hessian(G))),
+    "vmap of grad of checkpoint": (vmap(grad(checkpoint(G))), grad(G)),
+    "vmap of jvp": (vmap(lambda x: jvp(OUTER, (x,), (x,))[1]), lambda x: jvp(OUTER, (x,), (x,))[1]),
+    "grad of vmap of grad": (grad(lambda w: np.sum(vmap(grad(G))(w) ** 2)), grad(lambda x: np.sum(grad(G)(x) ** 2))),
+    "jacobian of vmap": (lambda w: jacobian(vmap(OUTER))(w).sum(3), jacobian(OUTER)),
+    "jacobian_forward of vmap": (lambda w: jacobian_forward(vmap(OUTER))(w).sum(3), jacobian(OUTER)),
+    "hessian of vmap": (lambda w: hessian(lambda w: np.sum(vmap(G)(w)))(w).sum(2), hessian(G)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_batches_and_derivatives_of_each_other(name: str) -> None:
+    many, one = NESTED[name]
+    close(many(W), np.stack([one(x) for x in W]))
 
 
 def test_branches() -> None:

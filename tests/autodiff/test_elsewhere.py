@@ -27,6 +27,9 @@ CALLS = {
     "make_hvp gradient": lambda lib, m: lib.make_hvp(energy(m))(X)[1],
     "make_ggnvp": lambda lib, m: lib.make_ggnvp(m.tanh)(X)(V),
     "tensor_jacobian_product": lambda lib, m: lib.tensor_jacobian_product(m.tanh)(X, V),
+    "tensor_jacobian_product of some axes": lambda lib, m: lib.tensor_jacobian_product(lambda x: m.outer(x, x) * x)(
+        X, V
+    ),
     "hessian_vector_product": lambda lib, m: lib.hessian_vector_product(energy(m))(X, V),
     "grad_named": lambda lib, m: lib.grad_named(energy(m), "y")(X, 3.0),
     "grad_and_aux": lambda lib, m: lib.grad_and_aux(lambda x: (energy(m)(x), 1.0))(X)[0],
@@ -194,6 +197,8 @@ CONSTRUCTORS = {
     "stack": lambda m, x: m.stack([[x[0], x[1]], [1.0, x[2]]]),
     "concatenate": lambda m, x: m.concatenate([[x[0], 1.0], x]),
     "sin": lambda m, x: m.sin(x),
+    "mean of a list": lambda m, x: m.mean([x[0], 2 * x[1]]),
+    "std of lists": lambda m, x: m.std([x, x * x, [1.0, 2.0, 3.0]], axis=0),
 }
 
 

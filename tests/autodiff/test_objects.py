@@ -101,7 +101,7 @@ CUTS: dict[str, tuple[Callable, str]] = {
     "complex": (lambda x: complex(x[0]), r"complex\(x\)"), "math.sin": (lambda x: math.sin(x[0]), r"np\.sin\(x\)"),
     "math.fsum": (lambda x: math.fsum(x), r"float\(x\)"), "math.isnan": (lambda x: math.isnan(x[0]), r"float\(x\)"),
     "math.sqrt": (lambda x: math.sqrt(x[0]), r"float\(x\)"),
-    "np.nditer": (lambda x: list(np.nditer(x)), "Iterator operand|np.asarray"),
+    "np.nditer": (lambda x: list(np.nditer(x)), r"np\.nditer\(x\)"),
     "ndenumerate": (lambda x: list(np.ndenumerate(x)), r"np\.asarray\(x\)"),
     "np.vectorize": (lambda x: np.vectorize(abs)(x), r"np\.asarray"),
     "np.fromiter": (lambda x: np.fromiter(x, float), r"float\(x\)|np\.asarray\(x\)|stored in"),

@@ -13,12 +13,6 @@ from mytorch.autodiff import vjp
 from tests.autodiff.cases import BYGONE, CASES, RECENT
 from tests.autodiff.helper import check, check_empty, differentiable, empty_variants, floats, watched_calls
 
-# NumPy warns of the mean of nothing, and until 2.5 of vectors in the plane.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::RuntimeWarning"),
-    pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional vectors"),
-]
-
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Arrays of 2-dimensional vectors:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),  # NumPy's of means of nothing, which are wanted here
@@ -50,7 +44,12 @@ def test_primitive(name: str) -> None:
 
 
 # What NumPy refuses to do with nothing, and why.
-NEVER_EMPTY = {"convolve": "a cannot be empty", "correlate": "array argument cannot be empty"}
+NEVER_EMPTY = {
+    "correlate": "array argument cannot be empty", "polydiv": "index 0 is out of bounds", "tensorinv": "cannot reshape",
+    "tensorsolve": "cannot reshape", "histogram": "weights should have the same shape",
+}  # fmt: skip
+# Functions that NumPy hands over for the sake of a traced entry, and there is none.
+BY_ENTRIES = {"poly", "roots"}
 # Cases that are not tried empty.
 NOT_TRIED = {
     "take wrap": "NumPy never returns from take(empty, ..., mode='wrap')",
@@ -87,6 +86,6 @@ def test_every_function_is_tried_empty(capsys: pytest.CaptureFixture) -> None:
     with capsys.disabled():
         print(f"\nmytorch.autodiff: {len(differentiable() & called)} functions tried on {tried} sets of empty arrays; NumPy "
               f"refuses empty arrays in {', '.join(sorted(missing))}")  # fmt: skip
-    assert missing == set(NEVER_EMPTY)
+    assert missing == set(NEVER_EMPTY) | BY_ENTRIES
     for name, reason in NEVER_EMPTY.items():
         assert any(reason in refusal for refusal in refused[name])

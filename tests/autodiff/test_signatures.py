@@ -33,7 +33,8 @@ NEEDED: dict[str, tuple] = {
             "sum mean prod max min amax amin var std median ptp cumsum cumprod sort unwrap nan_to_num copy ravel transpose "
             "flip triu tril unique diff trapezoid trapz average flipud fliplr real imag angle sinc real_if_close diag "
             "atleast_1d atleast_2d atleast_3d matrix_transpose rot90 fft ifft rfft irfft fftn ifftn rfftn irfftn fft2 ifft2 "
-            "rfft2 irfft2 fftshift ifftshift norm matrix_norm vector_norm svdvals qr"
+            "rfft2 irfft2 fftshift ifftshift norm matrix_norm vector_norm svdvals qr hfft ihfft gradient cov corrcoef "
+            "arccos arcsin arctanh log log10 log2 sqrt i0 sort_complex"
         ),
         (X,),
     ),
@@ -45,6 +46,14 @@ NEEDED: dict[str, tuple] = {
     **dict.fromkeys(names("linspace logspace geomspace"), (V[:1] + 1, V[2:3] + 1)),
     **dict.fromkeys(names("dot inner outer vdot kron convolve correlate"), (V, V[::-1])),
     **dict.fromkeys(names("array_split vsplit"), (X, 3)),
+    **dict.fromkeys(names("polyder polyint poly roots unique_all unique_counts unique_inverse unique_values"), (V,)),
+    **dict.fromkeys(names("polyadd polysub polymul polydiv"), (V, V[1:])),
+    **dict.fromkeys(names("union1d intersect1d setdiff1d setxor1d"), (V, V + 10)),
+    "polyfit": (np.array([0.0, 0.4, 1.0, 1.7]), V, 1), "insert": (X, 1, V), "apply_along_axis": (np.outer, 1, X, V[:2]),
+    "apply_over_axes": (np.sum, X, [0]), "sliding_window_view": (X, (2, 3)), "astype": (X, np.float64),
+    "histogram": ([0.1, 0.4, 0.5, 0.9], 3, None, None, V), "tensorinv": (SQUARE.reshape(3, 3, 1),),
+    "tensorsolve": (SQUARE, V[:3]),
+    "power": (V, 2.5), "logn": (2.0, V),
     "trace": (W,), "diagonal": (W,), "squeeze": (X[None],), "pinv": (SQUARE,), "svd": (SPD,), "split": (X, [1, 2]),
     "hsplit": (X, 2), "dsplit": (X.reshape(1, 3, 4), 2), "unstack": (X,), "clip": (X,), "where": (MASK, X, 2 * X),
     "select": ([MASK], [X]), "piecewise": (X, [X > 0.5], [lambda v, *a, **k: v * v]), "choose": ([0, 1, 1], [V[:3], V[1:]]),
@@ -66,7 +75,7 @@ TRIED: dict[str, list] = {
     "keepdims": [True], "initial": [0.7, 3.5], "where": [MASK], "dtype": [np.float32, np.complex128], "ddof": [1],
     "correction": [1], "mean": [np.full((1, 1), 0.3)],
     "order": ["F", "A", "K"], "copy": [False, True], "subok": [False, True], "casting": ["unsafe"], "n": [2, 3, 5],
-    "k": [1, -1], "norm": ["ortho", "forward"], "s": [(2, 3), (4, 5)], "kind": ["stable"], "stable": [True],
+    "k": [1, -1, [0.5]], "norm": ["ortho", "forward"], "s": [(2, 3), (4, 5)], "kind": ["stable"], "stable": [True],
     "descending": [True],
     "period": [3.3],
     "offset": [1], "axis1": [2], "axis2": [2], "axisa": [0], "axisb": [0], "axisc": [0], "nan": [7.0], "posinf": [8.0],
@@ -85,6 +94,9 @@ TRIED: dict[str, list] = {
     "x": [X + np.arange(4), V],
     "dx": [0.5], "default": [3.0], "a_min": [-0.5], "a_max": [0.5], "min": [-0.5], "max": [0.5], "start": [1],
     "reps": [2],
+    "edge_order": [2], "y": [X + 1, V + 1], "rowvar": [False], "bias": [True], "fweights": [[1, 2, 1, 3]],
+    "aweights": [np.abs(V)], "m": [2], "full": [True], "w": [np.abs(V)], "cov": [True, "unscaled"], "writeable": [True],
+    "assume_unique": [True], "return_indices": [True], "ind": [1],
     "stat_length": [2], "constant_values": [4.0], "newshape": [(2, 6)],
 }  # fmt: skip
 # Other settings that a parameter needs beside it.
@@ -188,6 +200,7 @@ def test_parameter(name: str, parameter: str) -> None:
 
 
 WRONG: dict[str, list] = {
+    "keepdims": ["x", 1.0],
     "axis": [7, -3, "x", 1.5, (0, 0)], "mode": ["nonsense"], "norm": ["nonsense"], "kind": ["nonsense"], "order": ["X"],
     "method": ["nonsense"], "indexing": ["zz"], "casting": ["no", "nonsense"], "dtype": ["nonsense"], "ddof": ["x"],
     "num": [-1], "ord": ["zz"], "UPLO": ["Z"], "axis1": [9], "axes": [(0, 0), 9], "n": [-1, 0], "s": [(1,)], "k": ["x"],

@@ -9,7 +9,8 @@ from tests.autograder import workshop
 TEXT = (workshop.ROOT / "docs/writeup.md").read_text(encoding="utf-8")
 # Words that a sentence has that asks for something. In sections 3 and 4, which say what to write, every sentence counts.
 ASKS = re.compile(
-    r"\b(must|never|always|returns?|raises?|records?|adds?|added|keeps?|kept|append\w*|shape|in place|unchanged|points?)\b", re.I
+    r"\b(must|never|always|returns?|raises?|records?|adds?|added|keeps?|kept|append\w*|shape|in place|unchanged|points?)\b",
+    re.I,
 )
 
 

@@ -42,7 +42,13 @@ class FakeGrader:
         if not self.hidden:
             return {**self.grade(folder, seeds), "learned": {}}
         found = fake_result(0.0, seeds[0])
-        return {**found, "exercises": found["exercises"][:1], "checks": found["checks"][:1], "seconds": 0.1, "learned": {}}
+        return {
+            **found,
+            "exercises": found["exercises"][:1],
+            "checks": found["checks"][:1],
+            "seconds": 0.1,
+            "learned": {},
+        }
 
     def grade_hidden(self, folder: Path, seeds: tuple[int, int], opened: dict[str, Any]) -> dict[str, Any]:
         if rounds := os.environ.get("FAKE_ROUNDS"):

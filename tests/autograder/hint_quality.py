@@ -16,9 +16,9 @@ from autograder.grade import Grades, Result, grade
 from autograder.hints import UNSPECIFIC
 from autograder.staff.isolation.sandbox import Sandbox
 from tests.autograder import workshop
+from tests.autograder.catalogue import MISTAKES, ROUGH
 from tests.autograder.mistakes_engine import Mistake
 from tests.autograder.solutions import SIMPLE
-from tests.autograder.test_catalogue import MISTAKES, ROUGH
 from tests.clocks import patience
 
 RIGHT, HONEST, WRONG = "right", "honest but unspecific", "wrong"

@@ -31,7 +31,8 @@ COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.NotIn: (ast.In,),
 }
 FUNCTIONS = {
-    "sum": ("mean", "max"), "mean": ("sum",), "max": ("min", "sum"), "min": ("max",), "exp": ("log", "expm1"), "log": ("exp", "log2"),
+    "sum": ("mean", "max"), "mean": ("sum",), "max": ("min", "sum"), "min": ("max",),
+    "exp": ("log", "expm1"), "log": ("exp", "log2"),
     "maximum": ("minimum",), "ones_like": ("zeros_like", "empty_like"), "zeros_like": ("ones_like",), "ones": ("zeros",),
     "zeros": ("ones",), "tanh": ("sin", "arctan"), "add": ("subtract",), "append": ("remove",), "set_param": ("update_param",),
     "update_param": ("set_param",), "sub_backward": ("add_backward",), "add_backward": ("sub_backward",),
@@ -142,7 +143,7 @@ def _may_be_kept(parent: ast.AST) -> bool:
 
 
 def expressions(node: ast.expr, parameters: list[str]) -> Iterator[ast.expr]:
-    """What may stand in place of an expression."""
+    """Replacements for an expression."""
     if isinstance(node, ast.BinOp):
         for operator in OPERATORS.get(type(node.op), ()):
             yield ast.BinOp(node.left, operator(), node.right)
@@ -201,7 +202,7 @@ def _calls(node: ast.Call) -> Iterator[ast.expr]:
 
 
 def sequences(items: list[ast.AST], parameters: list[str], kept: bool) -> Iterator[list[ast.AST]]:
-    """What may stand in place of arguments or of the entries of a list. kept: of arrays that are known by their place."""
+    """Replacements for arguments or the entries of a list. kept: for arrays that are known by their place."""
     for position, item in enumerate(items):
         before, after = items[:position], items[position + 1 :]
         if isinstance(item, ast.keyword):
@@ -224,7 +225,7 @@ def sequences(items: list[ast.AST], parameters: list[str], kept: bool) -> Iterat
 
 
 def statements(body: list[ast.stmt], in_loop: bool) -> Iterator[list[ast.AST]]:
-    """What may stand in place of a block."""
+    """Replacements for a block."""
     for position, one in enumerate(body):
         before, after = body[:position], body[position + 1 :]
         if isinstance(one, ast.Raise) or (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)):

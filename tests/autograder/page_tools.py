@@ -146,7 +146,9 @@ def read(page: str) -> Reader:
     reader = Reader(page)
     assert not reader.wrong, reader.wrong[:3]
     assert 'http-equiv="Content-Security-Policy" content="default-src \'none\'' in page
-    assert all(re.fullmatch(r"#e\d+|(?:\.\./)?feedback/[\w%.~-]+\.html", link) for link in reader.links), reader.links
+    assert all(re.fullmatch(r"#e\d+|(?:(?:\.\./)?feedback|sections)/[\w%.~-]+\.html", link) for link in reader.links), (
+        reader.links
+    )
     assert [style.strip() for style in reader.styles] == [STYLE]
     assert "://" not in STYLE + "".join(reader.links)
     assert not re.search(

@@ -23,7 +23,14 @@ class Autograd:
         self.operation_list = []
 """
 LOOK = """
-import gc, os, sys
+import ctypes, gc, os, sys
+def _call(number, *arguments):
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.syscall.restype = ctypes.c_long
+    plain = [ctypes.create_string_buffer(a, len(a)) if isinstance(a, bytes) else ctypes.c_long(a) for a in arguments]
+    found = libc.syscall(ctypes.c_long(number), *plain)
+    if found < 0: raise OSError(ctypes.get_errno(), "refused")
+    return found
 try:
     result = repr({})
 except BaseException as error:

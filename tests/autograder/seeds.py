@@ -1,6 +1,7 @@
 """Table of the marks that every right and wrong solution of the catalogue gets at many seeds; they have to be equal.
 
-``python -m tests.autograder.seeds --seeds 50`` prints it. ``--only NAME`` takes the entries with this text in their names.
+``python -m tests.autograder.seeds --seeds 50`` prints it. ``--only NAME`` takes the entries with this text in their names,
+``--every N`` a sample.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from autograder.worker.run import attempt
 from autograder.worker.scenarios import SCENARIOS
 from autograder.worker.student import TOPS, Student
 from tests.autograder import workshop
-from tests.autograder.test_catalogue import MISTAKES, ROUGH
+from tests.autograder.catalogue import MISTAKES, ROUGH
 
 PARTS = ["engine", "functional", "activation", "loss", "linear", "mlp"]
 MARKED = [check for check in (*CHECKS, *hidden.CHECKS) if check.points]
@@ -129,9 +130,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=50, help="how many seeds (default 50)")
     parser.add_argument("--only", default="", help="entries with this text in their names")
+    parser.add_argument("--every", type=int, default=1, help="only each entry of this number: a sample")
     parser.add_argument("--jobs", type=int, default=1, help="processes side by side (default 1)")
     chosen = parser.parse_args(arguments)
-    names = [name for name in entries() if chosen.only in name]
+    names = [name for name in entries() if chosen.only in name][:: chosen.every]
     unequal = 0
     with ProcessPoolExecutor(chosen.jobs) as pool:
         for text, fine in pool.map(partial(row, seeds=chosen.seeds), names):

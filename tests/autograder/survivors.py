@@ -9,13 +9,13 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from itertools import islice
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,13 @@ ABOUT = {
     **{f"{name}.": (f"{name} Forward", f"{name} Backward") for name in ("Identity", "Sigmoid", "Tanh", "ReLU")},
 }
 SECONDS = 1.0
+# Parts of the work for each process, after each of which the numbers so far are shown.
+PARTS = 10
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a mutant fared. lost: marks. practice: the checks without marks that failed beside those of the original."""
+    """Result of a mutant. lost: marks. practice: the checks without marks that failed beside those of the original."""
 
     style: str
     function: str
@@ -72,7 +74,9 @@ def verdicts(chosen: Iterable[tuple[str, Mutant]]) -> Iterator[Verdict]:
             if not lost:
                 grades = workshop.grade_together(place, run_with=run)
                 lost, failed = 50 - workshop.total(grades), _practice(grades)
-            yield Verdict(style, mutant.function, mutant.change, lost, tuple(f for f in failed if f not in usual[style]))
+            yield Verdict(
+                style, mutant.function, mutant.change, lost, tuple(f for f in failed if f not in usual[style])
+            )
 
 
 class Processes:
@@ -113,11 +117,12 @@ def _practice(grades: Grades) -> list[str]:
     ]
 
 
-def _part(number: int, parts: int, chosen: tuple[str, ...], sample: int) -> list[Verdict]:
+def _part(number: int, parts: int, words: tuple[str, ...], sample: int) -> list[Verdict]:
     """The verdicts of every parts-th mutant. Each process makes the mutants itself, which is quicker than to send them."""
-    return list(verdicts(islice(select(chosen, sample), number, None, parts)))
+    return list(verdicts(select(words, sample)[number::parts]))
 
 
+@cache
 def select(words: tuple[str, ...] = (), sample: int = 0, seed: int = 0) -> list[tuple[str, Mutant]]:
     """Style and mutant: of the simple style, and of the functions that another style writes otherwise.
 
@@ -141,9 +146,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="grade N mutants, drawn at random")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
     options = parser.parse_args(arguments)
-    work = partial(_part, parts=options.jobs, chosen=tuple(options.functions), sample=options.sample)
+    parts = PARTS * options.jobs
+    work = partial(_part, parts=parts, words=tuple(options.functions), sample=options.sample)
+    found: list[Verdict] = []
     with ProcessPoolExecutor(options.jobs) as pool:
-        found = [verdict for part in pool.map(work, range(options.jobs)) for verdict in part]
+        for number, part in enumerate(pool.map(work, range(parts)), 1):
+            found += part
+            print(f"{number} of {parts} parts, {len(found)} mutants", file=sys.stderr)
+            for verdict in part:
+                if not verdict.lost and not verdict.reason:
+                    print(
+                        f"    without a reason: {verdict.style} {verdict.function}: {verdict.change}", file=sys.stderr
+                    )
     if not found:
         parser.error(f"no function's name contains {' or '.join(options.functions)}")
     return report(found)

@@ -133,7 +133,8 @@ HIDDEN = b"# \\u000aimport os  # this comment runs\n"
 
 
 @pytest.mark.parametrize(
-    "name", ["unicode_escape", "raw_unicode_escape", "utf_7", "utf-7", "rot13", "hex", "punycode", "idna", "UTF-16", "hz"]
+    "name",
+    ["unicode_escape", "raw_unicode_escape", "utf_7", "utf-7", "rot13", "hex", "punycode", "idna", "UTF-16", "hz"],
 )
 def test_a_source_in_a_strange_encoding_is_left_out(name: str) -> None:
     files = {**GOOD, "mytorch/utils.py": b"# coding: %s\n%s" % (name.encode(), HIDDEN)}
@@ -158,7 +159,9 @@ def test_a_source_in_an_old_encoding_runs_as_it_reads(name: str) -> None:
     assert "UTF-8" in contents.notes[0]
 
 
-@pytest.mark.parametrize("source", [b"\xef\xbb\xbfx = 1\r\n", b"# coding: utf-8\nx\n", b"x = '\xff'\n", b"# coding: none\n"])
+@pytest.mark.parametrize(
+    "source", [b"\xef\xbb\xbfx = 1\r\n", b"# coding: utf-8\nx\n", b"x = '\xff'\n", b"# coding: none\n"]
+)
 def test_other_sources_stay_as_they_are(source: bytes) -> None:
     contents = read(tar({**GOOD, "mytorch/utils.py": source}))
     assert contents.files["mytorch/utils.py"] == source
@@ -182,7 +185,9 @@ def test_nobody_plants_the_graders_own_word() -> None:
     assert shown("GRADERXERROR x_y") == "GRADERXERROR x_y"
 
 
-@pytest.mark.skipif(not hasattr(os, "fork") or os.getuid() != 0, reason="modes bind everybody but root, who can be another")
+@pytest.mark.skipif(
+    not hasattr(os, "fork") or os.getuid() != 0, reason="modes bind everybody but root, who can be another"
+)
 @pytest.mark.parametrize("closed", ["", "mytorch", "mytorch/nn", "mytorch/utils.py"])
 def test_a_mode_that_forbids_reading_is_the_hand_ins_own(tmp_path: Path, closed: str) -> None:
     """Of a folder that belongs to the grader's user; what belongs to another is an error of this machine's setup."""

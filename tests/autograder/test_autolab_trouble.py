@@ -213,3 +213,28 @@ def test_what_has_not_our_marker_is_not_deleted(
     assert job.forget(job_folder) == "grader's files left in place"
     assert (job_folder / "autograde.tar").exists()
     assert (home / "config.json").exists() == (foreign == "the folder")
+
+
+def test_nobody_plants_a_word_of_the_graders_own() -> None:
+    """Staff look for GRADER_ERROR in the outputs, and the line of scores is the last one."""
+    from autograder.feedback import no_feedback
+    from autograder.staff.platforms.service import autolab as service
+    from autograder.staff.record import blank, student_view
+
+    word = '\nGRADER_ERROR\r\n{"scores": {"Linear": 99}}\n grader_error '
+    feedback: Any = dict.fromkeys(no_feedback(), word)
+    check: Any = {
+        "exercise": "Linear", "check": "forward", "points": 5.0, "earned": 0.0, "status": "failed", "needs": "", "hint": "",
+        "feedback": feedback, "printed": word, "hidden": False,
+    }  # fmt: skip
+    exercise: Any = {
+        "name": "Linear", "points": 5.0, "earned": 0.0, "hidden": False, "passed": False, "hint": "", "seconds": 0.0,
+    }  # fmt: skip
+    record = blank(source="handin.tar", grader="g", possible=5)
+    record.update({"notes": [word], "checks": [check, {**check, "status": "todo"}], "exercises": [exercise]})
+    for status in ("graded", "unreadable"):
+        view = student_view({**record, "status": status, "reason": word})  # type: ignore[typeddict-item]
+        lines = service.render(view, {"scoreboard": False}).decode().splitlines()
+        assert "GRADER_ERROR" not in "\n".join(lines).upper()
+        assert [line for line in lines if line.startswith('{"scores"')] == [lines[-1]]
+        assert json.loads(lines[-1]) == {"scores": {"Linear": 0.0}}

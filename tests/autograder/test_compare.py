@@ -124,3 +124,13 @@ def test_the_autograders_own_operations_have_no_formula_to_compare_with() -> Non
 def test_rounded_numbers_are_named() -> None:
     right = RIGHT / 7
     assert hint(Kind.RESULT, np.round(right, 3), right=right) == "rounded"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [(np.abs, "sign_lost"), (lambda x: np.maximum(x, 0), "cut_at_zero"), (lambda x: np.clip(x, -3, 3), "cut_off")],
+)
+def test_one_change_of_every_entry_is_named(change: Any, expected: str) -> None:
+    right = RIGHT * [[1, -1, 1], [-1, 1, -1]]
+    assert hint(Kind.GRADIENT, change(right), right=right) == expected
+    assert hint(Kind.GRADIENT, change(right), right=right, scenario="engine_chain") == expected

@@ -11,10 +11,10 @@ from autograder.exercises import EXERCISES
 from autograder.staff.classroom import flags
 from autograder.staff.handout import contents
 from autograder.staff.record import UNREADABLE, blank
+from tests.autograder.catalogue import MISTAKES
 from tests.autograder.class_tools import grade, records
 from tests.autograder.hostile_handins import FOR_MARKS
 from tests.autograder.solutions import STYLES
-from tests.autograder.test_catalogue import MISTAKES
 from tests.autograder.workshop import fill, handout
 from tests.clocks import at_most
 
@@ -52,7 +52,7 @@ def test_no_honest_mistake_is_flagged() -> None:
 HARMLESS = {"the status of a pass", "prints a fake score line, then sleeps", "pickle gadgets instead of frames"}
 
 
-@pytest.mark.parametrize("name", FOR_MARKS.keys() - HARMLESS)
+@pytest.mark.parametrize("name", sorted(FOR_MARKS.keys() - HARMLESS))
 def test_code_that_wants_marks_is_flagged(name: str) -> None:
     found = kinds({**handout(), FIRST: FOR_MARKS[name]}, record(0, 0))
     assert set(found) <= {flags.LOOKS, flags.REPLACES}
@@ -115,7 +115,9 @@ def test_marks_for_stubs_are_flagged() -> None:
     assert "sub_backward" not in found[0]["evidence"]
 
 
-@pytest.mark.parametrize(("shares", "apart"), [((1, 0.2), True), ((0.95, 0.4), True), ((0.5, 0.1), False), ((1, 0.6), False)])
+@pytest.mark.parametrize(
+    ("shares", "apart"), [((1, 0.2), True), ((0.95, 0.4), True), ((0.5, 0.1), False), ((1, 0.6), False)]
+)
 def test_open_and_hidden_marks_that_contradict_each_other(shares: tuple[float, float], apart: bool) -> None:
     assert kinds(_solved(), record(*shares)) == [flags.APART] * apart
 

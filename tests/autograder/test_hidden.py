@@ -14,7 +14,7 @@ import pytest
 from autograder.compare import judge
 from autograder.exercises import CHECKS, cases_of
 from autograder.grade import run_unit
-from autograder.helpers import Kind
+from autograder.helpers import Draw, Kind
 from autograder.staff.marks import hidden, programs
 from autograder.staff.marks.expected import Tape, expected, slope
 from tests.autograder import workshop
@@ -147,6 +147,36 @@ def _compare_with_differences(given: Any, number: int, name: str, label: str) ->
     step[index] = 1e-6
     difference = (total(array + step) - total(array - step)) / 2e-6
     assert difference == pytest.approx(right[index], rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("rows", programs.GRAPHS)
+def test_no_gradient_of_a_large_graph_cancels(rows: int) -> None:
+    """Rounding error alone is left where the paths cancel, and right solutions round in different ways."""
+    for seed in range(4):
+        shown = expected(programs.large_graph(Draw(seed, "cancel"), rows))
+        sizes = {name: np.abs(value.array) for name, value in shown.items()}
+        largest = max(size.max() for size in sizes.values())
+        assert all(size.max() > 1e-3 * largest and size.min() > 1e-6 * largest for size in sizes.values()), sizes
+
+
+def test_only_numbers_are_drawn_and_no_structure() -> None:
+    """At every seed a check has the same steps, shapes, signs and settings."""
+
+    def compare(one: Any, other: Any, where: str) -> None:
+        assert type(one) is type(other), where
+        if isinstance(one, dict):
+            assert one.keys() == other.keys(), where
+        if isinstance(one, (dict, list)):
+            for key in one if isinstance(one, dict) else range(len(one)):
+                compare(one[key], other[key], f"{where}[{key!r}]")
+        elif isinstance(one, np.ndarray):
+            assert (one.shape, one.dtype) == (other.shape, other.dtype), where
+            np.testing.assert_array_equal(np.sign(one), np.sign(other), where)
+        elif where.rpartition("[")[2] not in ("'inside']", "'after']", "'expect after']"):
+            assert one == other, where
+
+    for check in [*CHECKS, *hidden.CHECKS]:
+        compare(cases_of(check, 1), cases_of(check, 2), check.name)
 
 
 def test_an_array_that_nothing_depends_on_has_gradient_zero() -> None:

@@ -40,7 +40,10 @@ def changes(function: str, style: str = "simple") -> list[str]:
         # Copies that go and come, None, narrow floats.
         ("Identity.forward", "self.state = x.copy()  ->  self.state = x"),
         ("Linear.forward", "->  self.autograd_engine.add_operation([x.copy(), self.W.T]"),
-        ("Linear.forward", "->  self.autograd_engine.add_operation([x, self.W.T], product, [None, None], matmul_backward)"),
+        (
+            "Linear.forward",
+            "->  self.autograd_engine.add_operation([x, self.W.T], product, [None, None], matmul_backward)",
+        ),
         ("log_backward", "return grad_output / a  ->  return (grad_output / a).astype('float32')"),
     ],
 )
@@ -70,7 +73,7 @@ def test_every_function_that_students_write_is_changed() -> None:
 
 
 def test_reasons_are_for_some_mutants_only() -> None:
-    assert len(REASONS) < 40
+    assert len(REASONS) < 60
     assert not reason("simple", "Autograd.backward", "slot += value  ->  slot = slot + value")
     assert not reason("simple", "ReLU.forward", "mask = x > 0  ->  mask = x >= 0")
     assert all(re.compile(pattern) for where, what, _ in REASONS for pattern in (where, what))

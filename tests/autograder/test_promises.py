@@ -13,8 +13,8 @@ from autograder.grade import Grades, run_unit
 from autograder.staff.isolation.sandbox import Sandbox
 from tests.autograder import workshop
 from tests.autograder.assignment import asking, sentences
+from tests.autograder.catalogue import MISTAKES
 from tests.autograder.promises import PROMISES, WITHOUT_PROMISE, Promise
-from tests.autograder.test_catalogue import MISTAKES
 
 KNOWN = {mistake.name: mistake for mistake in MISTAKES}
 POINTS = {(check.exercise, check.name): check.points for check in CHECKS}

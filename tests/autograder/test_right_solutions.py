@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from autograder.exercises import EXERCISES, checks_of
 from autograder.grade import grade, run_unit
+from autograder.isolate import run_scenarios
+from autograder.staff.isolation.sandbox import Sandbox
 from tests.autograder import seeds, workshop
-from tests.autograder.solutions_older import ORIGINAL, PACKAGED, Files, moved
-from tests.autograder.test_catalogue import MISTAKES
+from tests.autograder.catalogue import MISTAKES
+from tests.autograder.solutions_moved import PACKAGED, moved
+from tests.autograder.solutions_older import ORIGINAL, Files
 
 STYLES = list(workshop.right_ones())
 
@@ -126,3 +131,26 @@ def test_packages_without_init_are_the_submission_s_own(tmp_path: Path) -> None:
     for package in ("hw_bonus", "mytorch"):
         del files[f"{package}/__init__.py"]
     assert problems_of("MLP", files, tmp_path) == []
+
+
+AT_HOME = """
+import argparse
+import sys
+
+argparse.ArgumentParser().parse_args()
+sys.path.append("mytorch/parts")
+from beside import Autograd
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["plain process", "sandbox"])
+def test_code_runs_in_its_folder_and_without_arguments(where: str, tmp_path: Path) -> None:
+    """The final grading starts it as a student does: relative paths and sys.argv are the same."""
+    if where == "sandbox" and not hasattr(os, "fork"):
+        pytest.skip("a sandbox needs fork")
+    files = {"mytorch/autograd_engine.py": AT_HOME, "mytorch/parts/beside.py": "class Autograd:\n    pass\n"}
+    folder = workshop.write(files, tmp_path)
+    with Sandbox() if where == "sandbox" else nullcontext() as sandbox:
+        run = sandbox.run_scenarios if sandbox else run_scenarios
+        assert [(frame["status"], frame["text"]) for frame in run(folder, ("engine",), [])] == [("ok", "")]

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from autograder.staff.pages import fingerprints
-from autograder.staff.pages.fingerprints import Fingerprint
-from autograder.staff.pages.similarity import similar
+from autograder.staff.pages.fingerprints import Fingerprint, Prints
+from autograder.staff.pages.similarity import Similar, compare, similar
 from tests.autograder import workshop
 from tests.autograder.mistakes_engine import ENGINE_MISTAKES
 from tests.autograder.mistakes_rules import RULE_MISTAKES
@@ -194,6 +194,9 @@ def test_what_half_of_the_class_wrote_is_no_evidence(styles: dict[str, Fingerpri
     assert similar(klass) == []
     found = similar({**klass, "one": styles["lists"], "other": styles["lists"], "fused": styles["fused"]})
     assert [(p.a, p.b) for p in found] == [("one", "other")]
+    # All of them together are one group, whatever weights say.
+    (group,) = compare({name: Prints(units, name) for name, units in klass.items()}).groups
+    assert (set(group.keys), group.equal) == (set(klass), False)
 
 
 def test_a_ring_is_found_as_a_whole(styles: dict[str, Fingerprint]) -> None:
@@ -248,6 +251,72 @@ def test_a_class_of_500_takes_seconds(styles: dict[str, Fingerprint]) -> None:
     }
     with at_most(5):
         similar({**klass, "s500": klass["s3"]})
+
+
+def prints(folder: Path, files: Files) -> Prints:
+    return fingerprints.fingerprint(workshop.write(files, folder))
+
+
+def keys(found: Similar) -> list[tuple[set[str], bool]]:
+    return [(set(group.keys), group.equal) for group in found.groups]
+
+
+@pytest.mark.parametrize("others", [0, 1, 30])
+def test_twelve_equal_ones_stand_out_in_any_class(others: int, styles: dict[str, Fingerprint], tmp_path: Path) -> None:
+    noise = random.Random(4)
+    klass = {f"s{i}": Prints({"f.py: f": [noise.getrandbits(32) for _ in range(200)]}, f"t{i}") for i in range(others)}
+    clothes = [of_style("lists"), commented(of_style("lists")), numbered(of_style("lists"))]
+    some = [prints(tmp_path / str(i), files) for i, files in enumerate(clothes)]
+    ring = {f"ring{i}": some[i % 2] for i in range(12)}
+    found = compare({**klass, **ring, "close": some[2], "apart": Prints(styles["fused"], "fused")})
+    assert keys(found) == [(set(ring), True), ({*ring, "close"}, False)]
+    # What is in a group is not repeated as 66 pairs.
+    assert found.pairs == ()
+
+
+def test_equal_ones_of_one_student_and_of_nobody_are_no_group(styles: dict[str, Fingerprint], tmp_path: Path) -> None:
+    one = Prints(styles["lists"], "same")
+    assert compare({"ada 1": one, "ada 2": one}, owner=lambda key: key.split()[0]) == Similar()
+    handout = prints(tmp_path, workshop.handout())
+    assert compare({f"s{i}": handout for i in range(9)}) == Similar()
+    two = {"ada": one, "bob": Prints(styles["lists"], "another text")}
+    assert keys(compare(two)) == [({"ada", "bob"}, False)]
+    assert compare({"only": one}) == compare({}) == Similar()
+
+
+def test_the_largest_group_comes_first(styles: dict[str, Fingerprint]) -> None:
+    sizes = {"lists": 3, "fused": 5}
+    klass = {f"{style}{i}": Prints(styles[style], style) for style, size in sizes.items() for i in range(size)}
+    assert [len(group.keys) for group in compare(klass).groups] == [5, 3]
+
+
+FLOODS = {
+    "comments": "# nothing\n" * 30_000,
+    "one comment": "#" + "x" * 300_000 + "\n",
+    "a string": '"""' + "x" * 300_000 + '"""\n',
+    "strings": "'x' ; 'y'\n" * 40_000,
+    "empty lines": " \t\n" * 120_000,
+    "spaces": "x = " + " " * 300_000 + "1\n",
+}
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+def test_nothing_unseen_pushes_code_out_of_sight(kind: str, styles: dict[str, Fingerprint], tmp_path: Path) -> None:
+    files = of_style("lists")
+    flooded = {name: FLOODS[kind] + text for name, text in files.items() if name.startswith("mytorch/nn/")}
+    assert len(FLOODS[kind]) > fingerprints.MOST_IN_FILE
+    with at_most(4):
+        found = prints(tmp_path, {**files, **flooded})
+    assert [(p.a, p.b) for p in similar({**styles, "copy": found.units})] == [("lists", "copy")]
+    assert found.notes == ()
+
+
+def test_what_is_too_large_is_said(tmp_path: Path) -> None:
+    name = "mytorch/nn/functional.py"
+    found = prints(tmp_path, {name: "x = x + 1\n" * 40_000})
+    assert found.notes == (f"{name} has 390 KiB of code, of which the first 256 are compared",)
+    assert compare({"a": found}).notes == (("a", found.notes[0]),)
+    assert Prints.from_json(json.loads(json.dumps(found.as_json()))) == found
 
 
 GARBAGE = {

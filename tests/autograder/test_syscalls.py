@@ -64,7 +64,14 @@ def test_the_filter_decides_as_its_table_says(machine: str) -> None:
     for command in (0x5412, 0x40086602, 0x5000940E, 0x40806685, 0xC0045877):
         assert decide(numbers_of["ioctl"], 3, command) == refused
     # Memory is given back; no page is moved out (20, 21), and none of the machine's is spoilt (100, 101).
-    for advice, answer in ((4, permitted), (14, permitted), (20, refused), (21, refused), (100, refused), (101, refused)):
+    for advice, answer in (
+        (4, permitted),
+        (14, permitted),
+        (20, refused),
+        (21, refused),
+        (100, refused),
+        (101, refused),
+    ):
         assert decide(numbers_of["madvise"], 0, 4096, advice) == answer
     # Own clocks; not those of another process (a negative number) nor of a device.
     for call in ("clock_gettime", "clock_getres", "clock_nanosleep"):

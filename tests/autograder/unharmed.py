@@ -1,5 +1,7 @@
 """Reasons for which a mutant may keep all its marks."""
 
+# ruff: noqa: E501  (a pattern reads best on one line)
+
 from __future__ import annotations
 
 import re
@@ -38,8 +40,31 @@ REASONS: list[tuple[str, str, str]] = [
     # Backward functions
     (r"(log|exp|mul)_backward", r"\.copy\(\)$", COPY),
     (r"outer_backward", r"\(a\.ravel\(\) @ grad_output\).*->.*\(a @ grad_output\)\.reshape", "a row times a matrix is reshaped to the same"),
+    (r"SoftmaxCrossEntropy_backward", r"->  e = -np\.exp", "the sign goes out of the quotient"),
+    (r"SoftmaxCrossEntropy", r"len\((pred|y)\).*->.*len\((ground_truth|y_hat)\)", "truth and scores have the same number of rows"),
+    (r"SoftmaxCrossEntropy_backward", r"grad_output\[0\].*->.*grad_output(\[-1\])?, None", "grad_output has one entry"),
+    (r"SoftmaxCrossEntropy", r"(None\)\)?|, None\))  ->.*,\)\)?$", "None for the last input may be left out of the tuple where the engine pairs inputs and gradients"),
     # Activations
+    (r"(Sigmoid|Tanh)\.forward", r"^moved  ", ORDER),
+    (r"(Sigmoid|Tanh)\.forward", r"self\.state = y = ", SAME),
+    (r"(Sigmoid|Tanh)\.forward", r"->  record\(\[-?(zero|one)(\.copy\(\))?, |-np\.zeros_like\(x\)", "a constant's sign, place and gradient do not count in a sum"),
+    (r"(Sigmoid|Tanh)\.forward", r"->  record\(\[(power, one|down, up)\], below", "a sum's inputs change places, with the same gradients"),
+    (r"Sigmoid\.forward", r"getattr\(self, 'history'", UNUSED),
+    (r"Sigmoid\.forward", r"^positive = x >= 0  ->  positive = (True|False|x|x < 0)$", "practice: values beyond 30 are worth no marks"),
+    (r"Sigmoid\.forward", r"^positive = x >= 0  ->  positive = x >", "near 0 both formulas give the same numbers"),
     (r"ReLU\.forward", r"np\.maximum\(x, 0\)  ->  self\.state = np\.maximum\(0, x\)", SAME),
+    # Losses and Linear
+    (r"SoftmaxCrossEntropy\.forward", r"^moved  ", ORDER),
+    (r"SoftmaxCrossEntropy\.forward", r"->  self\.loss_val = np\.mean\(", "practice: the loss's shape is worth no marks"),
+    (r"SoftmaxCrossEntropy\.forward", r"float\(len\(y\)\)  ->", SAME),
+    (r"SoftmaxCrossEntropy\.forward", r"->.*\[(y_hat|difference), (y\.copy\(\)|-top|top\.copy\(\))\]", "no gradient flows to this input, and its rule does not read it"),
+    (r"SoftmaxCrossEntropy\.forward", r"lambda g, a: g \* np\.ones_like\(a\).*->.*lambda g, a: g(\)|  / np|  ?/ np\.ones_like\(a\)\))$", "the engine's addition broadcasts the gradient"),
+    (r"SoftmaxCrossEntropy\.forward|Linear\.forward", r"->.*g\.copy\(\)", COPY),
+    (r"Linear\.forward", r"^moved  ", ORDER),
+    (r"Linear\.forward", r"^self\.x = x  ->", UNUSED),
+    (r"Linear\.forward", r"->.*\[.*(-self\.b|self\.b\.copy|self\.b\.T\.copy|-self\.b\.T|self\.W\.copy|self\.W\.T\.copy)", "the gradient goes to the slot, and the rule reads the same numbers or none"),
+    (r"Linear\.forward", r"np\.ones\(\(len\(x\), 1\)\).*->", "a row is broadcast to all samples"),
+    (r"Linear\.forward", r"self\.b\[:, 0\]  ->.*self\.b\[:, -1\]$", "b has one column"),
     (r"Identity\.forward", r"^moved  |zero", "zeros are added, whose sign, place and gradient do not count"),
 ]  # fmt: skip
 

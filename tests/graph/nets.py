@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pytest
 
 import mytorch
 import mytorch.graph
@@ -137,6 +138,21 @@ class Scaled(nn.Module):
         return y
 
 
+class Borrowed(nn.Module):
+    """Two layers, and the weights of the second one used between them as if they were data."""
+
+    def __init__(self, engine: Any, rng: np.random.Generator, dtype: Any) -> None:
+        super().__init__(engine)
+        self.first = nn.Linear(N_IN, 7, engine, rng=rng, dtype=dtype)
+        self.second = nn.Linear(7, 7, engine, rng=rng, dtype=dtype)
+
+    def forward(self, x):
+        h = self.first(x)
+        y = h @ self.second.W
+        self.autograd_engine.add_operation([h, self.second.W], y, [None, None], F.matmul_backward)
+        return self.second(y)
+
+
 NETS: dict[str, Callable[..., nn.Module]] = {
     "linear": lambda e, rng, dtype: nn.Linear(N_IN, N_OUT, e, rng=rng, dtype=dtype),
     "relu": layers(nn.ReLU),
@@ -161,6 +177,7 @@ NETS: dict[str, Callable[..., nn.Module]] = {
     "tied": lambda e, rng, dtype: nn.Sequential(
         Tied(N_IN, 4, e, rng, dtype), nn.Linear(N_IN, N_OUT, e, rng=rng, dtype=dtype)
     ),
+    "borrowed": Borrowed,
     "add": pair(lambda a, b: a + b, F.add_backward),
     "sub": pair(lambda a, b: a - b, F.sub_backward),
     "mul": pair(lambda a, b: a * b, F.mul_backward),
@@ -261,12 +278,17 @@ class Training:
 
 
 def training(
-    net: str, loss: str = "classes", optimizer: str = "momentum", dtype: Any = np.float64, seed: int = 0, **more: Any
+    net: str | Callable[..., nn.Module],
+    loss: str = "classes",
+    optimizer: str = "momentum",
+    dtype: Any = np.float64,
+    seed: int = 0,
+    **more: Any,
 ) -> Training:
-    """A training that begins alike for the same arguments."""
+    """A training that begins alike for the same arguments. net: a name of ``NETS``, or a function like those."""
     engine = Autograd()
     rng = np.random.default_rng(seed)
-    made = NETS[net](engine, rng, dtype)
+    made = (NETS[net] if isinstance(net, str) else net)(engine, rng, dtype)
     for _, module in made.modules():
         for name in (*module.parameter_names, *module.buffer_names):
             for full in (name, f"d{name}", f"momentum_{name}"):
@@ -291,3 +313,19 @@ def largest_difference(one: Training, other: Training) -> float:
         kind = name.split(".")[0].rstrip("0123456789 ")
         worst = max(worst, float(np.abs(found[name] - value).max(initial=0)) / largest[kind])
     return worst
+
+
+def twins(net: str | Callable[..., nn.Module] = "relu", **more: Any) -> tuple[Training, Training, mytorch.graph.Step]:
+    """Two trainings that begin alike, and the first one compiled."""
+    one, other = training(net, **more), training(net, **more)
+    return one, other, one.compiled()
+
+
+def run(one: Training, other: Training, step: mytorch.graph.Step, steps: int = 4, n: int = 6, seed: int = 0) -> None:
+    """Train both, one compiled and the other eagerly, and demand that they stay equal."""
+    rng = np.random.default_rng(seed)
+    for _ in range(steps):
+        x, y = batch(rng, n, np.float64, "classes")
+        value, expected = step(x, y), other.eager(x, y)
+        assert value == pytest.approx(expected, rel=1e-12)
+    assert largest_difference(one, other) <= 1e-12

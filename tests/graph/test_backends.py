@@ -1,5 +1,6 @@
 """The C backend takes part where it can; wherever it cannot, NumPy's takes over and says why."""
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 import mytorch.graph.backends as backends
+from mytorch.graph.builder import Builder
+from mytorch.graph.plan import Plan, Value
 from tests.graph.nets import batch, training
 from tests.graph.test_equal import check
 
@@ -88,7 +91,7 @@ def test_a_self_test_that_fails(c, monkeypatch):
     from mytorch.graph.backends.c import backend
 
     backend.self_test.cache_clear()
-    monkeypatch.setattr(backend.numpy_backend, "build", lambda plan: (lambda *given: (np.zeros((7, 3)),), []))
+    monkeypatch.setattr(backend, "_built", lambda plan: (lambda *given: (np.zeros((7, 3)),), []))
     with pytest.raises(c.Unavailable, match="other numbers than NumPy"):
         backend.self_test()
     monkeypatch.undo()
@@ -118,6 +121,28 @@ def test_the_folder_can_be_deleted(tmp_path):
     shutil.copytree(ROOT / "mytorch", tmp_path / "mytorch", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.rmtree(tmp_path / "mytorch" / "graph" / "backends" / "c")
     assert backend_of(tmp_path, MYTORCH_BACKEND="c") == "numpy (the C backend is not installed)"
+
+
+def as_it_lies(array, by_columns):
+    return np.asfortranarray(array) if by_columns else array
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "shape", [(2, 2, 2), (7, 5, 3), (16, 32, 17), (19, 37, 50), (33, 66, 21), (10, 9, 600), (40, 700, 130)]
+)
+def test_products(c, shape, dtype):
+    rng = np.random.default_rng(0)
+    m, n, k = shape
+    for turned in itertools.product([False, True], repeat=3):
+        arrays = [rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)]
+        p = Builder()
+        held = [Value(a.shape, a.dtype, "held", array=as_it_lies(a, is_turned)) for a, is_turned in zip(arrays, turned)]
+        y = p.matmul(*held)
+        plan = Plan(p.instructions, [], [y], transposed=frozenset([y] if turned[2] else []))
+        (found,) = c.build(plan)[0]()
+        exact = arrays[0].astype(np.float64) @ arrays[1]
+        np.testing.assert_allclose(found, exact, rtol=0, atol=np.finfo(dtype).eps * k * 4)
 
 
 @pytest.mark.parametrize("layout", ["columns", "strided", "reversed", "int32 classes"])
@@ -216,3 +241,22 @@ def test_the_names_of_backends():
 
 def test_long_steps_let_other_threads_run(c):
     check("relu", n=20_000, steps=3, backend="c")
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "adam"])
+def test_numpy_updates_all_small_parameters_together(optimizer, monkeypatch):
+    one = training("deep", optimizer=optimizer)
+    step = one.compiled(backend="numpy")
+    x, y = batch(np.random.default_rng(0), 6, np.float64, "classes")
+    for _ in range(4):
+        step(x, y)
+    ((entry,),) = step.plans.values()
+    subtract, sizes = entry.run.__globals__["subtract"], []
+
+    def counted(*arguments):
+        sizes.append(arguments[-1].size)
+        return subtract(*arguments)
+
+    monkeypatch.setitem(entry.run.__globals__, "subtract", counted)
+    step(x, y)
+    assert sizes[-1] == sum(parameter.value.size for parameter in one.net.parameters())

@@ -58,9 +58,20 @@ def test_fusion_joins_elementwise_instructions():
     fused = [i for i in plan.instructions if i.op == "fused"]
     assert any({"absolute", "negative", "exp"} <= {part.op for part in i.parts} for i in fused)
     assert any(i.inner for i in fused)
-    assert "matmul_sgd" not in ops(plan)
-    assert "matmul_sgd" in ops(plan_of("sigmoid", n=1, passes=["dead code", "fusion"]))
     assert plan.flops == plan_of("sigmoid", passes=["dead code"]).flops
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "adam"])
+def test_fusion_joins_a_product_with_its_update_unless_the_weight_is_read_later(optimizer):
+    def updated(op, net):
+        plan = plan_of(net, optimizer=optimizer, passes=["dead code", "fusion"])
+        return [i.writes[0].shape for i in plan.instructions if i.op == op and min(i.writes[0].shape) > 1]
+
+    apart = "adam" if optimizer == "adam" else "sgd"
+    assert sorted(updated("matmul_update", "relu")) == [(3, 7), (7, 5)]
+    assert updated(apart, "relu") == []
+    assert updated("matmul_update", "borrowed") == [(7, 5)]
+    assert updated(apart, "borrowed") == [(7, 7)]
 
 
 def test_memory_lets_buffers_share_only_what_is_free():

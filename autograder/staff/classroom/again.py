@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -15,6 +14,7 @@ from autograder.archives import CannotGrade, shown, write
 from autograder.staff.classroom.store import Reports
 from autograder.staff.classroom.submissions import find, opened
 from autograder.staff.handins import open_handin, same_student
+from autograder.staff.isolation import claims
 from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE, Record
 
 
@@ -25,7 +25,7 @@ def again(record: Record, submissions: Path, fingerprint: str,
     record: from record_of. fingerprint and make_grader: of the present grader. Writes nothing. Raises CannotGrade.
     """
     who = shown(record["student"]) + (f" (version {record['version']})" if record["version"] else "")
-    with tempfile.TemporaryDirectory() as scratch, opened(submissions, Path(scratch)) as folder:
+    with claims.scratch() as scratch, opened(submissions, scratch) as folder:
         handin = next((h for h in find(folder).handins if h.source == record["source"]), None)
         if handin is None:
             raise CannotGrade(
@@ -50,9 +50,9 @@ def again(record: Record, submissions: Path, fingerprint: str,
         print(f"{who}: {error}")
     else:
         try:
-            with tempfile.TemporaryDirectory() as scratch, make_grader() as grader:
-                write(contents.files, Path(scratch))
-                found = grader.grade(Path(scratch), (record["seed"], record["hidden_seed"]))
+            with claims.scratch() as scratch, make_grader() as grader:
+                write(contents.files, scratch)
+                found = grader.grade(scratch, (record["seed"], record["hidden_seed"]))
         except Exception:
             traceback.print_exc()
             print(f"{who}: {GRADER_ERROR}: the grader itself failed, so nothing was compared.", file=sys.stderr)

@@ -29,7 +29,7 @@ class Change:
     def describe(self) -> str:
         """The change, its reason and its author, as students may read it."""
         parts = [f"mark set to {self.set:g}"] if self.set is not None else []
-        parts += [f"{self.add:+g} marks"] if self.add else []
+        parts += [f"{self.add:+g} mark{'s' * (abs(self.add) != 1)}"] if self.add else []
         parts += [f"{self.days:g} more day{'s' * (self.days != 1)} until the deadline"] if self.days else []
         return f"{', '.join(parts)}: {self.comment} ({self.by})"
 

@@ -8,7 +8,6 @@ import os
 import platform
 import signal
 import sys
-import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +25,7 @@ from autograder.staff.classroom.progress import Progress
 from autograder.staff.classroom.reports import Klass, after, finish
 from autograder.staff.classroom.store import Reports, safe_name
 from autograder.staff.handins import Handin, same_student
+from autograder.staff.isolation import claims
 from autograder.staff.marks.grading import all_exercises, grade_hidden, grade_open, grade_submission
 from autograder.staff.pages.render import environment
 from autograder.staff.record import GRADER_ERROR, class_seed
@@ -56,9 +56,11 @@ class SandboxGrader:
         self.level: list[str] = []
 
     def __enter__(self) -> SandboxGrader:
+        from autograder.staff.isolation.cache import read_all
         from autograder.staff.isolation.sandbox import Sandbox
 
         self._sandbox = self._stack.enter_context(Sandbox())
+        read_all(self._sandbox.readable)
         self.level = list(self._sandbox.level)
         return self
 
@@ -199,8 +201,8 @@ def _run(options: argparse.Namespace, make_grader: MakeGrader, most: float | Non
     # Raises where Jinja2 is missing: now, and not after hours of grading.
     environment()
     reports.check(options.submissions)
-    with tempfile.TemporaryDirectory() as scratch:
-        klass = read_class(options, Path(scratch), most)
+    with claims.scratch() as scratch:
+        klass = read_class(options, scratch, most)
         return _grade(options, reports, klass, make_grader, mark, stop)
 
 
@@ -274,6 +276,7 @@ def _grade(options: argparse.Namespace, reports: Reports, klass: Klass, make_gra
             seed = shards.class_seed(whole, options.seed, notes)
             shards.note(reports, shard, seed, mark, chosen.about)
         fresh = options.only is not None
+        notes += _others(reports, chosen, mark) if fresh else []
         task = Task(reports, seed, mark, klass.possible, chosen.name_of, options.hidden, partial(after, reports), fresh)
         progress = Progress(len(chosen.graded), sys.stderr)
         for note in notes:
@@ -284,6 +287,19 @@ def _grade(options: argparse.Namespace, reports: Reports, klass: Klass, make_gra
             for remark in finish_class(reports, klass, chosen.name_of, outcome):
                 print(f"note: {remark}", file=sys.stderr)
     return summary(outcome, len(chosen.graded), reports, f" of part {shard}" if shard else "")
+
+
+def _others(reports: Reports, chosen: Chosen, mark: str) -> list[str]:
+    """Notes about those whom --only leaves as they are, if their marks are not what this run would give."""
+    read = [reports.read(chosen.name_of(handin))[0] for handin in chosen.about if handin not in chosen.graded]
+    without = sum(record is None for record in read)
+    older = sum(record is not None and record["grader"] != mark for record in read)
+    notes = [f"{without} others are not graded yet; without --only they are"] if without else []
+    if older:
+        notes.append(
+            f"{older} others were graded with other options, marks or another version; without --only they are anew"
+        )
+    return notes
 
 
 def finish_class(reports: Reports, klass: Klass, name_of: Callable[[Handin], str], outcome: Outcome) -> list[str]:

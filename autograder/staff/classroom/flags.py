@@ -26,15 +26,20 @@ APART = "open and hidden marks that do not fit together"
 LARGE = "more code than was looked at"
 
 # Names that a solution does not need: of the grader, of the frames above, of code made from data, of other processes.
-NAMES = frozenset("""
-autograder SCENARIOS _getframe f_back f_locals f_globals currentframe get_objects get_referrers settrace setprofile
-addaudithook meta_path path_hooks __subclasses__ __builtins__ __import__ import_module importlib ctypes marshal base64 zlib
-exec eval mmap fork _exit subprocess socket signal atexit multiprocessing threading _thread ptrace memfd_create
-""".split())  # fmt: skip
+NAMES = frozenset({
+    "autograder", "SCENARIOS", "_getframe", "f_back", "f_locals", "f_globals", "currentframe", "get_objects",
+    "get_referrers", "settrace", "setprofile", "addaudithook", "meta_path", "path_hooks", "__subclasses__", "__builtins__",
+    "__import__", "import_module", "importlib", "ctypes", "marshal", "base64", "zlib", "exec", "eval", "mmap", "fork",
+    "_exit", "subprocess", "socket", "signal", "atexit", "multiprocessing", "threading", "_thread", "ptrace",
+    "memfd_create",
+})  # fmt: skip
 IN_STRINGS = re.compile(r"autograder|/proc/|test_autograd|scenarios")
-LIBRARIES = frozenset("np numpy builtins math json struct unittest sys os time random operator functools".split())
+LIBRARIES = frozenset({
+    "np", "numpy", "builtins", "math", "json", "struct", "unittest", "sys", "os", "time", "random", "operator",
+    "functools",
+})  # fmt: skip
 # Attributes of libraries that solutions set for good reasons.
-SETTINGS = frozenset("stdout stderr seed".split())
+SETTINGS = frozenset({"stdout", "stderr", "seed"})
 # Tokens of a submission that are looked at, comments not counted; lines that are quoted.
 MOST_TOKENS, MOST_QUOTED = 200_000, 5
 # A line of the checks with fewer tokens than this stands in anybody's code; so many lines are no accident.
@@ -60,8 +65,10 @@ def flags_of(record: Record, files: Mapping[str, bytes]) -> list[Flag]:
     code: dict[str, list[Line]] = {}
     left = MOST_TOKENS
     for name, data in files.items():
-        code[name] = list(lines(data, left))
-        left -= sum(len(line.tokens) for line in code[name])
+        # A file of the handout that nobody has touched says nothing, and its functions are not written.
+        if data != _given_files().get(name):
+            code[name] = list(lines(data, left))
+            left -= sum(len(line.tokens) for line in code[name])
     found = [*_suspect(code), *_stubs(record, code), *_apart(record)]
     if left <= 0:
         found.append((LARGE, f"the first {MOST_TOKENS:,} words and signs of {len(files)} files were looked at"))
@@ -185,7 +192,9 @@ def _does_nothing(tokens: tuple[str, ...]) -> bool:
 
 
 def _apart(record: Record) -> Iterator[tuple[str, str]]:
-    rows = {hidden: [e for e in record["exercises"] if e["hidden"] is hidden and e["points"]] for hidden in (False, True)}
+    rows = {
+        hidden: [e for e in record["exercises"] if e["hidden"] is hidden and e["points"]] for hidden in (False, True)
+    }
     shares = []
     for of in rows.values():
         points = sum(exercise["points"] for exercise in of)
@@ -200,9 +209,14 @@ def _marks(exercise: Mapping[str, object]) -> str:
 
 
 @cache
+def _given_files() -> dict[str, bytes]:
+    return contents()
+
+
+@cache
 def _handout() -> tuple[frozenset[tuple[str, ...]], frozenset[tuple[str, ...]]]:
     """The logical lines of the code that students get to complete, and those of the checks that they get."""
-    sources = {name: data for name, data in contents().items() if name.endswith(".py")}
+    sources = {name: data for name, data in _given_files().items() if name.endswith(".py")}
     ours = {name for name in sources if name.startswith(("mytorch/", "hw_bonus/"))}
     given = frozenset(line.tokens for name in ours for line in lines(sources[name]))
     checks = frozenset(line.tokens for name in sources.keys() - ours for line in lines(sources[name]))
@@ -212,5 +226,5 @@ def _handout() -> tuple[frozenset[tuple[str, ...]], frozenset[tuple[str, ...]]]:
 @cache
 def _to_write() -> tuple[str, ...]:
     """The functions that the handout leaves to students."""
-    sources = {n: data for n, data in contents().items() if n.startswith("mytorch/") and n.endswith(".py")}
+    sources = {n: data for n, data in _given_files().items() if n.startswith("mytorch/") and n.endswith(".py")}
     return tuple(name for data in sources.values() for name, stub in functions(list(lines(data))) if stub)

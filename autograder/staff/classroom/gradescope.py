@@ -75,8 +75,10 @@ def _value(text: str) -> str:
     if len(text) > 1 and text[0] == text[-1] == "'":
         return text[1:-1].replace("''", "'")
     if len(text) > 1 and text[0] == text[-1] == '"':
+        # JSON knows the escapes of YAML but for these two.
+        plain = re.sub(r"\\U([0-9A-Fa-f]{8})", lambda found: chr(min(int(found[1], 16), 0x10FFFF)), text)
         try:
-            return str(json.loads(re.sub(r"\\x([0-9A-Fa-f]{2})", r"\\u00\1", text)))
+            return str(json.loads(re.sub(r"\\x([0-9A-Fa-f]{2})", r"\\u00\1", plain)))
         except ValueError:
             return text[1:-1]
     return "" if text in ("~", "null", "nil", "''", '""') else text

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
-from pathlib import Path
 
 from autograder.archives import CannotGrade, shown
 from autograder.staff.classroom import command, shards
 from autograder.staff.classroom.marking import Outcome
 from autograder.staff.classroom.store import Reports
+from autograder.staff.isolation import claims
 from autograder.staff.pages.render import environment
 from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE
 
@@ -37,8 +36,8 @@ def _run(options: argparse.Namespace, most: float | None) -> int:
     reports = Reports(options.out)
     reports.check(options.submissions)
     mark = command.fingerprint(hidden=options.hidden, time_limit=options.time_limit)
-    with tempfile.TemporaryDirectory() as scratch:
-        klass = command.read_class(options, Path(scratch), most)
+    with claims.scratch() as scratch:
+        klass = command.read_class(options, scratch, most)
         chosen = command.Chosen(options, klass)
         with reports.locked():
             records = shards.merge(reports, chosen.about, chosen.name_of, chosen.owner_of, mark)

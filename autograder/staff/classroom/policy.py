@@ -53,7 +53,8 @@ class Policy:
         """Days begun since the deadline, which extra days move; 0 within the grace minutes, or where no time is known."""
         if self.due is None or handed_in is None:
             return 0
-        seconds = (handed_in - self.due).total_seconds() - extra_days * DAY
+        # Within one zone Python subtracts what the clocks show, and not what passed while they were changed.
+        seconds = handed_in.timestamp() - self.due.timestamp() - extra_days * DAY
         return 0 if seconds <= self.grace.total_seconds() else max(math.ceil(seconds / DAY), 1)
 
     def describe(self) -> str:

@@ -83,16 +83,18 @@ def finish(reports: Reports, klass: Klass, name_of: Callable[[Handin], str]) -> 
         return lambda: (row for one in some for row in standing_rows(one, read, klass.policy.missing))
 
     write_gradebook(reports.gradebook, rows(found), columns)
-    similar = similarity.compare(
-        dict(_fingerprints(reports, found)),
-        owner={a.name: one.key for one in found for a in one.attempts if a.name}.__getitem__,
-    )
+    # The students of a group handed in one work: it is like itself.
+    first: dict[str, str] = {}
+    owner = {a.name: first.setdefault(a.source, one.key) for one in found for a in one.attempts if a.name}
+    similar = similarity.compare(dict(_fingerprints(reports, found)), owner=owner.__getitem__)
+    sections = sorted({one.section for one in found if one.section})
     roll = Roll(
         tuple(found),
         tuple(klass.found.aside),
         klass.policy.describe(),
         bool(klass.roster.people),
         remarks=_remarks(klass, found),
+        sections=tuple((section, safe_name(section)) for section in sections),
     )
     names = [attempt.name for one in found for attempt in one.attempts if attempt.name]
     records = ((name, record) for name in names if (record := read(name)))
@@ -105,7 +107,7 @@ def finish(reports: Reports, klass: Klass, name_of: Callable[[Handin], str]) -> 
 
 
 def _remarks(klass: Klass, found: Sequence[Standing]) -> tuple[str, ...]:
-    """What staff should know about the times of the hand-ins."""
+    """Remarks for staff about the times of the hand-ins."""
     attempts = [attempt for one in found for attempt in one.attempts]
     by_file = sum(attempt.timed_by == "the file" for attempt in attempts)
     if klass.policy.due is None or not by_file:
@@ -126,15 +128,13 @@ def _write_sections(
 ) -> None:
     """A page and a gradebook for each section of the roster, below sections/."""
     folder = reports.folder / "sections"
-    names = sorted({one.section for one in roll.standings if one.section})
     # A section that was renamed must not stay with its old marks.
     shutil.rmtree(folder, ignore_errors=True)
-    for name in names:
+    for name, file in roll.sections:
         folder.mkdir(exist_ok=True)
         own = tuple(one for one in roll.standings if one.section == name)
-        file = safe_name(name)
         write_gradebook(folder / f"{file}.csv", rows(own), columns)
-        part = replace(roll, standings=own, aside=(), section=name, remarks=())
+        part = replace(roll, standings=own, aside=(), section=name, remarks=(), sections=())
         pages.write_section(summaries, folder / f"{file}.html", similar, part)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from autograder.archives import CannotGrade, shown
 from autograder.staff.classroom import gradescope
-from autograder.staff.classroom.names import GRADESCOPE, Name, parse
+from autograder.staff.classroom.names import CANVAS, GRADESCOPE, Name, parse
 from autograder.staff.classroom.times import moment
 from autograder.staff.handins import Handin, is_archive, same_student
 
@@ -29,7 +29,7 @@ MOST_ENTRIES = 2000
 
 @dataclass
 class Found:
-    """What a folder holds: the hand-ins, each student's versions in order, and what is none of them, with the reason."""
+    """The hand-ins of a folder, each student's versions in order, and what is none of them, with the reason."""
 
     handins: list[Handin] = field(default_factory=list)
     aside: list[tuple[str, str]] = field(default_factory=list)
@@ -80,6 +80,7 @@ def _is_download(folder: Path) -> bool:
 
 def _unpack(archive: Path, into: Path, local: tzinfo) -> None:
     """Write the plain files of a download's zip below an empty folder, with their times. Raises CannotGrade."""
+    into.mkdir(parents=True, exist_ok=True)
     try:
         with zipfile.ZipFile(archive) as packed:
             members = [member for member in packed.infolist() if not member.is_dir()]
@@ -122,11 +123,13 @@ def find(folder: Path, local: tzinfo = timezone.utc) -> Found:
         elif (name := _named(path)) is None:
             found.put_aside(path.name, "no hand-in: hidden, or no archive or folder")
         else:
-            entries.setdefault(f"{same_student(name.student)}/{name.version}", []).append((path, name))
+            # A download of Canvas holds one attempt, of which each file may have a number of its own.
+            version = "" if name.platform == CANVAS else name.version
+            entries.setdefault(f"{same_student(name.student)}/{version}", []).append((path, name))
     for gone in sorted(exported.keys() - {path.name for path in folder.iterdir()}):
         found.put_aside(gone, f"named in {gradescope.METADATA}, but not there")
     for same in entries.values():
-        found.handins += _of_one_version(same, found)
+        found.handins += _of_one_attempt(same, found)
     if not found.handins:
         raise CannotGrade(
             f"{folder} holds no submissions ({len(found.aside)} other files). Give the folder with the archives (.tar, "
@@ -153,8 +156,8 @@ def _named(path: Path) -> Name | None:
     return None
 
 
-def _of_one_version(entries: list[tuple[Path, Name]], found: Found) -> list[Handin]:
-    """The hand-ins among a student's entries of one version: archives and folders, else the first of the loose files."""
+def _of_one_attempt(entries: list[tuple[Path, Name]], found: Found) -> list[Handin]:
+    """The hand-ins among a student's entries of one attempt: archives and folders, else the first of the loose files."""
     whole = [(path, name) for path, name in entries if name.is_file and (_is_folder(path) or _looks_packed(path))]
     # A student who handed in loose files has handed in, and reads on the page what is wrong with that.
     chosen = whole or entries[:1]

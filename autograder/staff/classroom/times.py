@@ -18,11 +18,11 @@ FORMATS = (
 
 def zone(name: str) -> tzinfo:
     """A time zone by its name, such as Europe/Berlin. Raises CannotGrade for an unknown one."""
+    if name.upper() == "UTC":
+        return timezone.utc
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        if name.upper() == "UTC":
-            return timezone.utc
         raise CannotGrade(f"{name!r} is no time zone. Give one such as Europe/Berlin or UTC.") from None
 
 

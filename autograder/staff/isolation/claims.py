@@ -10,6 +10,7 @@ import os
 import stat
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from autograder.worker.folders import remove
@@ -96,3 +97,14 @@ def _running_uids() -> set[int]:
             line = next(line for line in path.read_text(errors="replace").splitlines() if line.startswith("Uid:"))
             found.add(int(line.split()[1]))
     return found
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A temporary folder that is removed at the end, or, if this process is killed, by the next grader that needs one."""
+    folder, descriptor = claim_folder("mytorch-scratch-")
+    try:
+        yield folder
+    finally:
+        remove(folder)
+        os.close(descriptor)

@@ -13,7 +13,7 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -58,7 +58,7 @@ UNSEEN = re.compile(rf"(?P<string>{STRING})|\#[^\n]*", re.X | re.S)
 
 @dataclass(frozen=True)
 class Prints:
-    """What is kept of one submission. text: a hash of all its code without comments, the same for equal code. notes: what
+    """The fingerprints of one submission. text: a hash of all its code without comments, the same for equal code. notes: what
     was too large to be compared as a whole.
     """
 
@@ -83,10 +83,9 @@ def fingerprint(folder: Path) -> Prints:
     notes: list[str] = []
     texts = []
     for path, source in sources(folder, notes):
-        texts.append(
-            hashlib.sha256(" ".join(w for _, words in _lines(source) for w in words).encode("utf-8", "replace"))
-        )
-        for unit, tokens in units(source, names):
+        cut = list(_lines(source))
+        texts.append(hashlib.sha256(" ".join(word for _, words in cut for word in words).encode("utf-8", "replace")))
+        for unit, tokens in _units(cut, names):
             hashes = [h if h not in given else -1 for h in _grams(tokens)]
             kept = _winnow(hashes)
             if len(kept) > left:
@@ -162,11 +161,15 @@ def units(source: str, names: Names) -> Iterator[tuple[str, list[str]]]:
     Comments, docstrings, line breaks, brackets and the annotations of a def are left out. Local names, numbers and strings
     become one token each; ``names``, which everybody has to use, stay.
     """
+    return _units(_lines(source), names)
+
+
+def _units(lines: Iterable[tuple[int, list[str]]], names: Names) -> Iterator[tuple[str, list[str]]]:
     outside: list[str] = []
     inside: list[str] = []
     unit, depth = "", -1
     classes: list[tuple[int, str]] = []
-    for indent, words in _lines(source):
+    for indent, words in lines:
         if unit and indent <= depth:
             yield unit, inside
             unit, inside = "", []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,13 @@ class Attempt:
             return ""
         days = f"{self.days_late} day{'s' * (self.days_late != 1)} late"
         slip = f", {self.slip_days:g} of them slip days" if self.slip_days else ""
-        cost = ", too late to count" if self.closed else f", {self.lost:g} marks off" if self.lost else ""
+        cost = (
+            ", too late to count"
+            if self.closed
+            else f", {self.lost:g} mark{'s' * (self.lost != 1)} off"
+            if self.lost
+            else ""
+        )
         return f"{days}{slip}{cost}"
 
 
@@ -66,7 +72,8 @@ class Roll:
     """The class as a whole.
 
     aside: files that are no hand-ins, each with the reason. rules: those for late hand-ins in words. has_roster: False
-    without one, where nobody can be missing. section: the section that this roll is of, or empty for everybody.
+    without one, where nobody can be missing. section: the section that this roll is of, or empty for everybody. sections: all
+    sections, each with the name of its files. remarks: sentences for staff.
     """
 
     standings: tuple[Standing, ...] = ()
@@ -74,4 +81,5 @@ class Roll:
     rules: str = ""
     has_roster: bool = False
     section: str = ""
-    remarks: tuple[str, ...] = field(default=())
+    remarks: tuple[str, ...] = ()
+    sections: tuple[tuple[str, str], ...] = ()

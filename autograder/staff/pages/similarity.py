@@ -41,7 +41,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Similar:
-    """What a person should look at: groups, the largest first, pairs that are in no group, and notes by key."""
+    """The findings for a person to look at: groups, the largest first, pairs that are in no group, and notes by key."""
 
     groups: tuple[Group, ...] = ()
     pairs: tuple[Pair, ...] = ()

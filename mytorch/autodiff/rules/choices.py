@@ -48,7 +48,9 @@ def _clip(a, a_min=np._NoValue, a_max=np._NoValue, *, min=np._NoValue, max=np._N
     elif min is not np._NoValue or max is not np._NoValue:
         raise ValueError("np.clip takes either a_min and a_max or min and max, and it was given some of both.")
     low, high = (None if bound is np._NoValue else bound for bound in (a_min, a_max))
-    if innermost([low, high]) is None and not (low is None and high is None):
+    if low is None and high is None:
+        return np.positive(a)
+    if innermost([low, high]) is None:
         return _clip_between(a, low, high)
     a = a if low is None else np.maximum(a, low)
     return a if high is None else np.minimum(a, high)

@@ -38,7 +38,7 @@ def eye(a):
     return np.eye(plain(a).shape[-1], dtype=plain(a).dtype)
 
 
-class _Decomposition(Explicit):
+class Decomposition(Explicit):
     """A decomposition whose added columns any rotation among themselves leaves valid, so that they have no derivative.
 
     ``added``: the parts of the outputs, or of their gradients, that these columns are. They get NaN for their tangents, and a
@@ -88,7 +88,7 @@ class _Cholesky(Explicit):
 register(la.cholesky, _Cholesky(la.cholesky, "linalg.cholesky", None, [_cholesky_jvp]))
 
 
-def _qr_jvp(t, y, a, mode: str = "reduced"):
+def qr_jvp(t, y, a, mode: str = "reduced"):
     """With dA R^-1 split by Q: the skew part turns Q, the upper triangle changes R."""
     k = plain(a).shape[-1]
     q, r = y[0][..., :k], y[1][..., :k, :]
@@ -104,10 +104,10 @@ def _qr_jvp(t, y, a, mode: str = "reduced"):
     return _with_unknown(q @ (turn - inner) + step, y[0], -1), dr
 
 
-_qr = _Decomposition(
+_qr = Decomposition(
     lambda a, mode: tuple(la.qr(a, mode)),
     "linalg.qr",
-    _qr_jvp,
+    qr_jvp,
     lambda y, a: [None if y[0] is None else y[0][..., a.shape[-1] :]],
 )
 QR = type(la.qr(np.ones((1, 1)))) if hasattr(la.qr(np.ones((1, 1))), "_fields") else None
@@ -129,7 +129,7 @@ def qr(a, mode: str = "reduced"):
 composite(la.qr, qr)
 
 
-def _gaps(values, what: str):
+def inverse_gaps(values, what: str):
     """1 / (values[j] - values[i]) and 0 on the diagonal; refuses values that coincide."""
     difference = values[..., np.newaxis, :] - values[..., :, np.newaxis]
     own = np.eye(values.shape[-1], dtype=bool)
@@ -146,7 +146,7 @@ def _gaps(values, what: str):
 def _eigh_jvp(t, y, a, UPLO="L"):
     w, v = y
     inner = adjoint(v) @ _symmetric(t) @ v
-    return np.real(diagonals(inner)), v @ (_gaps(w, "eigenvalues") * inner)
+    return np.real(diagonals(inner)), v @ (inverse_gaps(w, "eigenvalues") * inner)
 
 
 def _eigvalsh_jvp(t, y, a, UPLO="L"):
@@ -163,7 +163,7 @@ def _eig_jvp(t, y, a):
     largest entry real, which fixes the multiple of itself that each one gets."""
     w, v = y
     inner = la.solve(v, t @ v)
-    dv = v @ (_gaps(w, "eigenvalues") * inner)
+    dv = v @ (inverse_gaps(w, "eigenvalues") * inner)
     dv = dv - v * np.real(np.sum(np.conj(v) * dv, axis=-2, keepdims=True))
     if plain(v).dtype.kind == "c" and plain(v).size:
         largest = np.argmax(np.abs(plain(v)), axis=-2)[..., np.newaxis, :]
@@ -180,13 +180,13 @@ explicit(la.eig, jvps=[_eig_jvp])
 explicit(la.eigvals, jvps=[_eigvals_jvp])
 
 
-def _svd_jvp(t, y, a, full_matrices: bool = False):
+def svd_jvp(t, y, a, full_matrices: bool = False):
     """Townsend's formulas. Of a matrix that is not square, the part outside of the columns of U and V is added."""
     s = y[1]
     u, vh = y[0][..., : s.shape[-1]], y[2][..., : s.shape[-1], :]
     v = adjoint(vh)
     inner = adjoint(u) @ t @ v
-    gaps = _gaps(s * s, "singular values")
+    gaps = inverse_gaps(s * s, "singular values")
     row, column = s[..., np.newaxis, :], s[..., :, np.newaxis]
     du = u @ (gaps * (inner * row + column * adjoint(inner)))
     dv = v @ (gaps * (column * inner + adjoint(inner) * row))
@@ -205,13 +205,13 @@ def _svdvals_jvp(t, y, a):
     return np.real(diagonals(adjoint(u) @ t @ adjoint(vh)))
 
 
-def _svd_added(y, a):
+def svd_added(y, a):
     k = min(a.shape[-2:])
     return [None if y[0] is None else y[0][..., k:], None if y[2] is None else y[2][..., k:, :]]
 
 
-_svd = _Decomposition(
-    lambda a, full_matrices: tuple(la.svd(a, full_matrices=full_matrices)), "linalg.svd", _svd_jvp, _svd_added
+_svd = Decomposition(
+    lambda a, full_matrices: tuple(la.svd(a, full_matrices=full_matrices)), "linalg.svd", svd_jvp, svd_added
 )
 svdvals = explicit(lambda a: la.svd(a, compute_uv=False), jvps=[_svdvals_jvp], name="singular values")
 SVD = type(la.svd(np.ones((1, 1)))) if hasattr(la.svd(np.ones((1, 1))), "_fields") else None

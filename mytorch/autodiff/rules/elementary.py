@@ -22,11 +22,14 @@ EXACT = (0.5, 2048)  # exponents b for which b - 1 is a number of the same dtype
 ONE_POINT = np.lib.NumpyVersion(np.__version__) < "2.0.0"  # where the sign of a complex number is that of its real part
 
 # Arithmetic
-elementwise(np.add, 1, 1)
-elementwise(np.subtract, 1, -1)
-elementwise(np.multiply, lambda y, a, b: b, lambda y, a, b: a, of=("b", "a"))
-elementwise(np.true_divide, lambda y, a, b: 1 / b, lambda y, a, b: -y / b, of=("b", "yb"))
-elementwise(np.negative, -1)
+# By their operators, which work on numbers in a tenth of a ufunc's time.
+elementwise(np.add, 1, 1, call=operator.add)
+elementwise(np.subtract, 1, -1, call=operator.sub)
+elementwise(np.multiply, lambda y, a, b: b, lambda y, a, b: a, of=("b", "a"), call=operator.mul)
+elementwise(
+    np.true_divide, lambda y, a, b: 1 / b, lambda y, a, b: -y / b, of=("b", "yb"), call=operator.truediv, name="divide"
+)
+elementwise(np.negative, -1, call=operator.neg)
 elementwise(np.positive, 1)
 
 
@@ -67,14 +70,15 @@ elementwise(np.logaddexp2, lambda y, a, b: logistic2(apart(a, b)), lambda y, a, 
 elementwise(np.sin, lambda y, x: np.cos(x), of="x")
 elementwise(np.cos, lambda y, x: -np.sin(x), of="x")
 elementwise(np.tan, lambda y, x: 1 + y * y, of="y")
-elementwise(np.arcsin, lambda y, x: 1 / np.sqrt((1 - x) * (1 + x)), of="x")
-elementwise(np.arccos, lambda y, x: -1 / np.sqrt((1 - x) * (1 + x)), of="x")
+# x - -1 and not x + 1: the imaginary part of a number on a branch cut keeps the sign of its zero, which tells the side.
+elementwise(np.arcsin, lambda y, x: 1 / np.sqrt(-(x - 1) * (x - -1)), of="x")
+elementwise(np.arccos, lambda y, x: -1 / np.sqrt(-(x - 1) * (x - -1)), of="x")
 elementwise(np.arctan, lambda y, x: np.square(1 / length(x)), of="x")
 elementwise(np.sinh, lambda y, x: np.cosh(x), of="x")
 elementwise(np.cosh, lambda y, x: np.sinh(x), of="x")
 elementwise(np.tanh, lambda y, x: sech2(x), of="x")
 elementwise(np.arcsinh, lambda y, x: 1 / length(x), of="x")
-elementwise(np.arccosh, lambda y, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)), of="x")
+elementwise(np.arccosh, lambda y, x: 1 / (np.sqrt(x - 1) * np.sqrt(x - -1)), of="x")
 elementwise(np.arctanh, lambda y, x: 1 / ((1 - x) * (1 + x)), of="x")
 elementwise(np.arctan2, lambda y, a, b: over_square(b, a, b), lambda y, a, b: -over_square(a, a, b), of="ab")
 elementwise(np.hypot, lambda y, a, b: a / y, lambda y, a, b: b / y)
@@ -141,6 +145,27 @@ def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
 
 composite(np.nan_to_num, _nan_to_num)
 
+
+def _extended(name: str):
+    """A function of np.emath: where NumPy's result is complex, that of the arguments made complex."""
+    fun, real = getattr(np.emath, name), getattr(np, name)
+
+    def extended(*args):
+        dtype = fun(*plain(args)).dtype
+        return real(*[_array(x).astype(dtype) if dtype.kind == "c" else x for x in args])
+
+    composite(fun, extended)
+
+
+for name in ("sqrt", "log", "log2", "log10", "arccos", "arcsin", "arctanh", "power"):
+    _extended(name)
+composite(np.emath.logn, lambda n, x: np.emath.log(x) / np.emath.log(n))
+
+# Half of the circle by the midpoint rule, which has an error of exp(x) / n! here: DLMF 10.32.3
+_COSINES = np.cos((np.arange(256) + 0.5) * (math.pi / 512))
+elementwise(np.i0, lambda y, x: np.mean(np.sinh(x[..., np.newaxis] * _COSINES) * _COSINES, -1).astype(y.dtype), of="x")
+
+
 # Roundings and remainders: a - b * q, where q is the quotient that NumPy has found, not a / b rounded once more
 elementwise(np.fmod, 1, lambda y, a, b: -np.rint((plain(a) - plain(y)) / plain(b)))
 elementwise(np.remainder, 1, lambda y, a, b: -np.floor_divide(a, b))
@@ -151,8 +176,12 @@ elementwise(np.ldexp, lambda y, x, n: np.ldexp(np.ones((), y.dtype), plain(n)), 
 elementwise(np.nextafter, 1, None)
 
 
+def _array(x):
+    return x if isinstance(x, Traced) else np.asarray(x)
+
+
 def _at_least_double(x):
-    x = x if isinstance(x, Traced) else np.asarray(x)
+    x = _array(x)
     return x.astype(np.result_type(x.dtype, np.float64))
 
 
@@ -170,7 +199,8 @@ constant(
     np.nonzero, np.flatnonzero, np.count_nonzero, np.searchsorted, np.digitize, np.shape,
     np.ndim, np.size, np.result_type, np.min_scalar_type, np.can_cast, np.zeros_like, np.ones_like, np.empty_like,
     np.array_repr, np.array_str, np.array2string, np.isin, np.unravel_index, np.shares_memory, np.may_share_memory,
-    np.linalg.matrix_rank, np.common_type,
+    np.linalg.matrix_rank, np.common_type, np.einsum_path, np.packbits, np.unpackbits, np.ravel_multi_index,
+    np.busday_count, np.busday_offset, np.is_busday, np.datetime_as_string,
 )  # fmt: skip
 if hasattr(np, "bitwise_count"):
     constant(np.bitwise_count)

@@ -37,7 +37,8 @@ def _rfft(a, n=None, axis: int = -1, norm=None):
         np.fft.rfft(np.ones(1, plain(a).dtype))  # raises what NumPy raises: NumPy 1 drops the imaginary part
         a = np.real(a)
     n = np.shape(a)[axis] if n is None else n
-    return np.fft.fft(a, n, axis, norm)[(slice(None),) * place(axis, np.ndim(a)) + (slice(0, n // 2 + 1),)]
+    half = np.fft.fft(a, n, axis, norm)[(slice(None),) * place(axis, np.ndim(a)) + (slice(0, n // 2 + 1),)]
+    return laid_out_as(half, a)
 
 
 def _irfft(a, n=None, axis: int = -1, norm=None):
@@ -55,7 +56,10 @@ def _irfft(a, n=None, axis: int = -1, norm=None):
         else np.concatenate([half[..., 1:-1], np.real(half[..., -1:]).astype(half.dtype)], axis=-1)
     )
     whole = np.concatenate([first, middle, mirrored] if n > 1 else [first], axis=-1)
-    return laid_out_as(np.moveaxis(np.real(np.fft.ifft(whole, norm=norm)), -1, axis), a)
+    result = np.moveaxis(np.real(np.fft.ifft(whole, norm=norm)), -1, axis)
+    if plain(a).dtype == np.float16:  # the result of NumPy 2 is as narrow again
+        result = result.astype(np.fft.irfft(np.zeros(2, np.float16)).dtype)
+    return laid_out_as(result, a)
 
 
 def _over_axes(one, last=None):
@@ -95,8 +99,16 @@ for _name, _one, _last in (
     _transform = _over_axes(_one, _last)
     composite(getattr(np.fft, f"{_name}n"), _transform)
     composite(getattr(np.fft, f"{_name}2"), _over_two_axes(_transform))
+REVERSED = {None: "forward", "backward": "forward", "ortho": "ortho", "forward": "backward"}
+composite(np.fft.hfft, lambda a, n=None, axis=-1, norm=None: np.fft.irfft(np.conj(a), n, axis, _reversed(norm)))
+composite(np.fft.ihfft, lambda a, n=None, axis=-1, norm=None: np.conj(np.fft.rfft(a, n, axis, _reversed(norm))))
 composite(np.fft.fftshift, lambda x, axes=None: _shift(x, axes, 1))
 composite(np.fft.ifftshift, lambda x, axes=None: _shift(x, axes, -1))
+
+
+def _reversed(norm):
+    """The scaling of the transform in the other direction."""
+    return REVERSED.get(norm, norm)
 
 
 def _shift(x, axes, sign: int):

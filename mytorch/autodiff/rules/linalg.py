@@ -7,6 +7,7 @@ pseudoinverse.
 
 from __future__ import annotations
 
+import math
 import operator
 from functools import reduce
 
@@ -48,6 +49,25 @@ def solve(a, b):
 
 
 composite(la.solve, solve)
+
+
+# Arrays as matrices whose rows are several axes together
+def _tensorinv(a, ind=2):
+    la.tensorinv(plain(a), ind)  # raises what NumPy raises
+    rows, columns = np.shape(a)[:ind], np.shape(a)[ind:]
+    return np.reshape(la.inv(np.reshape(a, (-1, math.prod(columns)))), columns + rows)
+
+
+def _tensorsolve(a, b, axes=None):
+    la.tensorsolve(plain(a), plain(b), axes)  # raises what NumPy raises
+    last = [] if axes is None else list(places(axes, np.ndim(a)))
+    a = np.transpose(a, [i for i in range(np.ndim(a)) if i not in last] + last)
+    shape = np.shape(a)[np.ndim(b) :]
+    return np.reshape(solve(np.reshape(a, (-1, math.prod(shape))), np.ravel(b)), shape)
+
+
+composite(la.tensorinv, _tensorinv)
+composite(la.tensorsolve, _tensorsolve)
 
 
 # d det A = tr(adj(A) dA). The adjugate is det(A) A^-1, and exists for singular matrices too: with A = U S V^H it is
@@ -131,18 +151,18 @@ def pinv(a, rcond=None, *, rtol=None):
     """np.linalg.pinv, for a cutoff that leaves out only singular values that are zero to rounding."""
     settings = {key: value for key, value in (("rcond", rcond), ("rtol", rtol)) if not no_value(value)}
     for key, cutoff in settings.items():
-        _refuse_cut("pinv", key, a, cutoff)
+        refuse_cut("np.linalg.pinv", key, a, cutoff)
     return _pinv(a, **plain(settings))
 
 
-def _refuse_cut(name: str, key: str, a, cutoff) -> None:
+def refuse_cut(name: str, key: str, a, cutoff) -> None:
     """Raise if a cutoff leaves out a singular value that is not zero: the result is then that of another matrix."""
     s = la.svd(plain(a), compute_uv=False)
     largest = s.max(axis=-1, keepdims=True, initial=0)
     left_out = s <= np.asarray(plain(cutoff))[..., np.newaxis] * largest
     if np.any(left_out & (s > np.finfo(s.dtype).eps * max(np.shape(a)[-2:]) * largest)):
         raise NotImplementedError(
-            f"np.linalg.{name} with {key}={cutoff!r} leaves out singular values that are not zero, and has no rule for that. "
+            f"{name} with {key}={cutoff!r} leaves out singular values that are not zero, and has no rule for that. "
             f"Leave {key} out, or build the result from np.linalg.svd and np.where."
         )
 
@@ -170,7 +190,7 @@ _lstsq = explicit(
 def lstsq(a, b, rcond=None):
     """np.linalg.lstsq: the solution, the residuals and the singular values are differentiated, the rank is a number."""
     rcond = np.finfo(plain(a).dtype).eps * max(np.shape(a)) if rcond is None or rcond == "warn" else rcond
-    _refuse_cut("lstsq", "rcond", a, rcond)
+    refuse_cut("np.linalg.lstsq", "rcond", a, rcond)
     _, residuals, rank, _ = la.lstsq(plain(a), plain(b), rcond=rcond)
     dtype = np.result_type(plain(a), plain(b))
     a, b = (part.astype(dtype) if hasattr(part, "astype") else np.asarray(part, dtype) for part in (a, b))

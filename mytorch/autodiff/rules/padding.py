@@ -21,7 +21,7 @@ COPIES = ("reflect", "symmetric", "wrap")
 
 def pad(array, pad_width, mode="constant", **kwargs):
     """np.pad in all of its modes but 'empty' and functions. constant_values and end_values may be traced beside the array."""
-    return laid_out_as(_pad(array, pad_width, mode, **kwargs), array)
+    return laid_out_as(_pad(array, pad_width, mode, **kwargs), array, order="A")
 
 
 def _pad(array, pad_width, mode, **kwargs):

@@ -101,10 +101,16 @@ composite(np.outer, lambda a, b: np.reshape(a, (-1, 1)) * np.reshape(b, (1, -1))
 composite(np.vdot, lambda a, b: np.matmul(np.conj(np.ravel(a)), np.ravel(b)))
 composite(np.kron, _kron)
 composite(np.cross, _cross)
+
+
+def _vecdot(a, b):
+    if np.shape(a)[-1] != np.shape(b)[-1]:
+        np.vecdot(plain(a), plain(b))  # raises what NumPy raises: no single entry stands for many
+    return np.sum(np.conj(a) * b, axis=-1)
+
+
 if hasattr(np, "vecdot"):
-    composite(
-        np.vecdot, lambda a, b, axis=-1: np.sum(np.conj(np.moveaxis(a, axis, -1)) * np.moveaxis(b, axis, -1), axis=-1)
-    )
+    composite(np.vecdot, lambda a, b, axis=-1: _vecdot(np.moveaxis(a, axis, -1), np.moveaxis(b, axis, -1)))
 if hasattr(np, "matvec"):
     composite(np.matvec, lambda a, b: np.matmul(a, b[..., np.newaxis])[..., 0])
     composite(np.vecmat, lambda a, b: np.matmul(np.conj(a)[..., np.newaxis, :], b)[..., 0, :])
@@ -242,9 +248,9 @@ def _interp(x, xp, fp, left=None, right=None, period=None):
 
 def _linspace(start, stop, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype=None, axis: int = 0):
     dtype = np.linspace(plain(start), plain(stop), 0, dtype=dtype).dtype
-    start, stop = np.broadcast_arrays(start, stop)
-    share = np.linspace(0, 1, num, endpoint=endpoint).astype(dtype).reshape((-1,) + (1,) * np.ndim(start))
-    line = np.moveaxis(start * (1 - share) + stop * share, 0, axis).astype(dtype)
+    ndim = max(np.ndim(start), np.ndim(stop))
+    share = np.linspace(0, 1, num, endpoint=endpoint).astype(dtype).reshape((-1,) + (1,) * ndim)
+    line = np.moveaxis((1 - share) * start + share * stop, 0, axis).astype(dtype)
     return (line, (stop - start) / max(num - bool(endpoint), 1)) if retstep else line
 
 

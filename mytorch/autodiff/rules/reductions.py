@@ -16,6 +16,10 @@ from mytorch.autodiff.traced import TABLE, Traced, plain
 # Sums and means
 def _sum_vjp(g, y, x, axis=None, keepdims: bool = False, **_):
     """g again for every entry that was summed: a view, so that along a chain no array of equal entries is made."""
+    if axis is None and type(g) is np.ndarray and g.ndim == 0:  # as np.broadcast_to does it, quicker
+        view = np.ndarray(x.shape, g.dtype, g, 0, (0,) * x.ndim)
+        view.flags.writeable = False
+        return view
     return np.broadcast_to(g if axis is None or keepdims else np.expand_dims(g, axis), x.shape)
 
 
@@ -31,6 +35,9 @@ _mean = linear(
 )
 
 
+ONE = np.ones(1)
+
+
 def no_value(value) -> bool:
     return value is None or value is np._NoValue
 
@@ -38,7 +45,11 @@ def no_value(value) -> bool:
 def settings_of(axis, keepdims, dtype=None) -> Settings:
     """axis, keepdims and, if it was given, dtype, as the rules take them."""
     axis = tuple(axis) if isinstance(axis, list) else axis
-    settings = {"axis": axis, "keepdims": False if no_value(keepdims) else bool(keepdims)}
+    if keepdims is not True and keepdims is not False:
+        keepdims = (
+            not no_value(keepdims) and np.ndim(np.sum(ONE, axis=0, keepdims=keepdims)) == 1
+        )  # raises what NumPy raises
+    settings = {"axis": axis, "keepdims": keepdims}
     return settings if dtype is None else {**settings, "dtype": dtype}
 
 

@@ -50,9 +50,21 @@ _astype.jvps = [lambda t, y, x, *_: t]
 linear(np.copy, lambda g, y, x, order="K", subok=False: g, call=lambda x, order="K", subok=False: x.copy(order))
 
 
-def laid_out_as(result, a):
-    """A result in Fortran's memory order if a is, as NumPy makes it. It shows in np.ravel(result, order="A")."""
-    return np.copy(result, order="F") if plain(a).flags.fnc else result
+def laid_out_as(result, a, order: str = "K"):
+    """A result that lies in memory as NumPy makes it: its axes in the order of those of a ("K"), or in Fortran's or C's ("A").
+
+    It shows where the result is read in the order of memory, as in np.ravel(result, order="K").
+    """
+    known = plain(a)
+    if known.flags.c_contiguous and plain(result).flags.c_contiguous:
+        return result
+    axes = list(range(known.ndim))
+    if known.flags.fnc:
+        axes = axes[::-1]
+    elif order == "K":
+        axes = np.argsort([-abs(stride) for stride in known.strides], kind="stable").tolist()
+    moved = np.transpose(result, axes)
+    return result if plain(moved).flags.c_contiguous else np.transpose(np.copy(moved, order="C"), np.argsort(axes))
 
 
 # Any rearrangement of entries: applied to the numbers of the entries, it tells where each one went.
@@ -351,7 +363,12 @@ _sorted = explicit(
 def _partition(a, kth, axis=-1, kind="introselect"):
     np.partition(np.ones(1), 0, kind=kind)  # raises what NumPy raises
     a, axis = (np.ravel(a), 0) if axis is None else (a, axis)
-    return laid_out_as(np.take_along_axis(a, np.argpartition(plain(a), kth, axis=axis), axis), a)
+    known = plain(a)
+    ranks = np.argsort(
+        np.argsort(np.partition(known, kth, axis), axis), axis
+    )  # as NumPy leaves the entries on either side
+    places = np.take_along_axis(np.argsort(known, axis), ranks, axis)
+    return laid_out_as(np.take_along_axis(a, places, axis), a)
 
 
 composite(np.take, _take)

@@ -9,6 +9,7 @@ import numpy as np
 from mytorch.autodiff.kinds import composite
 from mytorch.autodiff.rules.axes import places
 from mytorch.autodiff.rules.reductions import axes_last, in_dtype, keep, masked, no_value, settings_of, squares
+from mytorch.autodiff.rules.shapes import laid_out_as
 from mytorch.autodiff.signatures import like_signature
 from mytorch.autodiff.traced import plain
 
@@ -19,13 +20,15 @@ def var(
 ):  # fmt: skip
     """np.var: the sum of |x - mean|**2 over n - ddof."""
     settings = settings_of(axis, keepdims, dtype)
-    counts = np.broadcast_to(True if no_value(where) else plain(where), np.shape(a))
+    axis, ddof = settings["axis"], ddof if no_value(correction) else correction
     if no_value(mean):
-        along = {"axis": settings["axis"], "keepdims": True}
-        mean = in_dtype(np.sum(masked(a, where, 0), **along) / np.sum(counts, **along), plain(a).dtype)
+        mean = np.mean(a, axis, keepdims=True, where=where)
     total = np.sum(squares(masked(a - mean, where, 0)), **settings)
-    count = np.sum(counts, axis=settings["axis"], keepdims=settings["keepdims"])
-    return in_dtype(total / np.maximum(count - (ddof if no_value(correction) else correction), 0), total.dtype)
+    if no_value(where):
+        count = np.size(a) // max(np.size(total), 1)
+    else:
+        count = np.sum(np.broadcast_to(plain(where), np.shape(a)), axis=axis, keepdims=settings["keepdims"])
+    return in_dtype(total / np.maximum(count - ddof, 0), total.dtype)
 
 
 def nanmean(a, axis=None, dtype=None, keepdims=False, *, where=None):
@@ -65,19 +68,30 @@ def _average(a, axis=None, weights=None, returned: bool = False, *, keepdims=Fal
     return (average, total) if returned else average
 
 
+def _deviation(variance):
+    """The root of a variance. That of a single entry is 0 wherever the entry lies, so its slope is 0 and no root's."""
+
+    def deviation(a, *args, **kwargs):
+        result = variance(a, *args, **kwargs)
+        return np.sqrt(result) if result.size < np.size(a) else result
+
+    return like_signature(deviation, variance)
+
+
 composite(np.var, var)
-composite(np.std, like_signature(lambda a, *args, **kwargs: np.sqrt(var(a, *args, **kwargs)), var))
+composite(np.std, _deviation(var))
 composite(np.average, _average)
 composite(np.nanmean, nanmean)
 composite(np.nanvar, nanvar)
-composite(np.nanstd, like_signature(lambda a, *args, **kwargs: np.sqrt(nanvar(a, *args, **kwargs)), nanvar))
+composite(np.nanstd, _deviation(nanvar))
 
 
 # Medians and quantiles: one or two of the sorted entries
 def _median(a, axis=None, *, overwrite_input=False, keepdims=False, skip: bool = False):
     """The mean of the middle two. NaN is sorted to the end; skip: count the entries before it."""
     settings = settings_of(axis, keepdims)
-    flat = np.sort(axes_last(a, settings["axis"]), axis=-1)
+    axis = settings["axis"]
+    flat = np.sort(axes_last(a, axis), axis=-1)
     holes = np.isnan(plain(flat))
     n = flat.shape[-1]
     count = n - np.sum(holes, axis=-1, keepdims=True) if skip else np.full(flat.shape[:-1] + (1,), n)
@@ -86,7 +100,10 @@ def _median(a, axis=None, *, overwrite_input=False, keepdims=False, skip: bool =
     pair = [np.take_along_axis(flat, place, -1)[..., 0] for place in (np.maximum(count - 1, 0) // 2, count // 2 % n)]
     middle = in_dtype(pair[0] / 2 + pair[1] / 2, flat.dtype)
     hole = holes.all(axis=-1) if skip else holes[..., -1]
-    return keep(np.where(hole, np.asarray(np.nan, flat.dtype), middle) if np.any(hole) else middle, a, **settings)
+    middle = np.where(hole, np.asarray(np.nan, flat.dtype), middle) if np.any(hole) else middle
+    if axis is not None and not isinstance(axis, tuple):
+        middle = laid_out_as(middle, np.moveaxis(plain(a), axis, 0)[0])
+    return keep(middle, a, **settings)
 
 
 # How far the place among n sorted entries moves with q, less n; for the methods of Hyndman and Fan (1996) that interpolate.

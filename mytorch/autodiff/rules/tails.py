@@ -60,8 +60,8 @@ def apart(a, b):
 
 
 def length(x):
-    """sqrt(1 + x**2), where x**2 may overflow."""
-    return np.sqrt(1 + x * x) if x.dtype.kind == "c" else np.hypot(1, x)
+    """sqrt(1 + x**2), where x**2 may overflow; x**2 - -1 keeps the sign of a zero, the side of a branch cut."""
+    return np.sqrt(x * x - -1) if x.dtype.kind == "c" else np.hypot(1, x)
 
 
 def over_square(x, a, b):

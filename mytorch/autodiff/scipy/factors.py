@@ -14,8 +14,17 @@ import numpy as np
 import scipy.linalg as sl
 
 from mytorch.autodiff.kinds import primitive
-from mytorch.autodiff.rules import decompositions as numpys
-from mytorch.autodiff.rules.decompositions import adjoint, diagonals, eye, turned
+from mytorch.autodiff.rules.decompositions import (
+    Decomposition,
+    adjoint,
+    diagonals,
+    eye,
+    inverse_gaps,
+    qr_jvp,
+    svd_added,
+    svd_jvp,
+    turned,
+)
 from mytorch.autodiff.scipy.registering import differentiable, named, opaque
 from mytorch.autodiff.scipy.triangular import exchanged, solve_triangular
 from mytorch.autodiff.traced import TABLE, plain
@@ -77,14 +86,14 @@ lu_factor = differentiable(sl.lu_factor)(lambda a: _lu_factor(a))
 # QR
 def _decomposition(fun, name: str, jvp, added):
     function = named(primitive(fun), name)
-    TABLE[function] = numpys._Decomposition(function, name, jvp, added)
+    TABLE[function] = Decomposition(function, name, jvp, added)
     return function
 
 
 _qr = _decomposition(
     lambda a, mode: sl.qr(a, mode=mode),
     "scipy.linalg.qr",
-    numpys._qr_jvp,
+    qr_jvp,
     lambda g, a: [None if g[0] is None else g[0][..., a.shape[-1] :]],
 )
 
@@ -112,7 +121,7 @@ def _eigh_jvp(i: int, t, y, a, b, lower: bool):
     t = (t + adjoint(t)) / 2
     inner = adjoint(v) @ t @ v
     change = inner if i == 0 else -inner * w
-    turn = numpys._gaps(w, "eigenvalues") * change
+    turn = inverse_gaps(w, "eigenvalues") * change
     return np.real(diagonals(change)), v @ (turn if i == 0 else turn - eye(inner) * inner / 2)
 
 
@@ -139,9 +148,7 @@ def eigvalsh(a, b=None, lower=True):
 
 
 # Singular values
-_svd = _decomposition(
-    lambda a, full_matrices: sl.svd(a, full_matrices), "scipy.linalg.svd", numpys._svd_jvp, numpys._svd_added
-)
+_svd = _decomposition(lambda a, full_matrices: sl.svd(a, full_matrices), "scipy.linalg.svd", svd_jvp, svd_added)
 
 
 def _svdvals_jvp(t, y, a):

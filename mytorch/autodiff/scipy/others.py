@@ -175,22 +175,39 @@ def _elliprc_by_y(r, x, y):
 
 
 def _elliprj_by_first(r, x, y, z, p):
-    """By x: 1 / ((t + x) (t + p)) under the integral is split into partial fractions."""
-    return (sc.elliprd(y, z, x) - r) / (2 * (x - p))
+    """By x: 1 / ((t + x) (t + p)) under the integral is split into partial fractions, if x and p are apart."""
+    near = np.abs(plain(x) - plain(p)) <= 0.1 * np.abs(plain(p))
+    away = (sc.elliprd(y, z, at(~near, x, 1)) - r) / (2 * (at(~near, x, 1) - at(~near, p, 2)))
+    return (
+        np.where(near, _elliprj_integral(*(at(near, part, 1) for part in (x, y, z, p))), away) if np.any(near) else away
+    )
+
+
+def _elliprj_integral(x, y, z, p):
+    """The derivative by x as an integral over t = |x| exp(s), by the trapezoidal rule: all terms have one sign."""
+    x, y, z, p = (np.expand_dims(part, -1) for part in (x, y, z, p))
+    t = np.abs(plain(x)) * np.exp(np.arange(-75, 25, 0.4))
+    return -0.3 * np.sum(t / (np.sqrt(t + x) * np.sqrt(t + y) * np.sqrt(t + z) * (t + x) * (t + p)), axis=-1)
 
 
 def _elliprj_by_last(r, x, y, z, p):
     """R_J is homogeneous of degree -3/2."""
     firsts = [(x, y, z), (y, x, z), (z, x, y)]
-    return -(1.5 * r + sum(others[0] * _elliprj_by_first(r, *others, p) for others in firsts)) / p
+    return -(1.5 * r + sum(_weighted(others[0], _elliprj_by_first(r, *others, p)) for others in firsts)) / p
+
+
+def _weighted(x, slope):
+    """x times the slope by x, which is infinite at 0 as 1 / sqrt(x) is."""
+    return x * np.where(plain(x) == 0, 0, slope)
 
 
 def _elliprd_by_first(r, x, y, z):
-    return (sc.elliprd(y, z, x) - r) / (2 * (x - z))
+    return _elliprj_by_first(r, x, y, z, z)  # R_D(x, y, z) = R_J(x, y, z, z)
 
 
 def _elliprd_by_last(r, x, y, z):
-    return -(1.5 * r + x * _elliprd_by_first(r, x, y, z) + y * _elliprd_by_first(r, y, x, z)) / z
+    firsts = _weighted(x, _elliprd_by_first(r, x, y, z)) + _weighted(y, _elliprd_by_first(r, y, x, z))
+    return -(1.5 * r + firsts) / z
 
 
 def _elliprg(x, y, z):

@@ -9,31 +9,27 @@ import numpy as np
 from mytorch.autodiff.aliases import Array, Function
 from mytorch.autodiff.scipy.registering import is_traced
 from mytorch.autodiff.traced import Traced, plain
+from mytorch.autodiff.tree import flatten
 
 
 class Parameters:
-    """The arguments ``args=`` of a call. ``vector``: the traced ones among them, end to end; the others are constants."""
+    """The arguments ``args=`` of a call, trees. ``vector``: their traced leaves, end to end; the others are constants."""
 
     def __init__(self, args: Any) -> None:
-        self.args = args if isinstance(args, tuple) else (args,)
-        for arg in self.args:
-            if not isinstance(arg, Traced) and is_traced(arg):
-                raise TypeError(
-                    "args= holds a traced value inside a tuple, list or dict. Give each array as an entry of args."
-                )
-        parts = [np.ravel(arg) for arg in self.args if isinstance(arg, Traced)]
+        self.leaves, self.build = flatten(args if isinstance(args, tuple) else (args,))
+        parts = [np.ravel(leaf) for leaf in self.leaves if isinstance(leaf, Traced)]
         self.vector = np.concatenate(parts) if parts else np.zeros(0)
 
     def arguments(self, vector: Array) -> list:
-        """The arguments with the entries of a vector in place of the traced ones."""
+        """The arguments with the entries of a vector in place of the traced leaves."""
         given, start = [], 0
-        for arg in self.args:
-            if isinstance(arg, Traced):
-                given.append(np.reshape(vector[start : start + arg.size], arg.shape))
-                start += arg.size
+        for leaf in self.leaves:
+            if isinstance(leaf, Traced):
+                given.append(np.reshape(vector[start : start + leaf.size], leaf.shape))
+                start += leaf.size
             else:
-                given.append(arg)
-        return given
+                given.append(leaf)
+        return list(self.build(iter(given)))
 
 
 def as_array(x: Any) -> Array:

@@ -21,8 +21,8 @@ def chosen(name: str | None) -> str:
     return name
 
 
-def build(plan: Plan, name: str) -> tuple[Plan, Callable[..., tuple[Any, ...]], list[int]]:
-    """The plan with the backend that runs it, the function, and the instruction of each of its lines.
+def build(plan: Plan, name: str) -> tuple[Plan, Callable[..., tuple[Any, ...]], list[tuple[str, ...]]]:
+    """The plan with the backend that runs it, the function, and the names of what each of its lines updates.
 
     Where the C backend was asked for or left open and is not available, NumPy's takes over; the plan's ``backend`` says why.
     """

@@ -10,65 +10,71 @@ import numpy as np
 from mytorch.graph.backends.numpy_lines import FUNCTIONS, LINES
 from mytorch.graph.backends.source import Source
 from mytorch.graph.binding import Binding
-from mytorch.graph.plan import Instruction, Plan, Value
+from mytorch.graph.plan import UPDATES, Instruction, Plan, Value
 
 
-def build(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
-    """A function of the arguments that makes one step and returns the outputs, and the instruction of each source line."""
+def build(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, ...]]]:
+    """A function of the arguments that makes one step and returns the outputs, and what each of its lines updates."""
     source = Source(Binding(plan), FUNCTIONS)
     emit(source, plan.instructions)
     return finish(source)
 
 
-def finish(source: Source) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
+def finish(source: Source) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, ...]]]:
     """Compile the lines so far into a function that returns copies of the outputs."""
     plan = source.binding.plan
-    source.number = len(plan.instructions)
     # What is returned is the caller's: never memory that the next step overwrites.
     source.line(f"return {', '.join(f'{source(value)}.copy()' for value in plan.outputs)},")
     parameters = ", ".join(f"a{value.index}" for value in plan.arguments)
     text = f"def run({parameters}):\n " + "\n ".join(source.lines) + "\n"
     exec(compile(text, "<plan>", "exec"), source.names)
-    return source.names["run"], [-1, *source.instruction_of]
+    return source.names["run"], [(), *source.writes_of]
 
 
-def emit(source: Source, instructions: Sequence[Instruction], first: int = 0) -> None:
-    """Append the lines of instructions that follow each other, the first of them with this number in the plan."""
-    lowered = list(_apart(source, instructions, first))
+def emit(source: Source, instructions: Sequence[Instruction]) -> None:
+    """Append the lines of instructions that follow each other."""
+    lowered = list(_apart(source, instructions))
     numbers = iter(range(len(lowered)))
     for index in numbers:
-        source.number, instruction = lowered[index]
+        instruction = lowered[index]
         if instruction.op in ("sgd", "adam"):
-            neighbours = [instruction, *_neighbours(source, [one for _, one in lowered], index)]
+            neighbours = [instruction, *_neighbours(source, lowered, index)]
+            source.writing = names_of(neighbours)
             LINES[instruction.op](source, _joined(source, neighbours))
             for _ in neighbours[1:]:
                 next(numbers)
         elif instruction.op != "view":
+            source.writing = names_of([instruction])
             LINES[instruction.op](source, instruction)
+        source.writing = ()
 
 
-def _apart(s: Source, instructions: Sequence[Instruction], first: int) -> Iterator[tuple[int, Instruction]]:
-    """The instructions with their numbers; a product joined with an update gains nothing here and comes apart.
+def names_of(instructions: Sequence[Instruction]) -> tuple[str, ...]:
+    """The names of what the updates among some instructions change."""
+    return tuple(value.name for one in instructions if one.op in UPDATES for value in one.writes)
 
-    Updates of small neighbouring arrays are better done together, so they wait for the last of them; but not if their
-    gradient lies in the arena, where the next instruction may write over it.
+
+def _apart(s: Source, instructions: Sequence[Instruction]) -> Iterator[Instruction]:
+    """The instructions; a product joined with an update gains nothing here and comes apart.
+
+    Updates of small neighbouring arrays are better done together, so they wait for the end and come in the order of memory; but
+    not if their gradient lies in the arena, where the next instruction may write over it.
     """
-    waiting: list[tuple[int, Instruction]] = []
-    for number, instruction in enumerate(instructions, first):
+    waiting: list[Instruction] = []
+    for instruction in instructions:
         update = instruction
-        if instruction.op == "matmul_sgd":
-            update = Instruction("sgd", instruction.outputs, (), instruction.attrs, instruction.writes)
-        can_wait = update.op in ("sgd", "adam") and not _is_in_arena(s, update.inputs[0])
-        if not can_wait and instruction.op not in ("store", "view"):
-            yield from waiting
-            waiting.clear()
-        if update is not instruction:
-            yield number, Instruction("matmul", instruction.inputs, instruction.outputs)
-        if can_wait:
-            waiting.append((number, update))
+        if instruction.op == "matmul_update":
+            product, update = instruction.parts
+            yield product
+        if update.op in ("sgd", "adam") and not _is_in_arena(s, update.inputs[0]):
+            waiting.append(update)
         else:
-            yield number, update
-    yield from waiting
+            yield update
+    yield from sorted(waiting, key=lambda update: _address(s.binding.arrays[update.writes[0]]))
+
+
+def _address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
 
 
 def _is_in_arena(s: Source, value: Value) -> bool:
@@ -94,7 +100,6 @@ def _arrays(s: Source, update: Instruction) -> list[np.ndarray]:
 
 
 def _is_next(one: np.ndarray, other: np.ndarray) -> bool:
-    addresses = [array.__array_interface__["data"][0] for array in (one, other)]
     return (
         isinstance(one.base, np.ndarray)
         and one.base is other.base
@@ -102,7 +107,7 @@ def _is_next(one: np.ndarray, other: np.ndarray) -> bool:
         and one.flags.c_contiguous
         and other.flags.c_contiguous
         and one.dtype == other.dtype == one.base.dtype
-        and addresses[1] - addresses[0] == one.nbytes
+        and _address(other) - _address(one) == one.nbytes
     )
 
 
@@ -114,8 +119,7 @@ def _joined(s: Source, updates: list[Instruction]) -> Instruction:
     for arrays in zip(*(_arrays(s, update) for update in updates)):
         base = arrays[0].base
         assert isinstance(base, np.ndarray)
-        begin = arrays[0].__array_interface__["data"][0] - base.__array_interface__["data"][0]
-        begin //= base.itemsize
+        begin = (_address(arrays[0]) - _address(base)) // base.itemsize
         flat = base[begin : begin + sum(array.size for array in arrays)]
         value = Value(flat.shape, flat.dtype, "held", array=flat)
         s.binding.arrays[value] = flat

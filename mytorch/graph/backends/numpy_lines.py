@@ -14,8 +14,8 @@ from mytorch.graph.plan import Instruction, Value, piece_rows
 from mytorch.graph.primitives import thaw
 from mytorch.graph.updates import SCALARS, adam_scalars
 
-# Up to this many entries np.sign makes a mask faster than a comparison does.
-SMALL = 1024
+# Up to this many entries np.sign and np.fmax make a mask faster than a comparison does.
+SMALL = 512
 # From this many entries on, arrays are updated block by block, and outer products left to einsum.
 LARGE, BLOCK = 1 << 18, 1 << 17
 
@@ -80,11 +80,13 @@ def _where(s: Source, i: Instruction) -> None:
 
 @lines("positive")
 def _positive(s: Source, i: Instruction) -> None:
-    """1 where the output of ReLU is positive, else 0. NaN stays NaN up to SMALL entries; eager ReLU takes it for 0."""
+    """1 where the output of ReLU is positive, else 0, also for NaN, of which fmax takes the other."""
+    zero = s.bind(np.zeros((), i.output.dtype))
     if i.output.size <= SMALL:
         s.line(f"sign({s(i.inputs[0])}, {s(i.output)})")
+        s.line(f"fmax({s(i.output)}, {zero}, {s(i.output)})")
     else:
-        s.line(f"greater({s(i.inputs[0])}, {s.bind(np.zeros((), i.output.dtype))}, {s(i.output)})")
+        s.line(f"greater({s(i.inputs[0])}, {zero}, {s(i.output)})")
 
 
 @lines("sum", "max")
@@ -386,8 +388,8 @@ FUNCTIONS: dict[str, Any] = {
         name: getattr(np, name)
         for name in (
             "negative", "exp", "log", "log1p", "sqrt", "absolute", "sign", "square", "tanh", "logical_not", "add", "subtract",
-            "multiply", "divide", "power", "maximum", "greater", "greater_equal", "equal", "copyto", "dot", "matmul", "take",
-            "concatenate", "broadcast_to", "float64", "einsum",
+            "multiply", "divide", "power", "maximum", "fmax", "greater", "greater_equal", "equal", "copyto", "dot", "matmul",
+            "take", "concatenate", "broadcast_to", "float64", "einsum",
         )
     },
     "sum_reduce": np.add.reduce, "max_reduce": np.maximum.reduce, "add_at": np.add.at, "erfc": _erfc, "thaw": thaw,

@@ -12,22 +12,25 @@ from mytorch.graph.plan import Instruction, Value
 
 
 class Source:
-    """Lines of Python and the objects that they name. functions: names that every line may use."""
+    """Lines of Python and the objects that they name. functions: names that every line may use.
+
+    writing: the names of the parameters and state that the lines being appended update; writes_of: those of each line.
+    """
 
     def __init__(self, binding: Binding, functions: dict[str, Any]) -> None:
         self.binding = binding
         self.lines: list[str] = []
-        self.instruction_of: list[int] = []
+        self.writing: tuple[str, ...] = ()
+        self.writes_of: list[tuple[str, ...]] = []
         self.names = dict(functions)
         self._bound: dict[int, str] = {}
-        self.number = 0
         self.counted = False
         # Entries of a single sample, as variables that hold an int.
         self.indices: dict[Value, str] = {}
 
     def line(self, text: str) -> None:
         self.lines.append(text)
-        self.instruction_of.append(self.number)
+        self.writes_of.append(self.writing)
 
     def bind(self, value: Any, prefix: str = "c") -> str:
         """The name of an object; the same one for the same object."""

@@ -35,10 +35,7 @@ def chosen(names: Sequence[str] | None) -> tuple[str, ...]:
 def run(plan: Plan, names: Sequence[str]) -> Plan:
     """Let the named passes work on a plan and report what each one did."""
     reports = PassReports()
-    before = len(plan.instructions), plan.buffer_bytes
     for name in names:
-        plan = TABLE[name](plan)
-        after = len(plan.instructions), plan.buffer_bytes
-        reports.append(PassReport(name, (before[0], after[0]), (before[1], after[1])))
-        before = after
+        before, plan = plan, TABLE[name](plan)
+        reports.append(PassReport(name, before, plan))
     return replace(plan, passes=reports)

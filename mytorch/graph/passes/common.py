@@ -24,15 +24,21 @@ def common_subexpressions(plan: Plan) -> Plan:
     root: dict[Value, Value] = {}
     kept = []
     for instruction in plan.instructions:
-        instruction = instruction.reading(same.get(value, value) for value in instruction.inputs)
-        version.update(instruction.writes)
+        instruction = instruction.reading([same.get(value, value) for value in instruction.inputs])
+        if instruction.writes:
+            version.update(instruction.writes)
         if instruction.op == "view":
             base = instruction.inputs[0]
             root[instruction.output] = root.get(base, base)
         if _is_pure(instruction):
             roots = [root.get(value, value) for value in instruction.inputs]
             changes = () if instruction.op == "view" else tuple(version[value] for value in roots)
-            key = instruction.op, instruction.inputs, tuple(sorted(instruction.attrs.items())), changes
+            key = (
+                instruction.op,
+                instruction.inputs,
+                tuple(sorted(instruction.attrs.items())) if instruction.attrs else (),
+                changes,
+            )
             earlier = first.setdefault(key, instruction)
             if earlier is not instruction:
                 same[instruction.output] = earlier.output

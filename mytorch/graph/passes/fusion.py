@@ -4,63 +4,92 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from mytorch.graph.plan import Instruction, Plan, Value
 from mytorch.graph.primitives import PRIMITIVES
+from mytorch.utils import owner
 
 
 def fusion(plan: Plan) -> Plan:
-    """Join neighbouring elementwise instructions of one shape, and the gradient of a single row with its update.
+    """Join neighbouring elementwise instructions of one shape, and the product that makes a gradient with its update.
 
     Elementwise instructions in a row become one ``fused`` instruction that runs piece by piece: a value that only they use
-    never exists as a whole, and each piece is still in the cache when the next of them reads it. Where the batch is a
-    single row, the outer product that makes a gradient costs no more than writing it; it moves to the update and joins it,
-    so that each entry is used when it is made. (With more rows, a product and an update of their own are as fast.)
+    never exists as a whole, and each piece is still in the cache when the next of them reads it. An update moves up to the
+    product that makes its gradient, and a backend may then update some rows while they are still in the cache.
 
-    Safe because entries depend on entries of the same place only, and because nothing between a product and its update
-    changes what the product reads: parameters are updated last. Compare loop fusion in Allen and Kennedy, "Optimizing
-    Compilers for Modern Architectures" (2001).
+    Safe because entries depend on entries of the same place only, and because no instruction between a product and its update
+    reads or writes what the update changes. Compare loop fusion in Allen and Kennedy, "Optimizing Compilers for Modern
+    Architectures" (2001).
     """
     return _join_elementwise(_join_updates(plan))
 
 
 def _join_updates(plan: Plan) -> Plan:
     readers: dict[Value, list[Instruction]] = {}
-    for instruction in plan.instructions:
+    products: dict[Value, int] = {}
+    for number, instruction in enumerate(plan.instructions):
         for value in instruction.inputs:
             readers.setdefault(value, []).append(instruction)
-    products = {i.output: i for i in plan.instructions if i.op == "matmul" and len(i.output.shape) == 2}
+        if instruction.op == "matmul" and len(instruction.output.shape) == 2:
+            products[instruction.output] = number
+    touched = _touched(plan)
     moved: set[int] = set()
     joined: dict[int, list[Instruction]] = {}
-    for instruction in plan.instructions:
-        if instruction.op != "sgd" or not instruction.attrs["momentum"]:
+    for update in plan.instructions:
+        if update.op not in ("sgd", "adam") or update.inputs[0] not in products:
             continue
-        gradient = instruction.inputs[0]
-        product = products.get(gradient)
-        others = [reader for reader in readers[gradient] if reader is not instruction]
-        if (
-            product is None
-            or gradient in plan.outputs
-            or any(reader.op != "store" for reader in others)
-            or product.inputs[0].shape[1] != 1
-            or min(gradient.shape) < 2
-        ):
-            continue
-        both = Instruction(
-            "matmul_sgd",
-            product.inputs,
-            product.outputs,
-            instruction.attrs,
-            instruction.writes,
-            f"{product.origin} + {instruction.origin}",
-            flops=product.flops + instruction.flops,
-        )
-        moved.update(id(one) for one in (product, *others))
-        joined[id(instruction)] = [both, *others]
+        gradient = update.inputs[0]
+        number = products[gradient]
+        stores = [reader for reader in readers[gradient] if reader is not update]
+        is_alone = gradient not in plan.outputs and all(reader.op == "store" for reader in stores)
+        if is_alone and min(gradient.shape) > 1 and _is_free(update, number, touched):
+            joined[number] = [_updating(plan.instructions[number], update), *stores]
+            moved.update(id(one) for one in (update, *stores))
     instructions = []
-    for instruction in plan.instructions:
+    for number, instruction in enumerate(plan.instructions):
         if id(instruction) not in moved:
-            instructions += joined.get(id(instruction), [instruction])
+            instructions += joined.get(number, [instruction])
     return replace(plan, instructions=instructions)
+
+
+def _updating(product: Instruction, update: Instruction) -> Instruction:
+    return Instruction(
+        "matmul_update",
+        product.inputs,
+        product.outputs,
+        update.attrs,
+        update.writes,
+        f"{product.origin} + {update.origin}",
+        (product, update),
+        product.flops + update.flops,
+    )
+
+
+def _touched(plan: Plan) -> dict[int, list[tuple[int, Instruction, np.ndarray]]]:
+    """The held arrays that instructions read or write, directly or by a view, by the id of who owns their memory."""
+    roots: dict[Value, Value] = {}
+    found: dict[int, list[tuple[int, Instruction, np.ndarray]]] = {}
+    for number, instruction in enumerate(plan.instructions):
+        if instruction.op == "view":
+            base = instruction.inputs[0]
+            roots[instruction.output] = roots.get(base, base)
+            continue
+        for value in (*instruction.inputs, *instruction.writes):
+            array = roots.get(value, value).array
+            if array is not None:
+                found.setdefault(id(owner(array)), []).append((number, instruction, array))
+    return found
+
+
+def _is_free(update: Instruction, after: int, touched: dict[int, list[tuple[int, Instruction, np.ndarray]]]) -> bool:
+    """True where no instruction after this number reads or writes what an update changes, except the update itself."""
+    return not any(
+        number > after and instruction is not update and np.may_share_memory(array, value.array)
+        for value in update.writes
+        if value.array is not None
+        for number, instruction, array in touched[id(owner(value.array))]
+    )
 
 
 def _join_elementwise(plan: Plan) -> Plan:

@@ -33,7 +33,7 @@ def memory(plan: Plan) -> Plan:
         dying = {v for v in (roots.get(u, u) for u in instruction.inputs) if v in offsets and last.get(v, -1) == number}
         inner = instruction.inner
         parts = instruction.parts or (instruction,)
-        within = _last_uses(parts, (), roots)
+        within = _last_uses(parts, (), roots) if instruction.parts else dict.fromkeys(instruction.inputs, 0)
         for place, part in enumerate(parts):
             # An input of a fused instruction may be overwritten by the part that reads it last, not earlier.
             mine = {v for v in part.inputs if v in inner and within[v] == place}
@@ -76,14 +76,15 @@ def _roots(plan: Plan) -> dict[Value, Value]:
 def _homes(plan: Plan, roots: dict[Value, Value]) -> dict[Value, Value]:
     """The buffers that can be written where they are stored later."""
     uses: dict[int, int] = {}
-    arrays: list[np.ndarray] = []
+    arrays: dict[int, np.ndarray] = {}
     for instruction in plan.instructions:
         for value in {*instruction.inputs, *instruction.writes}:
             root = roots.get(value, value)
             if root.kind == "held" and root.array is not None:
                 uses[id(root.array)] = uses.get(id(root.array), 0) + 1
-                arrays.append(root.array)
+                arrays[id(root.array)] = root.array
     written = {v for i in plan.instructions if i.op != "view" for v in i.outputs if v.kind == "buffer"}
+    making = {i.output: i for i in plan.instructions if i.op == "view"}
     homes: dict[Value, Value] = {}
     for instruction in plan.instructions:
         if instruction.op != "store":
@@ -99,8 +100,8 @@ def _homes(plan: Plan, roots: dict[Value, Value]) -> dict[Value, Value]:
             and value.size == array.size
             and array.flags.c_contiguous
             and uses[id(array)] == 1
-            and not any(other is not array and np.may_share_memory(other, array) for other in arrays)
-            and _shows_all(instruction.inputs[0], value, plan)
+            and not any(other is not array and np.may_share_memory(other, array) for other in arrays.values())
+            and _shows_all(instruction.inputs[0], value, making)
         ):
             homes[value] = slot
     # What is overwritten on the way to such a buffer is best written there too.
@@ -116,9 +117,8 @@ def _homes(plan: Plan, roots: dict[Value, Value]) -> dict[Value, Value]:
     return homes
 
 
-def _shows_all(view: Value, root: Value, plan: Plan) -> bool:
-    """True where a view is its root in another shape, entry after entry."""
-    making = {i.output: i for i in plan.instructions if i.op == "view"}
+def _shows_all(view: Value, root: Value, making: dict[Value, Instruction]) -> bool:
+    """True where a view is its root in another shape, entry after entry. making: the instruction of each view."""
     while view is not root:
         instruction = making[view]
         kind, base = instruction.attrs["kind"], instruction.inputs[0]
@@ -138,7 +138,8 @@ def _last_uses(kept: Iterable[Instruction], outputs: Iterable[Value], roots: dic
     number = 0
     for number, instruction in enumerate(kept):
         if instruction.op != "view":
-            last.update((roots.get(value, value), number) for value in instruction.inputs)
+            for value in instruction.inputs:
+                last[roots.get(value, value)] = number
     last.update((roots.get(value, value), number + 1) for value in outputs)
     return last
 

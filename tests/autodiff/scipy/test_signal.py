@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip("scipy")
 
+import scipy.signal as ss
+
 from mytorch.autodiff import grad, vjp
 from mytorch.autodiff.scipy import signal, sparse
 from tests.autodiff.scipy.numerics import agrees
@@ -39,6 +41,27 @@ def test_axes(mode: str) -> None:
     agrees(lambda a, b: signal.fftconvolve(a, b, mode, axes=1), a, b)
     agrees(lambda a, b: signal.fftconvolve(a, b, mode, axes=[-1]), a, b[:1])
     agrees(lambda a, b: signal.fftconvolve(a, b, mode, axes=0), a, b[:2, :1])
+
+
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+def test_pairs_of_axes(mode: str) -> None:
+    """Channels are summed over, images and filters stay apart: as with SciPy's convolution of each pair."""
+    images, filters = G.standard_normal((2, 3, 5, 4)), G.standard_normal((2, 3, 2, 6))
+    f = lambda a, b: signal.convolve(a, b, mode, axes=([2, 3], [2, 0]), dot_axes=([1], [1]))  # noqa: E731
+    agrees(f, images, filters)
+    for i in range(2):
+        for k in range(6):
+            parts = [ss.convolve(images[i, c], filters[:, c, :, k].T, mode) for c in range(3)]
+            np.testing.assert_allclose(f(images, filters)[i, k], sum(parts), atol=1e-13)
+    agrees(
+        lambda a, b: signal.convolve(a, b, mode, axes=([0], [0])), images[0, 0, :2], filters[0]
+    )  # a is the shorter one
+    np.testing.assert_allclose(
+        signal.convolve(images, filters, axes=((), ()), dot_axes=([0, 1], [0, 1])),
+        np.tensordot(images, filters, ([0, 1], [0, 1])),
+    )
+    with pytest.raises(ValueError, match="as many axes of in1 as of in2"):
+        signal.convolve(images, filters, axes=([2, 3], [2]))
 
 
 def test_single_precision() -> None:

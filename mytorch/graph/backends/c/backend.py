@@ -11,123 +11,127 @@ import numpy as np
 from mytorch.graph.backends import numpy_backend, numpy_lines
 from mytorch.graph.backends.c import encode, library
 from mytorch.graph.backends.source import Source
-from mytorch.graph.binding import Binding
+from mytorch.graph.binding import Binding, aligned_bytes
 from mytorch.graph.builder import Builder
 from mytorch.graph.plan import UPDATES, Instruction, Plan, Value
 
 # Steps of more floating-point operations than this let other threads of Python run meanwhile.
 SHORT = 1 << 22
-ARGUMENTS = 4
 # What the library returns: the step is made; an argument does not lie in rows. Else a check has failed.
 DONE, LIES_OTHERWISE = -1, -2
 
 
-def build(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
+def build(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, ...]]]:
     """As the NumPy backend's ``build``. Raises library.Unavailable."""
     self_test()
     return _built(plan)
 
 
-def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[int]]:
-    walk = library.load()
+def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, ...]]]:
+    loaded = library.load()
     source = Source(Binding(plan), numpy_lines.FUNCTIONS)
-    source.names["walk"] = walk.short if plan.flops < SHORT else walk.long
-    if len(plan.arguments) > ARGUMENTS:
+    if len(plan.arguments) > encode.ARGUMENTS:
         numpy_backend.emit(source, plan.instructions)
         return numpy_backend.finish(source)
 
     def scalars(instruction: Instruction) -> list[np.ndarray]:
         return [source.names[name] for name in numpy_lines.scalars(source, instruction)]
 
-    encoder = encode.Encoder(source.binding, scalars)
+    encoder = encode.Encoder(source.binding, scalars, loaded.largest)
     # The tables hold bare addresses of its arrays.
     encoder.kept.append(source.binding)
     segment: list[Instruction] = []
     rows: list[encode.Row] = []
-    first = 0
+    tables: list[np.ndarray] = []
 
     def close() -> None:
-        """Turn the segment so far into one call, or into NumPy's lines if that is no gain."""
+        """Turn the segment so far into one call."""
         if rows:
-            _call(source, encoder, rows, segment, first)
+            table = _table(rows, may_wait=plan.flops >= SHORT)
+            _call(source, loaded.walker(table), segment)
+            tables.append(table)
         segment.clear()
         rows.clear()
 
-    for number, instruction in enumerate(plan.instructions):
-        source.number = number
-        if not segment:
-            first = number
+    for instruction in plan.instructions:
         try:
             rows += encoder.rows(instruction)
             segment.append(instruction)
         except encode.NotEncoded:
             close()
-            numpy_backend.emit(source, [instruction], number)
+            numpy_backend.emit(source, [instruction])
             for value in set(instruction.outputs) & source.indices.keys():
                 # NumPy's lines keep a single entry in a variable; the table looks for it in its buffer.
                 source.line(f"{source.entry(value)}[()] = {source.indices.pop(value)}")
     close()
+    scratch = aligned_bytes(encoder.scratch_bytes)
+    source.names["kept"] = [*encoder.kept, scratch]
+    for table in tables:
+        table[0]["p"][0] = scratch.__array_interface__["data"][0]
     return numpy_backend.finish(source)
 
 
-def _call(
-    source: Source,
-    encoder: encode.Encoder,
-    rows: list[encode.Row],
-    segment: list[Instruction],
-    first: int,
-) -> None:
-    arguments = source.binding.plan.arguments
+def _table(rows: list[encode.Row], may_wait: bool) -> np.ndarray:
+    """The rows behind a first one that counts them and says if other threads of Python may run meanwhile."""
     table = np.zeros(len(rows) + 1, encode.ROW)
-    table[0]["i"][0] = len(arguments)
+    table[0]["i"][:2] = len(rows), may_wait
     for row, (op, numbers, places) in zip(table[1:], rows):
         row["op"] = op
         row["i"][: len(numbers)] = numbers
         row["p"][: len(places)] = places
         row["i"][9] = len(places)
-    encoder.kept.append(table)
-    source.names["kept"] = encoder.kept
-    given = [f"a{value.index}" for value in arguments] + ["None"] * (ARGUMENTS - len(arguments))
-    address, count = table.__array_interface__["data"][0], len(table)
-    call = f"walk({address}, {count}, {{}})"
-    source.line(f"code = {call.format(', '.join(given))}")
+    return table
+
+
+def _call(source: Source, walk: Callable[..., int], segment: list[Instruction]) -> None:
+    """Append the lines that let the library walk the table of a segment."""
+    given = [f"a{value.index}" for value in source.binding.plan.arguments]
+    name = source.bind(walk, "walk")
+    source.writing = numpy_backend.names_of(segment)
+    source.line(f"code = {name}({', '.join(given)})")
     # Arguments that do not lie in rows are copied first.
-    copies = ", ".join(name if name == "None" else f"array({name}, order='C')" for name in given)
-    source.line(f"if code == {LIES_OTHERWISE}: code = {call.format(copies)}")
+    copies = ", ".join(f"array({one}, order='C')" for one in given)
+    source.line(f"if code == {LIES_OTHERWISE}: code = {name}({copies})")
     checks = [(source(i.inputs[0]), source.bind(i.attrs)) for i in segment if i.op == "check_index"]
     if checks:
         pairs = ", ".join(f"({indices}, {attrs})" for indices, attrs in checks)
         counted = next((source.bind(i.attrs["optimizer"]) for i in segment if i.op in UPDATES), "None")
         source.line(f"if code != {DONE}: refuse(({pairs},), {counted})")
+    source.writing = ()
     source.names.update(array=np.array, refuse=refuse)
 
 
 def refuse(checks: tuple[tuple[np.ndarray, dict[str, Any]], ...], optimizer: Any) -> None:
-    """Raise the error of the first check that fails. The step that was not made is not counted."""
+    """Raise the error of the first check that fails.
+
+    Checks stand before all updates: the step is not counted, and the error's attribute ``nothing_changed`` says so.
+    """
     if optimizer is not None:
         optimizer.steps -= 1
     for indices, attrs in checks:
         if indices.min() < 0 or indices.max() >= attrs["below"]:
-            numpy_lines.out_of_range(indices, attrs)
+            try:
+                numpy_lines.out_of_range(indices, attrs)
+            except (IndexError, ValueError) as error:
+                vars(error)["nothing_changed"] = True
+                raise
     raise RuntimeError("the C backend refused an index that is in range")
 
 
 @functools.lru_cache(maxsize=1)
 def self_test() -> None:
-    """Compare a plan of every kind of instruction with NumPy's. Raises library.Unavailable where they differ."""
-    for dtype in (np.float32, np.float64):
-        x, weight = (
-            np.linspace(-2, 2, size, dtype=dtype).reshape(shape) for size, shape in ((35, (7, 5)), (15, (3, 5)))
-        )
+    """Compare plans with products, elementwise runs and reductions with NumPy. Raises library.Unavailable where they differ."""
+    x, weight = (np.linspace(-2, 2, size).reshape(shape) for size, shape in ((35, (7, 5)), (15, (3, 5))))
+    z = np.exp(x @ weight.T + 0.25)
+    z /= z.sum(1, keepdims=True)
+    expected = np.tanh(z) * z.max(0, keepdims=True)
+    for dtype, tolerance in ((np.float32, 1e-4), (np.float64, 1e-12)):
         p = Builder()
-        given, held = (
-            Value(x.shape, x.dtype, "argument", index=0),
-            Value(weight.shape, weight.dtype, "held", array=weight),
-        )
-        y = p.add(p.matmul(given, p.transpose(held)), 0.25)
-        y = p.div(p.exp(y), p.sum(p.exp(y), 1, keepdims=True))
+        given = Value(x.shape, np.dtype(dtype), "argument", index=0)
+        held = Value(weight.shape, np.dtype(dtype), "held", array=weight.astype(dtype))
+        y = p.exp(p.add(p.matmul(given, p.transpose(held)), 0.25))
+        y = p.div(y, p.sum(y, 1, keepdims=True))
         y = p.mul(p.tanh(y), p.max(y, 0, keepdims=True))
-        plan = Plan(p.instructions, [given], [y])
-        found, expected = _built(plan)[0](x), numpy_backend.build(plan)[0](x)
-        if not np.allclose(found[0], expected[0], rtol=1e-4 if dtype is np.float32 else 1e-12, atol=0):
+        (found,) = _built(Plan(p.instructions, [given], [y]))[0](x.astype(dtype))
+        if not np.allclose(found, expected, rtol=tolerance, atol=0):
             raise library.Unavailable("its self-test gave other numbers than NumPy")

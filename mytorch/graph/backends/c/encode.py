@@ -13,8 +13,8 @@ from mytorch.graph.primitives import PRIMITIVES, apply_view
 
 # The instructions of the table, and the elementwise operations of a run; the library is compiled with these numbers.
 INSTRUCTIONS = (
-    "run", "gemm", "matvec", "vecmat", "outer", "sum_rows", "sum_columns", "max_rows", "max_columns", "pick", "put",
-    "accumulate", "sgd", "adam", "outer_sgd", "copy", "entries", "check_index",
+    "run", "gemm", "product", "matvec", "vecmat", "outer", "sum_rows", "sum_columns", "max_rows", "max_columns", "pick", "put",
+    "accumulate", "sgd", "adam", "copy", "entries", "check_index",
 )  # fmt: skip
 OPERATIONS = (
     "add", "subtract", "multiply", "divide", "maximum", "greater", "greater_equal", "equal", "copy", "cast", "negative",
@@ -23,6 +23,15 @@ OPERATIONS = (
 FULL, PER_ROW, PER_COLUMN, ONE, TEMPORARY, FULL_BOOLEAN = range(6)
 NORMAL, TRANSPOSED = 111, 112
 TEMPORARIES = 24
+# The most arguments of a plan; the place behind them is scratch memory.
+ARGUMENTS = 4
+SCRATCH = ARGUMENTS + 1
+# The number of a row that says that the update in the next row goes with it.
+UPDATED = 8
+# The library's widest panel of columns and its highest strip of rows.
+COLUMNS, ROWS = 32, 16
+# Right factors of more entries than this are not turned round for a result of fewer rows.
+TURNED, FEW_ROWS = 4096, 16
 ROW = np.dtype([("op", "i8"), ("i", "i8", 10), ("p", "u8", 10)])
 
 Row = tuple[int, list[int], list[int]]
@@ -55,10 +64,15 @@ class NotEncoded(Exception):
 
 
 class Encoder:
-    """Rows for the instructions of one plan. What they point to is kept in ``kept``."""
+    """Rows for the instructions of one plan. What they point to is kept in ``kept``.
 
-    def __init__(self, binding: Binding, scalars: Callable[[Instruction], list[np.ndarray]]) -> None:
-        self.binding, self.scalars = binding, scalars
+    scalars: the arrays of the numbers that an update reads. largest: the bytes of the largest right factor that the library
+    multiplies itself. scratch_bytes: the scratch memory that the rows so far need.
+    """
+
+    def __init__(self, binding: Binding, scalars: Callable[[Instruction], list[np.ndarray]], largest: int) -> None:
+        self.binding, self.scalars, self.largest = binding, scalars, largest
+        self.scratch_bytes = 0
         self.kept: list[Any] = []
         self._shown: dict[Value, np.ndarray] = {}
         self._argument: dict[Value, int] = {}
@@ -260,6 +274,11 @@ def _matmul(e: Encoder, i: Instruction) -> list[Row]:
     (ta, lda), (tb, ldb) = _oriented(a), _oriented(b)
     if not out.by_rows:
         raise NotEncoded
+    strips, panels = (count * k * dtype.itemsize for count in (ROWS, -(-n // COLUMNS) * COLUMNS))
+    if max(strips, panels) <= e.largest and (b.by_rows or m >= FEW_ROWS or k * n <= TURNED):
+        e.scratch_bytes = max(e.scratch_bytes, strips + panels)
+        strides = [stride // dtype.itemsize for place in (a, b) for stride in place.array.strides]
+        return [(_code("product", dtype), [m, n, k, *strides], [a.address, b.address, out.address, SCRATCH])]
     return [(_code("gemm", dtype), [ta, tb, m, n, k, lda, ldb, n], [a.address, b.address, out.address])]
 
 
@@ -358,14 +377,14 @@ def _numbers(e: Encoder, i: Instruction) -> list[int]:
 
 @encodes("sgd")
 def _sgd(e: Encoder, i: Instruction) -> list[Row]:
-    places = _flat(e, (*i.inputs, *i.writes))
+    places = _flat(e, (i.inputs[0], *i.writes))
     places += [0] * (6 - len(places)) + _numbers(e, i)
     return [(_code("sgd", i.writes[0].dtype), [i.writes[0].size, _mode(i)], places)]
 
 
 @encodes("adam")
 def _adam(e: Encoder, i: Instruction) -> list[Row]:
-    places = _flat(e, (*i.inputs, *i.writes))
+    places = _flat(e, (i.inputs[0], *i.writes))
     pointers = np.array(_numbers(e, i), np.uint64)
     e.kept.append(pointers)
     mode = i.attrs["decay"] + 2 * i.attrs["apart"]
@@ -373,10 +392,11 @@ def _adam(e: Encoder, i: Instruction) -> list[Row]:
     return [(_code("adam", i.writes[0].dtype), [i.writes[0].size, mode], [*places, where])]
 
 
-@encodes("matmul_sgd")
-def _outer_sgd(e: Encoder, i: Instruction) -> list[Row]:
-    y = i.output
-    gradient, weight, velocity = _flat(e, (y, *i.writes))
-    d, x = (_line(e.place(value)) for value in i.inputs)
-    places = [d, x, gradient, weight, velocity, 0, *_numbers(e, i)]
-    return [(_code("outer_sgd", y.dtype), [*y.shape, 0, 0, 0, 0, 0, _mode(i)], places)]
+@encodes("matmul_update")
+def _matmul_update(e: Encoder, i: Instruction) -> list[Row]:
+    product, update = i.parts
+    (row,), updated = _matmul(e, product), e.rows(update)
+    op, numbers, places = row
+    if op in (_code("product", product.output.dtype), _code("outer", product.output.dtype)):
+        numbers += [0] * (UPDATED - len(numbers)) + [1]
+    return [(op, numbers, places), *updated]

@@ -1,7 +1,7 @@
 /* The C backend: one function that walks a table of instructions, and the loops that they name.
 
    The enums of instructions (I_...) and of elementwise operations (E_...) stand above this text when it is compiled: they
-   are generated from the lists in encode.py. typed.h is included once for float and once for double. */
+   are generated from the lists in encode.py. typed.h is included once for float and once for double, product.h by it. */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -10,7 +10,8 @@
 #define INLINE static inline __attribute__((always_inline))
 
 typedef BLASINT bint;
-/* An instruction: numbers, the last of them the count of places, and places. A place below 16 is the argument of that number plus one. */
+/* An instruction: numbers, the last of them the count of places, and places. A place below 16 is the argument of that number plus
+   one, or the scratch memory. */
 typedef struct {
     int64_t op, i[10];
     char *p[10];
@@ -23,6 +24,18 @@ enum { ROW_MAJOR = 101, NORMAL = 111, TRANSPOSED = 112 };
 enum { PIECE = 256, TEMPORARIES = 24 };
 /* How an operand of an elementwise operation is reached. */
 enum { FULL, PER_ROW, PER_COLUMN, ONE, TEMPORARY, FULL_BOOLEAN };
+
+/* Bytes of a vector, rows of a tile that leave registers for the rest, and up to which size of the right factor these products
+   beat those of the BLAS. */
+#if defined(__AVX512F__)
+enum { WIDE = 64, ROWS = 8, LARGEST = 1 << 19 };
+#elif defined(__AVX__)
+enum { WIDE = 32, ROWS = 4, LARGEST = 1 << 14 };
+#else
+enum { WIDE = 16, ROWS = 8, LARGEST = 1 << 14 };
+#endif
+typedef int32_t whole_float;
+typedef int64_t whole_double;
 
 INLINE float exp_float(float x) {
     /* Cephes' polynomial (Moshier): within 2 units of the last place. */
@@ -95,10 +108,21 @@ INLINE double tanh_double(double x) {
 #define M(name) name
 #include "typed.h"
 
-void mytorch_init(void *sgemm, void *dgemm) {
-    gemm_float = (gemm_type_float)sgemm;
-    gemm_double = (gemm_type_double)dgemm;
+/* Functions of Python's stable interface, given by address, so that none of its headers is needed. */
+static void *(*as_int)(long), *(*let_others_run)(void);
+static void (*go_on)(void *);
+
+void mytorch_init(void *const *given) {
+    gemm_float = (gemm_type_float)given[0];
+    gemm_double = (gemm_type_double)given[1];
+    as_int = (void *(*)(long))given[2];
+    let_others_run = (void *(*)(void))given[3];
+    go_on = (void (*)(void *))given[4];
+    turn_init_float();
+    turn_init_double();
 }
+
+int64_t mytorch_largest(void) { return LARGEST; }
 
 /* Where entries of class numbers stand: out = y * factor + position * step. */
 HIDDEN void entries(int64_t n, const int64_t *y, int64_t factor, int64_t step, int64_t *out) {
@@ -123,21 +147,32 @@ static int64_t walk(const ins *table, int64_t count, char *const *arguments) {
         case I_check_index: if (outside(i[0], (int64_t *)p[0], i[1])) return i[2]; break;
         default:
             if (t->op & 1) step_double(t, t->op - 1, i, p, arguments); else step_float(t, t->op, i, p, arguments);
-            /* The operations of an elementwise run stand behind it. */
+            /* The operations of an elementwise run stand behind it, and an update that has been done with a product. */
             if (t->op >> 1 == I_run >> 1) at += i[2];
+            else if (i[8]) at++;
         }
     }
     return -1;
 }
 
-/* The arguments are array objects. DATA and FLAGS are the offsets of these fields in such an object; 0x101 says that the
-   entries lie in rows, one after the other, and aligned. Returns -1, -2 for an argument that lies otherwise, or the number
-   of the instruction whose check has failed. */
-int64_t mytorch_walk(const ins *table, int64_t count, char *a, char *b, char *c, char *d) {
-    char *objects[4] = {a, b, c, d}, *arguments[4];
-    for (int k = 0; k < table->i[0]; k++) {
-        if ((*(int *)(objects[k] + FLAGS) & 0x101) != 0x101) return -2;
+/* A function that Python calls without a detour (METH_FASTCALL). self is the array that holds the table, whose first row has the
+   numbers of arguments and of rows and says if others may run meanwhile. The arguments are array objects. DATA and FLAGS are
+   the offsets of these fields in such an object; 0x101 says that the entries lie in rows, one after the other, and aligned.
+   Returns -1, -2 for an argument that lies otherwise, or the number of the instruction whose check has failed. */
+static void *call(char *self, char *const *objects, int64_t given) {
+    const ins *table = *(ins **)(self + DATA);
+    char *arguments[5];
+    arguments[4] = table->p[0];
+    for (int k = 0; k < given; k++) {
+        if ((*(int *)(objects[k] + FLAGS) & 0x101) != 0x101) return as_int(-2);
         arguments[k] = *(char **)(objects[k] + DATA);
     }
-    return walk(table + 1, count - 1, arguments);
+    void *state = table->i[1] ? let_others_run() : 0;
+    const int64_t code = walk(table + 1, table->i[0], arguments);
+    if (state) go_on(state);
+    return as_int((long)code);
 }
+
+/* As Python's PyMethodDef. */
+struct { const char *name; void *(*function)(char *, char *const *, int64_t); int flags; const char *doc; } mytorch_method = {
+    "walk", call, 0x80, 0};

@@ -11,8 +11,9 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,10 +32,12 @@ class Unavailable(Exception):
 
 
 class Library(NamedTuple):
-    """The function that walks a table, once keeping Python's lock (for short steps) and once letting other threads run."""
+    """walker: makes of a table the function that walks it. largest: the bytes of the largest right factor that the library
+    multiplies itself.
+    """
 
-    short: Any
-    long: Any
+    walker: Callable[[np.ndarray], Callable[..., int]]
+    largest: int
 
 
 @functools.lru_cache(maxsize=1)
@@ -47,18 +50,19 @@ def load() -> Library:
     source = _source(products.bits, data, flags)
     path = _built(source)
     try:
-        functions = []
-        for kind in (ctypes.PyDLL, ctypes.CDLL):
-            library = kind(str(path))
-            library.mytorch_init.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
-            library.mytorch_init(products.sgemm, products.dgemm)
-            function = library.mytorch_walk
-            function.argtypes = [ctypes.c_void_p, ctypes.c_int64, *[ctypes.py_object] * 4]
-            function.restype = ctypes.c_int64
-            functions.append(function)
-    except (OSError, AttributeError) as error:
+        library = ctypes.PyDLL(str(path))
+        python = ctypes.pythonapi
+        needed = (python.PyLong_FromLong, python.PyEval_SaveThread, python.PyEval_RestoreThread)
+        addresses = [ctypes.cast(function, ctypes.c_void_p).value for function in needed]
+        library.mytorch_init((ctypes.c_void_p * 5)(products.sgemm, products.dgemm, *addresses))
+        method = ctypes.addressof(ctypes.c_char.in_dll(library, "mytorch_method"))
+        library.mytorch_largest.restype = ctypes.c_int64
+        new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
+            ("PyCFunction_NewEx", python)
+        )
+    except (OSError, AttributeError, ValueError) as error:
         raise Unavailable(f"the library in {path} cannot be loaded ({error})") from None
-    return Library(*functions)
+    return Library(lambda table: new(method, table, None), library.mytorch_largest())
 
 
 def _fields() -> tuple[int, int]:
@@ -81,9 +85,10 @@ def _fields() -> tuple[int, int]:
 
 def _source(bits: int, data: int, flags: int) -> str:
     text = (HERE / "kernels.c").read_text(encoding="utf-8")
-    typed = (HERE / "typed.h").read_text(encoding="utf-8")
+    for name in ("typed.h", "product.h"):
+        text = text.replace(f'#include "{name}"', (HERE / name).read_text(encoding="utf-8"))
     head = f"#define BLASINT int{bits}_t\n#define DATA {data}\n#define FLAGS {flags}\n{encode.enums()}\n"
-    return head + text.replace('#include "typed.h"', typed)
+    return head + text
 
 
 def _compiler() -> str:

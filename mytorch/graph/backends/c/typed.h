@@ -45,14 +45,6 @@ HIDDEN void N(vecmat)(int64_t rows, int64_t columns, const T *x, const T *A, T *
     }
 }
 
-HIDDEN void N(outer)(int64_t rows, int64_t columns, const T *a, const T *b, T *restrict y) {
-    for (int64_t r = 0; r < rows; r++) {
-        T s = a[r];
-#pragma omp simd
-        for (int64_t k = 0; k < columns; k++) y[r * columns + k] = s * b[k];
-    }
-}
-
 HIDDEN void N(sum_rows)(int64_t rows, int64_t columns, const T *a, T *restrict y) {
     for (int64_t r = 0; r < rows; r++) {
         T s = 0;
@@ -168,7 +160,7 @@ HIDDEN void N(run)(const ins *t, int64_t rows, int64_t columns, int64_t count, c
         }
 }
 
-/* Updates. s: lr, momentum, weight_decay. mode: 1 with momentum, 2 Nesterov, 4 weight decay. */
+/* Updates. mode: 1 with momentum, 2 Nesterov, 4 weight decay. */
 
 INLINE void N(sgd_mode)(int64_t n, const T *g, T *restrict w, T *restrict v, T lr, T momentum, T weight_decay, const int mode) {
 #pragma omp simd
@@ -185,14 +177,10 @@ INLINE void N(sgd_mode)(int64_t n, const T *g, T *restrict w, T *restrict v, T l
 }
 
 HIDDEN void N(sgd)(int64_t n, const T *g, T *w, T *v, T lr, T momentum, T weight_decay, int64_t mode) {
-    switch (mode) {
-    case 0: N(sgd_mode)(n, g, w, w, lr, momentum, weight_decay, 0); break;
-    case 1: N(sgd_mode)(n, g, w, v, lr, momentum, weight_decay, 1); break;
-    case 3: N(sgd_mode)(n, g, w, v, lr, momentum, weight_decay, 3); break;
-    case 4: N(sgd_mode)(n, g, w, w, lr, momentum, weight_decay, 4); break;
-    case 5: N(sgd_mode)(n, g, w, v, lr, momentum, weight_decay, 5); break;
-    case 7: N(sgd_mode)(n, g, w, v, lr, momentum, weight_decay, 7); break;
-    }
+    if (mode == 0) N(sgd_mode)(n, g, w, w, lr, momentum, weight_decay, 0);
+    else if (mode == 1) N(sgd_mode)(n, g, w, v, lr, momentum, weight_decay, 1);
+    else if (mode & 1) N(sgd_mode)(n, g, w, v, lr, momentum, mode & 4 ? weight_decay : 0, mode & 2 ? 7 : 5);
+    else N(sgd_mode)(n, g, w, w, lr, momentum, weight_decay, 4);
 }
 
 /* s: rate, correction, decay, eps, weight_decay, beta1, beta2, rest1, rest2. mode: 1 weight decay, 2 apart (AdamW). */
@@ -211,23 +199,38 @@ HIDDEN void N(adam)(int64_t n, const T *g, T *restrict w, T *restrict m, T *rest
     }
 }
 
-/* The gradient of a weight from a single row, and the update, in one sweep over memory. */
-HIDDEN void N(outer_sgd)(int64_t rows, int64_t columns, const T *d, const T *x, T *restrict G, T *restrict W, T *restrict V,
-                         T lr, T momentum, T weight_decay, int64_t mode) {
-    for (int64_t o = 0; o < rows; o++) {
-        T s = d[o], *g = G + o * columns, *w = W + o * columns, *v = V + o * columns;
-        if (mode == 1) {
+/* The update of n entries from a place on. */
+HIDDEN void N(update)(const ins *t, int64_t begin, int64_t n) {
+    T *p[4];
+    for (int k = 0; k < 4; k++) p[k] = (T *)t->p[k] + begin;
+    if (t->op >> 1 == I_sgd >> 1)
+        N(sgd)(n, p[0], p[1], p[2], *(T *)t->p[6], *(T *)t->p[7], *(T *)t->p[8], t->i[1]);
+    else
+        N(adam)(n, p[0], p[1], p[2], p[3], (char *const *)t->p[4], t->i[1]);
+}
+
+/* y = a b^T, row by row; then the row's update, if there is one. That of SGD with momentum is done in the same sweep. */
+HIDDEN void N(outer)(int64_t rows, int64_t columns, const T *a, const T *b, T *restrict y, const ins *update) {
+    const int is_plain = update && update->op >> 1 == I_sgd >> 1 && update->i[1] == 1;
+    const T lr = is_plain ? *(T *)update->p[6] : 0, momentum = is_plain ? *(T *)update->p[7] : 0;
+    for (int64_t r = 0; r < rows; r++, y += columns) {
+        const T s = a[r];
+        if (is_plain) {
+            T *restrict w = (T *)update->p[1] + r * columns, *restrict v = (T *)update->p[2] + r * columns;
 #pragma omp simd
             for (int64_t k = 0; k < columns; k++) {
-                T q = s * x[k], u = momentum * v[k] + q;
-                g[k] = q, v[k] = u, w[k] -= lr * u;
+                T g = s * b[k], u = momentum * v[k] + g;
+                y[k] = g, v[k] = u, w[k] -= lr * u;
             }
         } else {
-            for (int64_t k = 0; k < columns; k++) g[k] = s * x[k];
-            N(sgd)(columns, g, w, v, lr, momentum, weight_decay, mode);
+#pragma omp simd
+            for (int64_t k = 0; k < columns; k++) y[k] = s * b[k];
+            if (update) N(update)(update, r * columns, columns);
         }
     }
 }
+
+#include "product.h"
 
 static void N(step)(const ins *t, int64_t op, const int64_t *i, char *const *p, char *const *arguments) {
     switch (op) {
@@ -235,7 +238,8 @@ static void N(step)(const ins *t, int64_t op, const int64_t *i, char *const *p, 
     case I_gemm: N(gemm)(ROW_MAJOR, i[0], i[1], i[2], i[3], i[4], 1, (T *)p[0], i[5], (T *)p[1], i[6], 0, (T *)p[2], i[7]); break;
     case I_matvec: N(matvec)(i[0], i[1], (T *)p[0], (T *)p[1], (T *)p[2]); break;
     case I_vecmat: N(vecmat)(i[0], i[1], (T *)p[0], (T *)p[1], (T *)p[2]); break;
-    case I_outer: N(outer)(i[0], i[1], (T *)p[0], (T *)p[1], (T *)p[2]); break;
+    case I_outer: N(outer)(i[0], i[1], (T *)p[0], (T *)p[1], (T *)p[2], i[8] ? t + 1 : 0); break;
+    case I_product: N(product)(i[0], i[1], i[2], (T *)p[0], i[3], i[4], (T *)p[1], i[5], i[6], (T *)p[2], (T *)p[3], i[8] ? t + 1 : 0); break;
     case I_sum_rows: N(sum_rows)(i[0], i[1], (T *)p[0], (T *)p[1]); break;
     case I_sum_columns: N(sum_columns)(i[0], i[1], (T *)p[0], (T *)p[1]); break;
     case I_max_rows: N(max_rows)(i[0], i[1], (T *)p[0], (T *)p[1]); break;
@@ -243,8 +247,6 @@ static void N(step)(const ins *t, int64_t op, const int64_t *i, char *const *p, 
     case I_pick: for (int64_t k = 0; k < i[0]; k++) ((T *)p[2])[k] = ((T *)p[0])[((int64_t *)p[1])[k]]; break;
     case I_put: for (int64_t k = 0; k < i[0]; k++) ((T *)p[2])[((int64_t *)p[0])[k]] = ((T *)p[1])[k]; break;
     case I_accumulate: for (int64_t k = 0; k < i[0]; k++) ((T *)p[1])[k] += ((T *)p[0])[k]; break;
-    case I_sgd: N(sgd)(i[0], (T *)p[0], (T *)p[1], (T *)p[2], *(T *)p[6], *(T *)p[7], *(T *)p[8], i[1]); break;
-    case I_adam: N(adam)(i[0], (T *)p[0], (T *)p[1], (T *)p[2], (T *)p[3], (char *const *)p[4], i[1]); break;
-    case I_outer_sgd: N(outer_sgd)(i[0], i[1], (T *)p[0], (T *)p[1], (T *)p[2], (T *)p[3], (T *)p[4], *(T *)p[6], *(T *)p[7], *(T *)p[8], i[7]); break;
+    case I_sgd: case I_adam: N(update)(t, 0, i[0]); break;
     }
 }
