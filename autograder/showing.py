@@ -88,6 +88,8 @@ def first_failure(folder: Path, checks: list[Check], seed: int) -> Failure | Non
                 student.load(parts[check.exercise])
                 got = find(check.scenario)(student, given)
                 found = judge(check, again, got)
+            except CannotGrade:
+                raise
             except Exception as error:
                 found = Problem("", {**no_feedback(), "came": f"{type(error).__name__}: {error}"})
             if found is None:
