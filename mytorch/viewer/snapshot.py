@@ -6,6 +6,7 @@ import inspect
 import os
 import re
 import textwrap
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,16 @@ TEXT = 700  # letters of a finding
 NUMBERS = 60_000  # numbers of small arrays that the page has room for
 
 
-def snapshot(recording: Recording, title: str = "", notes: list[str] | None = None) -> dict[str, Any]:
-    """The page's data. notes: sentences to put at the top, such as the error that ended the program."""
+def snapshot(
+    recording: Recording,
+    title: str = "",
+    notes: list[str] | None = None,
+    comparison: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The page's data. notes: sentences to put at the top, such as the error that ended the program.
+
+    comparison: what (a name), expected and received (arrays or None), hint and given (texts), to stand side by side.
+    """
     variables = variables_of(recording)
     arrays = _number_of_arrays(recording)
     values = Values(cells_for(arrays), max(4, min(SMALL, NUMBERS // max(arrays, 1))))
@@ -49,9 +58,22 @@ def snapshot(recording: Recording, title: str = "", notes: list[str] | None = No
         "steps": [{"kind": "begin"}] + [{"kind": "record", "operation": n} for n in range(len(operations))] + steps,
         "findings": [_finding(finding) for finding in findings],
         "forward": forward,
+        "comparison": _comparison(comparison, values),
         "drawings": drawings([operation["name"] for operation in operations], variables, _copies(findings)),
         "values": values.pool,
     }
+
+
+def _comparison(comparison: dict[str, Any] | None, values: Values) -> dict[str, Any] | None:
+    if comparison is None:
+        return None
+    sides = {
+        side: values.put(comparison[side])
+        if isinstance(comparison[side], (np.ndarray, np.generic, int, float))
+        else None
+        for side in ("expected", "received")
+    }
+    return {**{name: str(comparison[name])[:TEXT] for name in ("what", "hint", "given")}, **sides}
 
 
 def _number_of_arrays(recording: Recording) -> int:
@@ -119,7 +141,7 @@ def _about_rule(rule: Any, operation: Any) -> dict[str, Any]:
 def _formula(rule: Any, operation: Any) -> Any:
     """The formula of a rule of the library's own. One that users wrote is shown as they wrote it."""
     try:
-        from mytorch.viewer.formulas import FORMULAS
+        formulas = import_module("mytorch.viewer.formulas")
     except ModuleNotFoundError:  # students get the page without the formulas, which they are asked to find
         return None
     recorded = hasattr(rule, "push")
@@ -128,7 +150,7 @@ def _formula(rule: Any, operation: Any) -> Any:
     name = operation.name
     if name == "max":
         name = "maximum" if len(operation.inputs) == 2 else "" if recorded else name
-    return FORMULAS.get(name)
+    return formulas.FORMULAS.get(name)
 
 
 def _line(line: Line | None) -> dict[str, Any] | None:

@@ -190,7 +190,7 @@ def test_every_ufunc_of_numpy_is_in_the_table() -> None:
 
 
 def test_every_public_function_of_numpy_has_a_rule_or_a_reason() -> None:
-    """What NumPy hands over to us is differentiable, of zero derivative, or refused with a reason of its own."""
+    """Each function that NumPy hands over to us is differentiable, of zero derivative, or refused with a reason of its own."""
     modules = (np, np.linalg, np.fft, np.emath, np.lib.stride_tricks)
     handed_over = {
         getattr(module, name)

@@ -40,7 +40,9 @@ ONE_BY_ONE = {
 # NumPy's own functions, asked for a value without a derivative by the definition of the same name.
 WITHOUT_DERIVATIVE = {
     "bincount", "geomspace", "linspace", "logspace", "lstsq", "nan_to_num", "nanquantile", "quantile", "real_if_close",
-    "unique", "unwrap", "gradient", "cov", "polydiv", "polyder", "polyint", "polyfit", "poly", "roots", "intersect1d", "isin",
+    "partition",
+    "unique", "unwrap", "gradient", "cov", "polydiv", "polyder", "polyint", "polyfit", "poly", "roots", "intersect1d",
+    "isin",
     "unique_values", "unique_counts", "unique_inverse", "unique_all", "tensorinv", "tensorsolve", "sort_complex",
     "reduce", "accumulate", "reduceat", "flatnonzero", "arccos", "arcsin", "arctanh", "log", "log10", "log2", "power", "sqrt",
 }  # fmt: skip

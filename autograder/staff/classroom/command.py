@@ -296,7 +296,9 @@ def _others(reports: Reports, chosen: Chosen, mark: str) -> list[str]:
     older = sum(record is not None and record["grader"] != mark for record in read)
     notes = [f"{without} others are not graded yet; without --only they are"] if without else []
     if older:
-        notes.append(f"{older} others were graded with other options, marks or another version; without --only they are anew")
+        notes.append(
+            f"{older} others were graded with other options, marks or another version; without --only they are anew"
+        )
     return notes
 
 

@@ -62,7 +62,7 @@ class _Given(Frozen):
 
 
 def _spread(cov, n: int, allow_singular: bool):
-    """What makes columns of deviations independent ones of variance 1, the log of C's determinant, and its rank.
+    """A function that turns columns of deviations into independent ones of variance 1; the log of C's determinant; its rank.
 
     Of a singular C both are those of the subspace in which its distribution lies, if it is a constant.
     """

@@ -61,7 +61,7 @@ def _convolved(in1: Array, in2: Array, mode: str, axes: tuple, method: str) -> A
 
 
 def _part(full: Array, mode: str, lengths: list) -> Array:
-    """What a mode keeps of a whole convolution; lengths: for each of its axes the lengths of the two arrays."""
+    """The part of a whole convolution that a mode keeps. lengths: for each of its axes the lengths of the two arrays."""
     kept = [slice(None)] * np.ndim(full)
     if mode == "valid" and any(n > m for _, n, m in lengths) and any(n < m for _, n, m in lengths):
         raise ValueError(
