@@ -209,6 +209,15 @@ def test_each_target_that_is_missed_is_named(of: str, name: str, factor: float, 
     assert words in line
 
 
+def test_stage_1_may_send_half_as_much_again() -> None:
+    result = a_result()
+    (row,) = result["cases"]
+    row.update(stage=1, sent=1.5 * distributed.bound(2))
+    assert distributed.missed(result) == []
+    row["sent"] *= 1.02
+    assert "bytes are sent" in distributed.missed(result)[0]
+
+
 def test_without_mpi_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distributed, "_mpiexec", lambda: None)
     result = distributed.run(Settings())
