@@ -9,7 +9,7 @@ import numpy as np
 
 # Times that a ring sends every byte but one n-th on: an all-reduce is a reduce-scatter and an all-gather.
 TRIPS = {"all-reduce": 2, "reduce-scatter": 1, "all-gather": 1}
-# Of an exchange that has to be finished in a backward pass: by the stage, the exchange of gradients and that of weights.
+# By the stage: the exchange of gradients and that of weights.
 EXCHANGES = {0: ("all-reduce", None), 1: ("all-reduce", "all-gather"), 2: ("reduce-scatter", "all-gather")}
 FLOAT = 4  # bytes
 
@@ -22,7 +22,7 @@ class Link:
     bandwidth: float
 
 
-# An MPI's own figures between two nodes, as its authors and users publish them for these cards.
+# Typical figures of osu_latency and osu_bw, the OSU benchmarks of MPI, between two nodes with these cards; TCP on Ethernet.
 INTERCONNECTS = {
     "100 Gbit/s InfiniBand": Link(1.1e-6, 12.3e9),
     "10 Gbit/s Ethernet": Link(25e-6, 1.17e9),
