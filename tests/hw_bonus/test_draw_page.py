@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,6 @@ from hw_bonus import datasets, draw_page, images, model
 from hw_bonus.mlp import MLP
 from hw_bonus.runs import ACTIVATIONS
 from mytorch import Autograd, nn
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 
 
 def a_model(
@@ -40,49 +37,26 @@ def a_model(
     return model.Model(net, about)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Any:
-    playwright = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium or Chrome is installed")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-def opened(browser: Any, path: Path, **settings: Any) -> tuple[Any, list[str]]:
-    page = browser.new_page(**settings)
-    errors: list[str] = []
-    page.on("console", lambda message: errors.append(message.text))
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("request", lambda request: errors.append(request.url) if not request.url.startswith("file:") else None)
-    page.goto(path.as_uri())
-    return page, errors
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
-def test_the_forward_pass_is_pythons(browser: Any, tmp_path: Path, activation: str) -> None:
+def test_the_forward_pass_is_pythons(open_page: Any, tmp_path: Path, activation: str) -> None:
     tested = a_model(activation)
     pixels = datasets.load_digits().test[0][:25].astype(np.float64)
     path = tmp_path / "draw.html"
     path.write_text(draw_page.page(tested, pixels), encoding="utf-8")
-    page, errors = opened(browser, path)
+    page = open_page(path)
     found = page.evaluate("images => images.map((x) => network.forward(x).probabilities)", pixels.tolist())
     np.testing.assert_allclose(found, tested.probabilities(pixels), atol=1e-5)
     assert np.ptp(found, axis=0).max() > 0.05, "the outputs differ from image to image"
-    assert errors == []
-    page.close()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", [(8, 8), (28, 28), (1, 10)])
-def test_a_drawing_is_fitted_as_in_python(browser: Any, tmp_path: Path, shape: tuple[int, int]) -> None:
+def test_a_drawing_is_fitted_as_in_python(open_page: Any, tmp_path: Path, shape: tuple[int, int]) -> None:
     tested = a_model(shape=shape, hidden=())
     path = tmp_path / "draw.html"
     path.write_text(draw_page.page(tested, np.zeros((0, shape[0] * shape[1]))), encoding="utf-8")
-    page, errors = opened(browser, path)
+    page = open_page(path)
     rng = np.random.default_rng(1)
     for _ in range(4):
         ink = np.zeros((70, 50))
@@ -96,17 +70,15 @@ def test_a_drawing_is_fitted_as_in_python(browser: Any, tmp_path: Path, shape: t
         np.testing.assert_allclose(again, tested.read(ink).ravel(), atol=1e-9)
         assert max(found) == pytest.approx(16)
     assert page.evaluate("fitted(new Float64Array(100), 10, 10, MODEL)") is None
-    assert errors == []
-    page.close()
 
 
 @pytest.mark.slow
-def test_strokes_examples_and_keys(browser: Any, tmp_path: Path) -> None:
+def test_strokes_examples_and_keys(open_page: Any, tmp_path: Path) -> None:
     tested = a_model()
     pixels = datasets.load_digits().test[0][:3].astype(np.float64)
     path = tmp_path / "mon dessin é.html"
     path.write_text(draw_page.page(tested, pixels), encoding="utf-8")
-    page, errors = opened(browser, path, viewport={"width": 390, "height": 844}, color_scheme="dark")
+    page = open_page(path, width=390, color_scheme="dark")
     assert page.locator("#digit").inner_text() == "?"
     assert "odd name" in page.locator("#about").inner_text()
     box = page.locator("#paper").bounding_box()
@@ -128,8 +100,6 @@ def test_strokes_examples_and_keys(browser: Any, tmp_path: Path) -> None:
     page.keyboard.press("Enter")
     assert page.locator("#digit").inner_text() == "?"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing is wider than a phone"
-    assert errors == []
-    page.close()
 
 
 def test_the_page_is_one_file_that_no_name_can_break() -> None:

@@ -1,4 +1,4 @@
-"""Fixtures for the tests of the viewer: a browser, and its pages with all that they complain of."""
+"""Fixtures for tests of pages: a browser, and its pages with all that they complain of."""
 
 from __future__ import annotations
 
