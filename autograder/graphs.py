@@ -25,6 +25,7 @@ class Graph:
     gradients: by name, those in the buffer and the new contents of dx, dw and so on.
     suspects: misconceptions with the values that they lead to.
     zero: names of arrays that are zero at first.
+    equal: name of an array, and of the array whose numbers it has too.
     """
 
     shapes: dict[str, tuple[int, ...]]
@@ -32,6 +33,7 @@ class Graph:
     gradients: Formulas
     suspects: tuple[tuple[str, Formulas], ...] = ()
     zero: tuple[str, ...] = ()
+    equal: tuple[tuple[str, str], ...] = ()
 
 
 def cases_for(names: Iterable[str]) -> Callable[[np.random.Generator], list[Given]]:
@@ -47,6 +49,7 @@ def _case(name: str, rng: np.random.Generator) -> Given:
     steps.append(["backward", "g"])
     arrays = {array: normal(rng, *shape) for array, shape in graph.shapes.items()}
     arrays |= {array: np.zeros(graph.shapes[array]) for array in graph.zero}
+    arrays |= {array: arrays[other].copy() for array, other in graph.equal}
     for shown in graph.gradients(SimpleNamespace(**arrays)):
         in_buffer = _kind(shown) is Kind.GRADIENT
         steps.append(["gradient" if in_buffer else "value", shown, shown.split()[2 if in_buffer else 0]])
@@ -139,6 +142,17 @@ GRAPHS: dict[str, Graph] = {
             ("one_path", lambda a: {"gradient of x": -2 * a.g}),
             ("further_inputs", lambda a: {"gradient of x": 3 * a.x**2 * a.g}),
         ),
+    ),
+    # Arrays with the same numbers
+    "2 cube(x) - 3 w, where w has the numbers of x": Graph(
+        _all((4, 3), "x", "w"),
+        [("h", "cube", "x"), ("y", "join", "hw")],
+        lambda a: {"gradient of x": 6 * a.x**2 * a.g, "gradient of w": -3 * a.g},
+        (
+            ("same_numbers", lambda a: {"gradient of x": (6 * a.x**2 - 3) * a.g}),
+            ("same_numbers", lambda a: {"gradient of w": (6 * a.x**2 - 3) * a.g}),
+        ),
+        equal=(("w", "x"),),
     ),
     # Lists of one, three and four inputs, with and without arrays to update
     "cube, with dx": Graph(
@@ -246,6 +260,7 @@ GRAPHS: dict[str, Graph] = {
     ),
 }
 SEVERAL_USES = ("square of h, one row", "square of h", "x three times")
+SAME_NUMBERS = ("2 cube(x) - 3 w, where w has the numbers of x",)
 EVERY_LENGTH = (
     "cube, with dx", "one number, dx still zero", "three inputs", "three inputs, the outer two with their own",
     "four inputs, two with their own", "dw for one use of w, none for the other", "dx in one operation, dw in the next",

@@ -297,6 +297,10 @@ HINTS: dict[str, str] = {
         "An operation to which no gradient flowed got the gradient that backward was given. That one belongs to the last "
         "operation's output alone."
     ),
+    "same_numbers": (
+        "Two arrays with the same numbers were taken for one. An array is known by its place in memory, not by its numbers; "
+        "ask the buffer with the very array."
+    ),
     "start_by_value": (
         "An array with the same numbers as the output was taken for the output itself. It is another variable: compare with "
         "`is`, not by value."

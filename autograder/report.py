@@ -130,7 +130,9 @@ def _feedback_of(name: str, checks: list[CheckRecord], said: dict[str, str]) -> 
         lines += ["", *feedback_lines(first, [other["check"] for other in others], said.get(hint, ""))]
         said.setdefault(hint, f"{name}: {first['check']}")
     if unexplained:
-        lines += wrapped("    further    ", f"{'; '.join(unexplained)}: wrong too, most likely for the same reason")
+        lines += wrapped(
+            "    further    ", f"{'; '.join(unexplained)}: wrong too; look again once what stands above is right"
+        )
     return lines
 
 

@@ -55,7 +55,7 @@ def _network(given: Given, f: Any) -> Any:
         y = f(h)
         if where == "last":
             return y
-        return (2 * y - 3 * h) + y**3 if where == "used twice" else y**3
+        return (2 * y - 3 * h) + y**3 if where == "used twice" else (1.7 * y + 0.25) ** 3
 
     return total
 
@@ -88,7 +88,7 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     if where != "last":
         h = 1.7 * x + 0.25
         y, over = f(h), 1.7
-        upstream = g * 3 * y**2
+        upstream = g * 3 * (1.7 * y + 0.25) ** 2 * 1.7
         yield "wrong_point", {name: over * derivative(f, [y], upstream)[0]}
         yield "wrong_point", {name: over * derivative(f, [x], upstream)[0]}
         if given["activation"] in OF_OUTPUT:
@@ -195,7 +195,9 @@ def _checks(name: str) -> list[Check]:
             _backward_suspects,
             story=f"{name} is the last operation.",
         ),
-        gradient("in the middle of a network", 1, (1, 4), "middle", f"1.7 x + 0.25, then {name}, then cubed."),
+        gradient(
+            "in the middle of a network", 1, (1, 4), "middle", f"1.7 x + 0.25, then {name}, then 1.7 y + 0.25 cubed."
+        ),
         gradient(
             "input and output used again",
             0.5,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn
 
-from hw_bonus.errors import BadInput, Diverged
+from hw_bonus.errors import BadInput, Diverged, Terminated
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS"
@@ -175,12 +177,15 @@ def run(
     session: imports and returns what runs with the options; it is called when the number of threads is set.
     smaller: the options to make smaller where memory ends.
 
-    Returns what the session returns, or 1 (the loss became NaN), 2 (bad input), 130 (Ctrl-C), 141 (nobody reads the output).
+    Returns what the session returns, or 1 (the loss became NaN), 2 (bad input), 130 (Ctrl-C), 143 (SIGTERM),
+    141 (nobody reads the output).
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal without accents must not end the training
 
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     arguments = sys.argv[1:] if argv is None else list(argv)
 
     def complain(message: object, code: int) -> int:
@@ -206,12 +211,16 @@ def run(
         return complain(error, 1)
     except MemoryError:
         return complain(f"there is not enough memory for this; give smaller {smaller}", 2)
-    except KeyboardInterrupt:
-        return complain("interrupted", 130)
+    except KeyboardInterrupt as stopped:
+        return complain("interrupted", 143 if isinstance(stopped, Terminated) else 130)
     except BrokenPipeError:
         # Python flushes at exit and would complain once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def _terminate(*_: Any) -> NoReturn:
+    raise Terminated
 
 
 def _is_first() -> bool:

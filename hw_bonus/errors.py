@@ -7,3 +7,7 @@ class BadInput(ValueError):
 
 class Diverged(ArithmeticError):
     """Loss that became NaN or infinite. The message gives advice."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a training as Ctrl-C does."""

@@ -113,7 +113,7 @@ def together(given: dict[str, Any]) -> Iterator[Team]:
     def interrupt(*_: Any) -> None:
         team.interrupted = True
 
-    before = signal.signal(signal.SIGINT, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with open(os.devnull, "w", encoding="utf-8") as nowhere:
             if world.rank:
@@ -130,7 +130,8 @@ def together(given: dict[str, Any]) -> Iterator[Team]:
         world.end(f"process {world.rank} stopped with {type(error).__name__}: {' '.join(str(error).split())}", 1)
     finally:
         sys.stdout = stdout
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _end(team: Team, message: str, code: int) -> None:

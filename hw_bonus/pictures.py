@@ -57,7 +57,7 @@ def curves(figure: Any, history: list[list[float]], best_epoch: int) -> Any:
         marker = "o" if len(rows) < 3 else ""
         for column, colour, name in zip(columns, (TRAIN, VALIDATION), ("training", "validation")):
             ax.plot(epochs, rows[:, column] * scale, color=colour, label=name, linewidth=1.8, marker=marker)
-        ax.axvline(best_epoch, color=BEST, linewidth=1, linestyle=":", label=f"best epoch: {best_epoch}")
+        ax.axvline(best_epoch, color=BEST, linewidth=1, linestyle=":", label=f"kept epoch: {best_epoch}")
         if title == "Loss":
             ax.set_yscale("log", subs=(2, 5))
             ax.yaxis.set_major_formatter("{x:g}")
@@ -68,12 +68,23 @@ def curves(figure: Any, history: list[list[float]], best_epoch: int) -> Any:
         ax.set_title(title, loc="left", fontweight="bold")
         ax.set_xlabel("epoch")
         ax.set_ylabel(label)
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        whole_epochs(ax, len(rows))
         ax.grid(True, axis="y", which="both" if title == "Loss" else "major")
         ax.legend(frameon=False)
-    note = "Training values include dropout and noise and are measured before each step; validation may look better."
+    note = (
+        "Training values include dropout and noise and are measured before each step; validation may look better.\n"
+        "Kept is the latest epoch within one standard error of the fewest validation errors."
+    )
     fig.supxlabel(note, fontsize=8.5, color=MUTED)
     return fig
+
+
+def whole_epochs(ax: Any, epochs: int) -> None:
+    """Ticks at whole epochs; a single one stands in the middle."""
+    if epochs == 1:
+        ax.set_xticks([1])
+    else:
+        ax.xaxis.get_major_locator().set_params(integer=True)
 
 
 def confusion(
@@ -174,7 +185,7 @@ def weights(figure: Any, first_weights: np.ndarray, image_shape: tuple[int, int]
     chosen = np.argsort(-norms, kind="stable")[:most]
     columns = min(8, len(chosen))
     rows = -(-len(chosen) // columns)
-    fig = figure(figsize=(0.95 * columns + 1.2, 0.95 * rows + 0.8), layout="constrained")
+    fig = figure(figsize=(max(4.6, 0.95 * columns + 1.2), 0.95 * rows + 1.1), layout="constrained")
     shown = f"{len(chosen)} of {len(first_weights)}" if len(chosen) < len(first_weights) else f"all {len(chosen)}"
     fig.suptitle(f"What the first layer looks for ({shown} units)", fontweight="bold", fontsize=11)
     axes = fig.subplots(rows, columns, squeeze=False).ravel()
@@ -186,6 +197,7 @@ def weights(figure: Any, first_weights: np.ndarray, image_shape: tuple[int, int]
         picture = ax.imshow(first_weights[k].reshape(image_shape), cmap="RdBu_r", vmin=-limit, vmax=limit,
                             aspect="equal" if image_shape[0] > 1 else "auto")  # fmt: skip
     bar = fig.colorbar(picture, ax=list(axes), shrink=0.6, aspect=30, pad=0.02)
-    bar.set_label("weight: ink here speaks for (red) or against (blue)")
+    bar.set_label("weight")
+    fig.supxlabel("Red: ink here speaks for the unit. Blue: against it.", fontsize=8.5, color=MUTED)
     bar.outline.set_visible(False)
     return fig

@@ -16,7 +16,7 @@ import numpy as np
 
 from hw_bonus import checkpoint, progress
 from hw_bonus.command import Options, shown
-from hw_bonus.errors import BadInput, Diverged
+from hw_bonus.errors import BadInput, Diverged, Terminated
 from mytorch import nn, optim
 
 ACTIVATIONS = {
@@ -215,7 +215,7 @@ def train(
     keeping: Keeping,
     describe: Callable[[dict[str, float]], str],
 ) -> tuple[float, int]:
-    """Trains to the end and returns (seconds, 0); the second is 130 for Ctrl-C and -1 for --stop-after.
+    """Trains to the end and returns (seconds, 0); the second is 130 for Ctrl-C, 143 for SIGTERM, -1 for --stop-after.
 
     rows: the epochs, as a function of what is called after each mini-batch. describe: the words about an epoch's row.
     """
@@ -232,8 +232,8 @@ def train(
             if opts.stop_after and run.epoch - begin >= opts.stop_after and run.epoch < opts.epochs:
                 stopped = -1
                 break
-    except KeyboardInterrupt:
-        stopped = 130
+    except KeyboardInterrupt as signalled:
+        stopped = 143 if isinstance(signalled, Terminated) else 130
     except BrokenPipeError:
         if last:
             _save(keeping, last)
@@ -297,4 +297,8 @@ def places(opts: Namespace, resume: str | None) -> tuple[Path, Path]:
     writable_folder(target.parent, "--save")
     if target.is_dir():
         raise BadInput(f"--save {target} is a folder; give a file name such as {target / 'checkpoint.npz'}")
+    if (out / "metrics.json").exists() and not resume:
+        print(
+            f"{out} holds the results of an earlier run, which this one replaces at its end; --out names another folder"
+        )
     return out, target

@@ -83,6 +83,7 @@ class Observer:
         self._output_values: dict[int, tuple[int, np.ndarray]] = {}
         self._used: set[Any] = set()
         self._last_output: Any = None
+        self._walked = 0
 
     def recorded(self, number: int, operation: Operation, output: Any) -> None:
         """Look at an operation that was just appended. output: as it was given, before a scalar became an array."""
@@ -130,6 +131,7 @@ class Observer:
             targets = {locate(output) for output in last}
             self._warn_of_values(divergence, last[-1])
         self._refuse_changed_arrays(set(targets))
+        self._warn_of_old_operations()
         self._used.update(targets)
         for location, number in self._output_of.items():
             if location not in self._used:
@@ -139,6 +141,23 @@ class Observer:
                     DebugWarning,
                     stacklevel=4,
                 )
+
+    def _warn_of_old_operations(self) -> None:
+        """Warn where the list still holds operations of an earlier pass whose arrays, such as weights, have changed since."""
+        old, self._walked = self._fingerprints[: self._walked], len(self._fingerprints)
+        changed = any(
+            _fingerprint(array) != print_of and locate(array) not in self._output_of
+            for seen in old
+            for what, array, print_of in seen
+            if what.startswith("input")
+        )
+        if changed:
+            warnings.warn(
+                f"The list still holds {len(old)} operations of an earlier backward pass, whose arrays have changed since. It "
+                "grows without end; call engine.zero_grad() before each forward pass.",
+                DebugWarning,
+                stacklevel=5,
+            )
 
     def _warn_of_values(self, divergence: Any, last: np.ndarray) -> None:
         if np.size(divergence) == last.size and np.array_equal(np.ravel(divergence), last.ravel()):

@@ -38,6 +38,11 @@ def gradcheck(
     is left empty and the layers' gradients as they were. Raises GradcheckError for a wrong gradient, TypeError for arrays
     in less than float64, ValueError where forward does not repeat.
     """
+    if not callable(forward) or not hasattr(engine, "add_operation"):
+        raise TypeError(
+            f"gradcheck was given {type(forward).__name__} and {type(engine).__name__}; expected gradcheck(forward, engine), "
+            "where forward is a function without arguments."
+        )
     check = _Check(forward, engine, eps, seed)
     try:
         return check.run(rtol, atol, max_entries)
@@ -67,6 +72,7 @@ class _Check:
         gradients = self._recorded_gradients(output, operations, variables)
         compared = 0
         wrong: list[tuple[int, tuple[int, ...], float, float]] = []
+        kinks: dict[tuple[int, tuple[int, ...]], tuple[float, float]] = {}
         for variable, (array, producer) in enumerate(variables.arrays):
             if array.dtype.kind != "f" or variable not in gradients:
                 continue
@@ -77,8 +83,13 @@ class _Check:
                 allowed = rtol * max(abs(expected), abs(got[index])) + atol * max(1.0, float(np.abs(got).max()))
                 if not abs(got[index] - expected) <= allowed:
                     wrong.append((variable, index, float(got[index]), expected))
+                    slopes = self._kink(array, producer, index)
+                    if slopes is not None and min(slopes) - allowed <= got[index] <= max(slopes) + allowed:
+                        kinks[variable, index] = slopes
+        # A wrong gradient says more than a kink, so only where there is no other is the kink what is wrong.
+        real = [entry for entry in wrong if entry[:2] not in kinks]
         if wrong:
-            raise GradcheckError(variables.explain(wrong))
+            raise GradcheckError(variables.explain(real) if real else variables.explain(wrong, kinks))
         return compared
 
     def restore(self) -> None:
@@ -133,6 +144,21 @@ class _Check:
         step = self.eps * max(1.0, abs(float(array[index])))
         above, below = (self._value_with(array, producer, index, sign * step) for sign in (1, -1))
         return (above - below) / (2 * step)
+
+    def _kink(
+        self, array: np.ndarray, producer: tuple[int, int] | None, index: tuple[int, ...]
+    ) -> tuple[float, float] | None:
+        """The slopes from below and from above, where they differ however small the step; else None."""
+        slopes = []
+        for step in (self.eps, self.eps / 10):
+            step *= max(1.0, abs(float(array[index])))
+            base = self._value_with(array, producer, index, 0.0)
+            above, below = (self._value_with(array, producer, index, sign * step) for sign in (1, -1))
+            slopes.append(((base - below) / step, (above - base) / step))
+        gaps = [abs(above - below) for below, above in slopes]
+        # Of a curve the gap shrinks with the step.
+        size = max(abs(slope) for slope in slopes[0])
+        return slopes[0] if gaps[0] > 1e-3 * size and gaps[1] > 0.5 * gaps[0] else None
 
     def _value_with(
         self, array: np.ndarray, producer: tuple[int, int] | None, index: tuple[int, ...], change: float
@@ -216,8 +242,15 @@ class _Variables:
             self.slots.setdefault(variable, [])
             self.uses.setdefault(variable, [])
 
-    def explain(self, wrong: list[tuple[int, tuple[int, ...], float, float]]) -> str:
-        """Blame the operation nearest to the end: what it returned is wrong though what it was given is right."""
+    def explain(
+        self,
+        wrong: list[tuple[int, tuple[int, ...], float, float]],
+        kinks: dict[Any, tuple[float, float]] | None = None,
+    ) -> str:
+        """Blame the operation nearest to the end: what it returned is wrong though what it was given is right.
+
+        kinks: the slopes on both sides, where all that is wrong lies on kinks.
+        """
         at_fault = {variable for variable, *_ in wrong}
 
         def distance(entry: tuple[int, tuple[int, ...], float, float]) -> int:
@@ -232,6 +265,12 @@ class _Variables:
         ] or consumers
         where = " or ".join(f"operation {n} ({self.operations[n].name}), input {p}" for n, p in reversed(blamed))
         more = f" ({len(wrong)} entries of {len(at_fault)} arrays are wrong in all.)" if len(wrong) > 1 else ""
+        if kinks:
+            below, above = kinks[variable, index]
+            return (
+                f"The point lies on a kink of {where}, index {index}: the slope is {below:.6g} on one side and {above:.6g} on "
+                f"the other, and got {got:.6g}, which may be right. Move the point away from the kink.{more}"
+            )
         return f"Wrong gradient from {where}, index {index}: got {got:.10g}, expected {expected:.10g}.{more}"
 
     def _variable_of(self, array: np.ndarray) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.nn.modules.module import Parameter
+from mytorch.nn.modules.module import Module, Parameter
 from mytorch.tables import Table
 
 # Entries per block of a large array. An update passes over its arrays several times; block by block, all passes but the
@@ -27,6 +27,8 @@ class Optimizer:
     setting_names: tuple[str, ...] = ("lr", "weight_decay")
 
     def __init__(self, parameters: Iterable[Parameter], lr: float, weight_decay: float = 0.0) -> None:
+        if isinstance(parameters, Module):
+            raise TypeError(f"{type(self).__name__} was given a {type(parameters).__name__}; pass its parameters().")
         self.parameters = list(parameters)
         if not self.parameters:
             raise ValueError("An optimiser needs parameters; pass network.parameters().")

@@ -14,6 +14,7 @@ import numpy as np
 
 FORMAT = "mytorch model 1"
 DESCRIPTION = "about"
+OPEN_FILES = "/proc/self/fd"
 
 
 class Saved(NamedTuple):
@@ -67,20 +68,23 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], o
     file is as it was then.
     """
     path = Path(path)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    descriptor, name = _new_neighbour(path)
     try:
         with os.fdopen(descriptor, "wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
+            if name is None:
+                name = _give_a_name(file.fileno(), path)
         if os.name == "posix":
             mask = os.umask(0)
             os.umask(mask)
             os.chmod(name, 0o666 & ~mask)  # mkstemp makes files that only their owner can read
         os.replace(name, path)
     except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
+        if name is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
         raise
     if os.name == "posix":
         with contextlib.suppress(OSError):  # the new name reaches the disk with its folder
@@ -89,3 +93,22 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], o
                 os.fsync(folder)
             finally:
                 os.close(folder)
+
+
+def _new_neighbour(path: Path) -> tuple[int, str | None]:
+    """An open new file in the folder of ``path``: on Linux one without a name, of which nothing stays if we are killed."""
+    if hasattr(os, "O_TMPFILE") and os.path.isdir(OPEN_FILES):
+        with contextlib.suppress(OSError):  # some file systems have no such files
+            return os.open(path.parent, os.O_TMPFILE | os.O_RDWR, 0o600), None
+    return tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+
+
+def _give_a_name(descriptor: int, path: Path) -> str:
+    name = tempfile.mktemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    folder = os.open(OPEN_FILES, os.O_RDONLY)
+    try:
+        # With a folder given, Python follows the link that stands for the open file; without one it does not.
+        os.link(str(descriptor), name, src_dir_fd=folder)
+    finally:
+        os.close(folder)
+    return name

@@ -197,7 +197,9 @@ def test_debug_gives_the_same_gradients_and_finds_a_change(rng):
         engine.backward(1.0)
 
 
+@pytest.mark.filterwarnings("ignore:The list still holds:mytorch.debug.DebugWarning")
 def test_debug_mode_lets_earlier_steps_be():
+    """Weights that a step has changed are no error of the operations that read them before."""
     engine = Autograd(debug=True)
     layer = nn.Linear(3, 2, engine, rng=0)
     loss, optimizer = nn.MSELoss(engine), optim.SGD(layer.parameters(), lr=0.1)
@@ -213,3 +215,28 @@ def test_debug_mode_sees_infinity_in_a_single_number():
     engine.add_operation([x], np.asarray(np.sqrt(x)), [None], F.sqrt_backward)
     with np.errstate(divide="ignore"), pytest.raises(RuntimeError, match="inf"):
         engine.backward(1)
+
+
+def test_a_forgotten_zero_grad_is_noticed():
+    engine = Autograd(debug=True)
+    layer = nn.Linear(2, 2, engine, rng=0)
+    loss, optimizer = nn.SoftmaxCrossEntropy(engine), optim.SGD(layer.parameters(), lr=0.1)
+
+    def step():
+        loss(np.array([0, 1]), layer(np.array([[1.0, 2.0], [3.0, 5.0]])))
+        loss.backward()
+        optimizer.step()
+
+    step()
+    with pytest.warns(DebugWarning, match=r"still holds 2 operations of an earlier backward pass.*zero_grad"):
+        step()
+    engine.zero_grad()
+    step()
+
+
+def test_two_backward_passes_over_one_list_are_no_mistake():
+    engine = Autograd(debug=True)
+    layer = nn.Linear(2, 2, engine, rng=0)
+    y = layer(np.array([[1.0, 2.0]]))
+    engine.backward(y)
+    engine.backward(y)

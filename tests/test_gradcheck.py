@@ -206,3 +206,28 @@ def test_a_reduction_to_a_number_passes(engine, rng):
         return y
 
     assert gradcheck(forward, engine) == 12
+
+
+def test_a_kink_is_told_as_that(engine):
+    relu, x = nn.ReLU(engine), np.array([[0.0, 1.0, -1.0]])
+    with pytest.raises(GradcheckError, match=r"lies on a kink of operation 0 \(max\), input 0, index \(0, 0\)"):
+        gradcheck(lambda: relu(x), engine)
+    x[0, 0] = 0.5
+    assert gradcheck(lambda: relu(x), engine) > 0
+
+
+def test_a_wrong_gradient_beside_a_kink_is_told_first(engine):
+    x = np.array([0.0, 1.0, -1.0])
+
+    def forward():
+        y = np.maximum(x, 0) + x**2
+        engine.add_operation([x], y, [None], lambda g, a: g * ((a > 0) + 3 * a))
+        return y
+
+    with pytest.raises(GradcheckError, match="Wrong gradient"):
+        gradcheck(forward, engine)
+
+
+def test_arguments_in_another_order_get_a_sentence(engine):
+    with pytest.raises(TypeError, match=r"expected gradcheck\(forward, engine\)"):
+        gradcheck(engine, lambda: None)

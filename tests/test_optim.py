@@ -312,3 +312,8 @@ def test_adam_in_half_precision_moves_as_in_single(kind):
     np.testing.assert_allclose(half[0], single[0], atol=5 * np.finfo(np.float16).eps)
     assert half[1, 2] == pytest.approx(single[1, 2], abs=5 * float(np.finfo(np.float16).eps))
     np.testing.assert_array_equal(layers[0].b, np.zeros((2, 1)))
+
+
+def test_a_network_in_place_of_its_parameters_gets_a_sentence(engine):
+    with pytest.raises(TypeError, match=r"SGD was given a Linear; pass its parameters\(\)"):
+        optim.SGD(nn.Linear(2, 2, engine), lr=0.1)

@@ -9,6 +9,7 @@ from pathlib import Path
 from autograder import declaration
 from autograder.staff.agreement import disagreements
 from autograder.staff.packing import gzip_bytes, tar_bytes, zip_bytes
+from mytorch.viewer import page
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SKELETON = "autograder/staff/skeleton"
@@ -22,6 +23,12 @@ AS_THEY_ARE = (
     "hw_bonus/__init__.py", "hw_bonus/errors.py", "hw_bonus/formats.py", "hw_bonus/datasets.py",
     "hw_bonus/data/digits.npz", "hw_bonus/data/LICENSE", "hw_bonus/data/README.md",
     "docs/writeup.md", "docs/writeup.html", "create_tarball.sh", "create_tarball.py", "LICENSE",
+)  # fmt: skip
+# The page to step through the list, without its formulas, which students are asked to find, and without its examples.
+VIEWER = (
+    "__init__.py", "__main__.py", "drawing.py", "layout.py", "names.py", "page.py", "recording.py", "script.py",
+    "snapshot.py", "tangents.py", "values.py", "variables.py", "walking.py", "watching.py", "assets/page.html",
+    *(f"assets/{name}.css" for name in page.STYLES), *(f"assets/{name}.js" for name in page.SCRIPTS),
 )  # fmt: skip
 # The declaration of the marks, of which students get the open exercises.
 MARKS = "autograder/marks.ini"
@@ -59,7 +66,7 @@ def _refuse(reason: str) -> int:
 
 def contents(root: Path = ROOT) -> dict[str, bytes]:
     """Files of the handout by name. Raises OSError where one is missing."""
-    names = [*AS_THEY_ARE]
+    names = [*AS_THEY_ARE, *(f"mytorch/viewer/{name}" for name in VIEWER)]
     names += [path.relative_to(root).as_posix() for pattern in AUTOGRADER for path in root.glob(pattern)]
     files = {name: (root / name).read_bytes() for name in names}
     marks, own = declaration.for_students(root / MARKS)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hw_bonus.pictures import BEST, INK, MUTED, STYLE, TRAIN, VALIDATION, confusion
+from hw_bonus.pictures import BEST, INK, MUTED, STYLE, TRAIN, VALIDATION, confusion, whole_epochs
 from hw_bonus.text.explain import Answer
 from hw_bonus.text.task import UNKNOWN
 from hw_bonus.text.training import scores_of
@@ -47,7 +47,7 @@ def loss(figure: Any, history: list[list[float]], best_epoch: int, trigram: floa
     ax.set_title("Loss", loc="left", fontweight="bold")
     ax.set_xlabel("epoch")
     ax.set_ylabel("cross-entropy (nats)")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    whole_epochs(ax, len(rows))
     ax.grid(True, axis="y")
     ax.legend(frameon=False)
     fig.supxlabel("Training values include dropout and are measured before each step.", fontsize=8.5, color=MUTED)

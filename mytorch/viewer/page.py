@@ -17,7 +17,7 @@ from mytorch.viewer.snapshot import snapshot
 from mytorch.viewer.watching import walk_on_copies
 
 # In this order: later rules of a style take the place of earlier ones.
-STYLES = ("theme", "page", "controls", "step", "tables", "graph", "narrow")
+STYLES = ("theme", "page", "controls", "step", "tables", "drawing", "narrow")
 SCRIPTS = ("dom", "numbers", "timeline", "values", "list", "drawing", "ledger", "step", "forward", "backward", "page")
 
 
@@ -40,6 +40,29 @@ def show(engine: Any, path: str | os.PathLike[str] | None = None) -> Path:
     page = write_recording(recording, path or Path(tempfile.mkdtemp(prefix="mytorch-")) / "steps.html")
     open_or_say(page)
     return page
+
+
+class Frame:
+    """A page inside of a notebook's cell. The notebook holds the whole page, so it needs no network and no file.
+
+    page: its HTML. height: of the frame, in pixels.
+    """
+
+    def __init__(self, page: str, height: int = 640) -> None:
+        self.page = page
+        self.height = height
+
+    def __repr__(self) -> str:
+        return f"<a page of {len(self.page):,} characters, shown in a notebook>"
+
+    def _repr_html_(self) -> str:
+        style = f"width:100%;height:{self.height}px;border:0"
+        return f'<iframe srcdoc="{html.escape(self.page)}" style="{style}"></iframe>'
+
+
+def inline(engine: Any, title: str = "", height: int = 640) -> Frame:
+    """The page to step through an engine's list, inside of a notebook's cell. Arguments as for ``write``."""
+    return Frame(as_html(snapshot(recorded(engine, sys._getframe(1)), title)), height)
 
 
 def recorded(engine: Any, frame: Any) -> Recording:

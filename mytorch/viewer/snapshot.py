@@ -6,6 +6,7 @@ import inspect
 import os
 import re
 import textwrap
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,7 @@ def _about_rule(rule: Any, operation: Any) -> dict[str, Any]:
 def _formula(rule: Any, operation: Any) -> Any:
     """The formula of a rule of the library's own. One that users wrote is shown as they wrote it."""
     try:
-        from mytorch.viewer.formulas import FORMULAS
+        formulas = import_module("mytorch.viewer.formulas")
     except ModuleNotFoundError:  # students get the page without the formulas, which they are asked to find
         return None
     recorded = hasattr(rule, "push")
@@ -128,7 +129,7 @@ def _formula(rule: Any, operation: Any) -> Any:
     name = operation.name
     if name == "max":
         name = "maximum" if len(operation.inputs) == 2 else "" if recorded else name
-    return FORMULAS.get(name)
+    return formulas.FORMULAS.get(name)
 
 
 def _line(line: Line | None) -> dict[str, Any] | None:

@@ -107,6 +107,7 @@ ENGINE_MISTAKES = [
     engine("the last input is left out", ZIP, ZIP.replace("operation.inputs", "operation.inputs[:max(1, len(operation.inputs) - 1)]"), {BACK}, {"empty_spot"}),
     engine("an array twice among the inputs counts once", ZIP, "once = {id(a): (a, s, v) for a, s, v in zip(operation.inputs, operation.gradients_to_update, gradients)}\n            for array, slot, value in once.values():", {BACK}, {"one_path"}, partial=True),
     engine("the inputs' gradients in the other order", ZIP, ZIP.replace("gradients)", "gradients[::-1])"), {BACK}, {"swapped"}),
+    engine("arrays with the same numbers count as one", UPDATE, "same = {id(a): a for o in self.operation_list for a in o.inputs if np.array_equal(a, array)}\n                    for one in same.values():\n                        self.gradient_buffer.update_param(one, value)", {BACK}, {"same_numbers"}, partial=True),
     # None, and operations without a gradient
     engine("None ends the operation", NOTHING, NOTHING.replace("continue", "break"), {BACK}, {"none_stops"}, partial=True),
     engine("None ends the walk", NOTHING, NOTHING.replace("continue", "return"), {BACK}, {"none_stops"}, partial=True),

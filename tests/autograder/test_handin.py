@@ -86,7 +86,7 @@ def test_files_of_another_generation_are_packed_in_their_places(student: Path) -
 @pytest.mark.slow
 @pytest.mark.parametrize("package", ["hw_bonus/__init__.py", "mytorch/nn/modules/__init__.py", ""])
 def test_an_archive_gets_the_marks_of_the_folder(package: str, student: Path) -> None:
-    """Whatever package of the archive has lost its __init__, the checkout's own never takes its place."""
+    """A package of the archive that has lost its __init__ is not replaced by the checkout's own."""
     workshop.write(workshop.right_ones()["simple"], student)
     if package:
         (student / package).unlink()

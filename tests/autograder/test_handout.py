@@ -78,7 +78,7 @@ def test_nothing_but_what_is_meant(archives: list[Path]) -> None:
         "tests",
         "benchmarks",
         "autodiff",
-        "graph",
+        "mytorch/graph",
         ".git",
         "__pycache__",
         ".pyc",

@@ -151,7 +151,7 @@ def _compare_with_differences(given: Any, number: int, name: str, label: str) ->
 
 @pytest.mark.parametrize("rows", programs.GRAPHS)
 def test_no_gradient_of_a_large_graph_cancels(rows: int) -> None:
-    """Where the paths cancel, what is left is rounding error, and right solutions round in different ways."""
+    """Rounding error alone is left where the paths cancel, and right solutions round in different ways."""
     for seed in range(4):
         shown = expected(programs.large_graph(Draw(seed, "cancel"), rows))
         sizes = {name: np.abs(value.array) for name, value in shown.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -292,3 +293,46 @@ def test_everything_that_can_be_read_lies_in_the_page_cache(sandboxes: dict[str,
     )
     assert size > 10_000
     assert read_all(places) == size
+
+
+PLAIN_USER = """
+import os, sys
+from pathlib import Path
+from autograder.staff.isolation.sandbox import Sandbox
+from tests.autograder.sandbox_tools import found
+with Sandbox(without=["namespaces", "seccomp", "landlock", "uid"]) as sandbox:
+    print(*sandbox.level, sep=", ")
+    for what in ("open('/proc/{}/environ').read()", "open('/proc/{}/mem', 'rb')", "os.readlink('/proc/{}/cwd')"):
+        print(found(sandbox, Path(sys.argv[1]), what.format(os.getpid())))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux" or os.getuid() != 0, reason="only root can become a plain user")
+def test_a_plain_users_grader_hides_its_memory(tmp_path: Path) -> None:
+    """Without any measure, a submission is a process of the same user, whom the kernel lets look at all others."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(folder.stat().st_mode | 0o011)
+    place = tmp_path / "own"
+    place.mkdir()
+    os.chown(place, 65534, 65534)
+    command = [sys.executable, "-c", PLAIN_USER, str(place)]
+    environment = {**os.environ, "SECRET": "1234", "TMPDIR": str(place), "HOME": str(place)}
+
+    def become_nobody() -> None:
+        os.setgroups([])
+        os.setresgid(65534, 65534, 65534)
+        os.setresuid(65534, 65534, 65534)
+
+    try:
+        done = subprocess.run(
+            command, cwd=AUTOGRADER.parent, env=environment, preexec_fn=become_nobody, capture_output=True, text=True
+        )
+    except OSError:
+        pytest.skip("this Python cannot be run by another user")
+    if "ModuleNotFoundError" in done.stderr:
+        pytest.skip("this Python's modules cannot be read by another user")
+    level, *answers = done.stdout.splitlines()
+    # It can still be signalled, and the level says so.
+    assert "other processes open" in level, done.stderr
+    assert answers == ["PermissionError"] * 3

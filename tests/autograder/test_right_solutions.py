@@ -14,7 +14,8 @@ from autograder.isolate import run_scenarios
 from autograder.staff.isolation.sandbox import Sandbox
 from tests.autograder import seeds, workshop
 from tests.autograder.catalogue import MISTAKES
-from tests.autograder.solutions_older import ORIGINAL, PACKAGED, Files, moved
+from tests.autograder.solutions_moved import PACKAGED, moved
+from tests.autograder.solutions_older import ORIGINAL, Files
 
 STYLES = list(workshop.right_ones())
 

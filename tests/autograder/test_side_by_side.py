@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -25,15 +26,19 @@ from tests.clocks import patience
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kills through /proc")
 
 root = pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root has user ids to give away")
-SLOW = "import time\ntime.sleep(0.5)\n"
+SLOW = "import time\ntime.sleep(1.0)\n"
 GIVEN = [("engine_spots", [{"x": np.ones((2, 3)), "w": np.ones((2, 3))}])]
 
 
 def units(sandbox: Sandbox) -> list[int]:
     """The processes of a submission that the warm process has started, the outermost of each."""
-    assert sandbox._warm is not None
-    listed = Path(f"/proc/{sandbox._warm.pid}/task/{sandbox._warm.pid}/children")
-    return [int(pid) for pid in listed.read_text().split()]
+    warm = sandbox._warm
+    try:
+        listed = Path(f"/proc/{warm.pid}/task/{warm.pid}/children").read_text() if warm else ""
+    except OSError:
+        # It was replaced at this moment.
+        listed = ""
+    return [int(pid) for pid in listed.split()]
 
 
 def killer(sandbox: Sandbox, how: int, most: int) -> tuple[threading.Thread, list[int]]:
@@ -41,12 +46,14 @@ def killer(sandbox: Sandbox, how: int, most: int) -> tuple[threading.Thread, lis
     killed: list[int] = []
 
     def kill() -> None:
-        until = time.monotonic() + patience(5)
+        until = time.monotonic() + patience(10)
         while len(killed) < most and time.monotonic() < until:
             for pid in [pid for pid in units(sandbox) if pid not in killed]:
-                time.sleep(0.2)
-                os.kill(pid, how)
-                killed.append(pid)
+                time.sleep(0.05)
+                # One that has ended in the meantime was no submission's.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, how)
+                    killed.append(pid)
             time.sleep(0.01)
 
     thread = threading.Thread(target=kill, daemon=True)

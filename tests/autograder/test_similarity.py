@@ -77,7 +77,8 @@ def fingerprint(folder: Path) -> Fingerprint:
 
 @cache
 def of_style(style: str) -> Files:
-    return workshop.fill(STYLES[style])
+    """A solution without the page to step through, which is given, and which nobody disguises."""
+    return {name: text for name, text in workshop.fill(STYLES[style]).items() if "mytorch/viewer/" not in name}
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from autograder.isolate import TIME_LIMIT, run_scenarios
 from autograder.staff.handout import contents, sources
 from tests.autograder.solutions import STYLES, Bodies
 from tests.autograder.solutions_habits import CONSOLE_TOPS, HABITS
-from tests.autograder.solutions_older import OLDER
+from tests.autograder.solutions_moved import OLDER
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STUB = re.compile(

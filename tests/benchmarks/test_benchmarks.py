@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import cli, networks, processes
-from benchmarks.comparisons import autodiff, chain, memory, text, training_step
+from benchmarks import cli, graph_costs, networks, processes
+from benchmarks.comparisons import autodiff, chain, memory, static_graph, text, training_step
 from benchmarks.processes import Missing, WorkerFailed, worker, workers
 from benchmarks.race import Disagreement, check_agreement, race
 from benchmarks.settings import BadRequest, Settings
@@ -249,7 +249,7 @@ def test_operations_jacobians_and_hessians_are_those_of_autograd():
 
 def test_every_comparison_has_what_the_command_line_needs():
     assert cli.names() == ["autodiff", "chain", "memory", "static_graph", "text", "training_step"]
-    for module in (autodiff, chain, memory, text, training_step):
+    for module in (autodiff, chain, memory, static_graph, text, training_step):
         assert module.TITLE
         assert all(callable(getattr(module, name)) for name in ("check", "run", "lines", "missed"))
 
@@ -273,6 +273,34 @@ def test_text_trains_on_names_and_in_folds(tmp_path):
     assert len(text.sentences(str(tmp_path))) == 5
     pytest.importorskip("sklearn")
     assert text.regression(str(tmp_path)) == [1.0] * 5
+
+
+def a_run_of_static_graphs(**more):
+    seconds = {"numpy": [10.0, 10.0], "mytorch_numpy": [3.0, 3.0], "mytorch_c": [0.9, 0.9], "torch": [0.5, 0.5]}
+    case = {"net": "64-32-10", "batch": 1, "dtype": "float32", "optimizer": "sgd", "seconds": seconds}
+    values = {"extra": 0.006, "making": 0.002}
+    empty = {"missing": {}, "library": {}, "memory": [], "ablation": [], "training": [], "planned": []}
+    compiling = [{"framework": "mytorch_c", "net": "64-32-10", "values": values}]
+    return {**empty, "cases": [case], "compiling": compiling, **more}
+
+
+def test_tables_of_static_graphs_mark_missed_targets():
+    result = a_run_of_static_graphs(library={"cold": 2.0, "warm": 0.001})
+    text = "\n".join(static_graph.lines(result))
+    assert "| net | 1 row |\n| --- | --- |\n| 64-32-10 | 0.30 / 0.09! |" in text
+    assert "| 64-32-10 | 6.00! / 1.80! |" in text
+    assert "JAX" not in text
+    missed = static_graph.missed(result)
+    assert [line.split(",")[0] for line in missed] == ["64-32-10"] * 4 + ["the C library"]
+    assert "compiling took 6.00 ms" in missed[3]
+
+
+def test_a_plan_takes_the_bytes_that_it_says():
+    found = graph_costs.planned([20, 30, 10], 64)
+    for kind in ("sum", "arena"):
+        assert found[kind] <= found[f"{kind} measured"] <= found[kind] + 64 * 60
+    assert found["arena"] < found["sum"] / 2
+    assert found["replayed"] < 20_000
 
 
 def test_unknown_choices_are_refused():

@@ -241,3 +241,22 @@ def test_the_names_of_backends():
 
 def test_long_steps_let_other_threads_run(c):
     check("relu", n=20_000, steps=3, backend="c")
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "adam"])
+def test_numpy_updates_all_small_parameters_together(optimizer, monkeypatch):
+    one = training("deep", optimizer=optimizer)
+    step = one.compiled(backend="numpy")
+    x, y = batch(np.random.default_rng(0), 6, np.float64, "classes")
+    for _ in range(4):
+        step(x, y)
+    ((entry,),) = step.plans.values()
+    subtract, sizes = entry.run.__globals__["subtract"], []
+
+    def counted(*arguments):
+        sizes.append(arguments[-1].size)
+        return subtract(*arguments)
+
+    monkeypatch.setitem(entry.run.__globals__, "subtract", counted)
+    step(x, y)
+    assert sizes[-1] == sum(parameter.value.size for parameter in one.net.parameters())

@@ -62,7 +62,8 @@ def test_without_matplotlib_one_line_says_how_to_get_pictures(tmp_path: Path) ->
     out, err = run("--hidden", "8", "--epochs", 1, cwd=tmp_path, env=env)
     assert "pip install '.[plots]'" in out
     assert err == ""
-    assert sorted(path.name for path in (tmp_path / "results").iterdir()) == ["checkpoint.npz", "metrics.json"]
+    written = {path.name for path in (tmp_path / "results").iterdir()}
+    assert written == {"checkpoint.npz", "draw.html", "metrics.json", "model.npz"}
 
 
 @pytest.mark.slow
@@ -98,16 +99,17 @@ def test_interrupted_and_resumed_ends_where_an_uninterrupted_run_ends(tmp_path: 
 
 @pytest.mark.slow
 @posix_only
-def test_ctrl_c_keeps_the_best_model_and_resuming_it_changes_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_keeps_the_best_model_and_resuming_it_changes_nothing(tmp_path: Path, number: int, code: int) -> None:
     common = (*FAST, "--epochs", 16)
     process = start(*common, "--batch-size", 4, cwd=tmp_path)
     assert process.stdout
     for line in process.stdout:
         if line.startswith("epoch  2"):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             break
     out, err = process.communicate(timeout=patience(60))
-    assert process.returncode == 130
+    assert process.returncode == code
     assert err == ""
     assert "best model so far" in out
     where = os.path.join("results", "checkpoint.npz")
@@ -140,6 +142,7 @@ def test_kill_9_while_saving_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
         time.sleep(pause)
         process.kill()
         process.communicate()
+        assert list(tmp_path.iterdir()) == [path], "no temporary file stays"
         meta, groups = checkpoint.load(path)
         assert meta["n"] >= 2
         assert (groups["model"]["W"] == meta["n"]).all()
@@ -158,6 +161,12 @@ def test_a_save_that_fails_leaves_the_previous_one_and_no_rubbish(tmp_path: Path
         checkpoint.write_atomically(path, fail)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_second_run_into_the_same_folder_says_that_it_replaces(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    for number in range(2):
+        assert main_in_process([*FAST, "--epochs", 1]) == 0
+        assert ("replaces" in capsys.readouterr().out) == bool(number)
 
 
 @pytest.mark.slow

@@ -172,3 +172,23 @@ def test_one_engine_for_all_layers(engine):
         nn.Sequential(nn.Linear(3, 2, engine), nn.ReLU(Autograd()))
     with pytest.raises(TypeError, match="ReLU"):
         nn.Sequential(nn.Linear(3, 2, engine), nn.ReLU)
+
+
+def test_layers_in_dicts_and_nested_lists_are_found(engine):
+    net = Module(engine)
+    net.branches = {"left": Linear(2, 3, engine), "right": [Linear(2, 3, engine), (ReLU(engine), Dropout(engine, 0.5))]}
+    assert list(net.state_dict()) == ["branches.left.W", "branches.left.b", "branches.right.0.W", "branches.right.0.b"]
+    net.eval()
+    assert not net.branches["right"][1][1].training
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda e: Dropout(0.5, e), lambda e: Linear(e, 4, 5), lambda e: Linear(4, e, 5), lambda e: Embedding(e, 3, 4),
+        lambda e: BatchNorm1d(e, 4),
+    ],
+)  # fmt: skip
+def test_arguments_in_another_order_get_a_sentence(make, engine):
+    with pytest.raises(TypeError, match=r"where it expects the engine\. Mind the order"):
+        make(engine)

@@ -7,10 +7,10 @@ import pytest
 
 from mytorch import Autograd
 from mytorch.viewer.drawing import PART, WHOLE, drawings
-from mytorch.viewer.layout import GAP, layered
+from mytorch.viewer.layout import GAP, _place, layered
 from mytorch.viewer.recording import recording_of
 from mytorch.viewer.variables import variables_of
-from tests.viewer.lists import chain, lecture, network
+from tests.viewer.lists import chain, lecture, network, record
 
 
 def crossings(placed):
@@ -71,9 +71,37 @@ def test_what_was_given_stands_just_above_its_reader():
     assert placed.nodes[3][1] == placed.nodes[1][1]
 
 
+@pytest.mark.parametrize(
+    "wanted", [[0, 0, 0, 0], [900, 300, 0, -600], [0, 300, -900, 100], [0, 500, 400, 1000], [50, 10, 700, 20]]
+)
+def test_boxes_are_moved_as_little_as_they_can(wanted):
+    """Among all places in this order and without overlaps, those with the least sum of squares: no small change is better."""
+    x = [0.0] * 4
+    _place([0, 1, 2, 3], wanted, [80.0] * 4, x)
+    assert all(right - left >= 80 + GAP - 1e-9 for left, right in itertools.pairwise(x))
+    cost = sum((a - b) ** 2 for a, b in zip(x, wanted))
+    for change in itertools.product((-1, 0, 1), repeat=4):
+        moved = [a + c for a, c in zip(x, change)]
+        if all(b - a >= 80 + GAP - 1e-9 for a, b in itertools.pairwise(moved)):
+            assert sum((a - b) ** 2 for a, b in zip(moved, wanted)) >= cost - 1e-9
+
+
 def test_nothing_is_a_drawing_too():
     assert layered([], 46.0, [], []).nodes == []
     assert len(layered([80.0], 46.0, [], [False]).nodes) == 1
+
+
+def test_a_copy_stands_below_what_it_was_copied_from():
+    engine = Autograd()
+    x = np.ones(2)
+    y = record(engine, [x], np.exp(x), lambda g, a: g)
+    copied = np.array(y)
+    record(engine, [copied], copied * 2, lambda g, a: g)
+    variables = variables_of(recording_of(engine.operation_list))
+    (drawing,) = drawings(["exp", "double"], variables, [(1, 0, 0)])
+    y_of = {node.get("operation", "given"): node["y"] for node in drawing["nodes"] if node.get("variable") != 0}
+    assert y_of[0] < y_of["given"] < y_of[1]
+    assert next(edge for edge in drawing["edges"] if edge.get("cut"))["to"] == 1
 
 
 def drawn(program):

@@ -1,12 +1,14 @@
 """Recordings: lines, names, values as they were, and an engine that is left as it was."""
 
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 
 from mytorch import Autograd, nn
 from mytorch.nn import functional as F
+from mytorch.nn.rules import same_from_output
 from mytorch.viewer.page import recorded
 from mytorch.viewer.recording import recording_of
 from mytorch.viewer.variables import variables_of
@@ -40,6 +42,15 @@ def test_arrays_have_the_names_of_the_program(engine):
     ]  # fmt: skip
     paths = {variable.name: variable.path for variable in variables_of(engine.viewer_recording).all}
     assert (paths["W1"], paths["b2"], paths["W3"]) == ("net.layers[0].W", "net.layers[2].b", "last.W")
+
+
+def test_what_a_layer_keeps_for_itself_is_no_name(engine):
+    with watch(engine):
+        net = nn.Sequential(nn.Linear(2, 2, engine, rng=0), nn.Tanh(engine), nn.Linear(2, 2, engine, rng=1))
+        x = np.ones((1, 2))
+        y = net(x)
+        engine.backward(y)
+    assert names(engine.viewer_recording) == ["x", "W1", "b1", "v0", "v1", "W2", "b2", "y"]
 
 
 def test_a_list_that_nobody_watched_has_names_too(engine):
@@ -198,6 +209,39 @@ def test_findings_stand_at_their_operation(engine, program, found):
     assert [(finding.number, finding.serious) for finding in findings] == [entry[:2] for entry in found]
     for finding, (_, _, text) in zip(findings, found):
         assert text in finding.text
+
+
+def test_a_second_backward_pass_replaces_the_first(engine):
+    with watch(engine), np.errstate(divide="ignore"):
+        x = np.array([0.0, 2.0])
+        y = record(engine, [x], np.sqrt(x), F.sqrt_backward)
+        engine.backward(y)
+        engine.backward(y)
+    (finding,) = engine.viewer_recording.findings
+    assert "gradient of input 0 is inf" in finding.text
+    assert len(engine.viewer_recording.walk.calls) == 1
+
+
+def scaled_backward(grad_output, a, factor):
+    return grad_output * factor * (a > 0)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        lambda: same_from_output(partial(scaled_backward, factor=1)),
+        lambda: partial(same_from_output(lambda g, a, factor: scaled_backward(g, a, factor)), factor=1),
+    ],
+    ids=["on the partial", "on its function"],
+)
+def test_the_marks_of_a_rule_are_read_under_watch(engine, rule):
+    x = np.array([1.0, -2.0])
+    with watch(engine):
+        y = record(engine, [x], x * 3, lambda g, a: 3 * g)
+        np.maximum(y, 0, out=y)
+        engine.add_operation([y], y, [None], rule())
+        engine.backward(y)
+    assert engine.gradient_buffer.get_param(x).tolist() == [3.0, 0.0]
 
 
 def test_debug_mode_keeps_its_errors_under_watch():

@@ -1,10 +1,12 @@
 """The command line: scripts as they stand, the walk that was asked for, and answers to bad input."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
+from mytorch import Autograd
 from mytorch.viewer.__main__ import main
 from mytorch.viewer.examples import write_examples
 from tests.viewer.test_page import data_of
@@ -66,6 +68,23 @@ def test_the_walk_that_was_asked_for_is_shown(run):
     losses = [loss_of(run(PROGRAM, "3", "9", options=("--backward", str(n)))[1]) for n in (1, 2, 3)]
     assert losses == sorted(losses, reverse=True)
     assert len(set(losses)) == 3
+
+
+def test_a_run_leaves_the_interpreter_as_it_was(run):
+    before = list(sys.argv), list(sys.path), Autograd.__init__
+    run(PROGRAM, "1", "9")
+    assert (sys.argv, sys.path, Autograd.__init__) == before
+
+
+def test_engines_that_are_made_later_are_not_watched(run, tmp_path):
+    """Once the page has its backward pass, the program runs at its own speed."""
+    after = "print([type(Autograd()) is Autograd, type(engine) is Autograd])"
+    (tmp_path / "out.txt").write_text("")
+    code, data = run(
+        PROGRAM + after.replace("print(", "open('out.txt', 'w').write(str(").replace("])", "]))"), "2", "9"
+    )
+    assert (code, (tmp_path / "out.txt").read_text()) == (0, "[True, True]")
+    assert data["notes"] == []
 
 
 def test_too_late_a_walk_is_replaced_by_the_last_one(run):

@@ -333,8 +333,11 @@ class Sandbox:
 
     def _await_ready(self, reader: Reader) -> None:
         ready = reader.take(1, time.monotonic() + 30.0)
-        if not ready:
+        if ready is None:
             raise _WarmGone
+        if not ready:
+            self._ask({"do": "end", "wait": 0.0})
+            raise _Killed([], "before it began")
         if ready != READY:
             reason = ready + (reader.take(400, time.monotonic() + 1.0) or b"")
             raise SandboxBroken(f"a process could not be confined: {reason.decode(errors='replace')}")

@@ -54,6 +54,8 @@ def activation_forward(student: Any, given: Given) -> dict[str, Any]:
     """Call an activation with an engine that records nothing."""
     layer = student.get("activation", given["activation"])(student.silent_engine())
     x = given["x"]
+    # An earlier output must not stay.
+    call(layer, 0.5 * x)
     y = call(layer, x)
     return {"output": plain(y), "state": plain(layer.state), "x afterwards": plain(x)}
 
@@ -71,7 +73,8 @@ def activation_backward(student: Any, given: Given) -> dict[str, Any]:
     h = affine(engine, x) if where in ("middle", "second step", "used twice") else x
     y = call(layer, h)
     if where in ("middle", "second step"):
-        z = cube(engine, y)
+        # Where y is 0, its cube alone would send nothing back, whatever the activation does.
+        z = cube(engine, affine(engine, y))
         engine.backward(given["g"] + 0 * z)
     elif where == "used twice":
         z = join(engine, y, h)

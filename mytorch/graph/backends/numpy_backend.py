@@ -57,8 +57,8 @@ def names_of(instructions: Sequence[Instruction]) -> tuple[str, ...]:
 def _apart(s: Source, instructions: Sequence[Instruction]) -> Iterator[Instruction]:
     """The instructions; a product joined with an update gains nothing here and comes apart.
 
-    Updates of small neighbouring arrays are better done together, so they wait for the end; but not if their gradient lies in
-    the arena, where the next instruction may write over it.
+    Updates of small neighbouring arrays are better done together, so they wait for the end and come in the order of memory; but
+    not if their gradient lies in the arena, where the next instruction may write over it.
     """
     waiting: list[Instruction] = []
     for instruction in instructions:
@@ -70,7 +70,11 @@ def _apart(s: Source, instructions: Sequence[Instruction]) -> Iterator[Instructi
             waiting.append(update)
         else:
             yield update
-    yield from waiting
+    yield from sorted(waiting, key=lambda update: _address(s.binding.arrays[update.writes[0]]))
+
+
+def _address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
 
 
 def _is_in_arena(s: Source, value: Value) -> bool:
@@ -96,7 +100,6 @@ def _arrays(s: Source, update: Instruction) -> list[np.ndarray]:
 
 
 def _is_next(one: np.ndarray, other: np.ndarray) -> bool:
-    addresses = [array.__array_interface__["data"][0] for array in (one, other)]
     return (
         isinstance(one.base, np.ndarray)
         and one.base is other.base
@@ -104,7 +107,7 @@ def _is_next(one: np.ndarray, other: np.ndarray) -> bool:
         and one.flags.c_contiguous
         and other.flags.c_contiguous
         and one.dtype == other.dtype == one.base.dtype
-        and addresses[1] - addresses[0] == one.nbytes
+        and _address(other) - _address(one) == one.nbytes
     )
 
 
@@ -116,8 +119,7 @@ def _joined(s: Source, updates: list[Instruction]) -> Instruction:
     for arrays in zip(*(_arrays(s, update) for update in updates)):
         base = arrays[0].base
         assert isinstance(base, np.ndarray)
-        begin = arrays[0].__array_interface__["data"][0] - base.__array_interface__["data"][0]
-        begin //= base.itemsize
+        begin = (_address(arrays[0]) - _address(base)) // base.itemsize
         flat = base[begin : begin + sum(array.size for array in arrays)]
         value = Value(flat.shape, flat.dtype, "held", array=flat)
         s.binding.arrays[value] = flat

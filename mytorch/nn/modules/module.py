@@ -46,13 +46,18 @@ class Module:
     """Base class of layers: a function with parameters and a state of its own.
 
     A subclass defines ``forward``; ``parameter_names`` lists its trainable arrays (``W`` has its gradient in ``dW``),
-    ``buffer_names`` what else belongs into a saved state. Modules held as attributes, or in a list, are its children.
+    ``buffer_names`` what else belongs into a saved state. Modules held as attributes, or in lists and dicts, are its children.
     """
 
     parameter_names: tuple[str, ...] = ()
     buffer_names: tuple[str, ...] = ()
 
     def __init__(self, autograd_engine: Any = None) -> None:
+        if autograd_engine is not None and not hasattr(autograd_engine, "add_operation"):
+            raise TypeError(
+                f"{type(self).__name__} was given {autograd_engine!r} where it expects the engine. Mind the order of its "
+                "arguments, as in Linear(in_features, out_features, engine) and Dropout(engine, 0.5)."
+            )
         self.autograd_engine = autograd_engine
         self.training = True
 
@@ -66,10 +71,7 @@ class Module:
     def children(self) -> Iterator[tuple[str, Module]]:
         """The modules that this one holds, with their names."""
         for name, value in vars(self).items():
-            if isinstance(value, Module):
-                yield name, value
-            elif isinstance(value, (list, tuple)):
-                yield from ((f"{name}.{i}", item) for i, item in enumerate(value) if isinstance(item, Module))
+            yield from _held(name, value)
 
     def modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module and all below it, each once, with dotted names."""
@@ -144,6 +146,15 @@ class Module:
         for name, module in self.modules():
             for attribute in (*module.parameter_names, *module.buffer_names):
                 yield f"{name}.{attribute}" if name else attribute, module, attribute
+
+
+def _held(name: str, value: Any) -> Iterator[tuple[str, Module]]:
+    """The modules in a value, with dotted names: a module itself, or those in lists, tuples and dicts, nested ones too."""
+    if isinstance(value, Module):
+        yield name, value
+    elif isinstance(value, (list, tuple, dict)):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _held(f"{name}.{key}", item)
 
 
 class Sequential(Module):

@@ -18,12 +18,11 @@ function number(x, most = 5) {
   return node;
 }
 
-const shapeText = (shape) =>
-  shape.length === 0
-    ? "a number"
-    : shape.length === 1
-      ? counted(shape[0], "entry").replace("entrys", "entries")
-      : shape.join(" × ");
+// The shape of a small array in words.
+function shapeText(shape) {
+  if (shape.length !== 1) return shape.join(" × ") || "a number";
+  return shape[0] === 1 ? "1 entry" : `${shape[0]} entries`;
+}
 
 // The only number of a value of one entry; undefined for others.
 function single(value) {

@@ -63,7 +63,7 @@ INLINE void N(strip)(const int R, int64_t n, int64_t k, const T *A, int64_t row,
 STRIP(one_row, 1) STRIP(full_strip, ROWS)
 
 /* A block of LANES rows, `row` apart, with rows and columns exchanged. */
-#ifdef __AVX512F__
+#if defined(__AVX512F__) && !defined(__clang__)
 /* Halves change places, then quarters, and so on. */
 static N(places) N(low)[4], N(high)[4];
 
@@ -138,8 +138,7 @@ HIDDEN void N(product)(int64_t m, int64_t n, int64_t k, const T *A, int64_t a_ro
             a = both + at, step = 2 * ROWS;
         }
         height = m - i >= ROWS ? ROWS : 1;
-        (height == ROWS ? N(full_strip) : N(one_row))(
-            n, k, a, row, step, B, b_row, packed, C + i * n);
+        (height == ROWS ? N(full_strip) : N(one_row))(n, k, a, row, step, B, b_row, packed, C + i * n);
         if (update) N(update)(update, i * n, height * n);
     }
 }

@@ -185,14 +185,22 @@ HIDDEN void N(sgd)(int64_t n, const T *g, T *w, T *v, T lr, T momentum, T weight
 
 /* s: rate, correction, decay, eps, weight_decay, beta1, beta2, rest1, rest2. mode: 1 weight decay, 2 apart (AdamW). */
 HIDDEN void N(adam)(int64_t n, const T *g, T *restrict w, T *restrict m, T *restrict v, char *const *s, int64_t mode) {
-    T rate = *(T *)s[0], correction = *(T *)s[1], decay = *(T *)s[2], eps = *(T *)s[3], weight_decay = *(T *)s[4];
+    T rate = *(T *)s[0], correction = *(T *)s[1], decay = mode == 3 ? *(T *)s[2] : 1, eps = *(T *)s[3], weight_decay = *(T *)s[4];
     T beta1 = *(T *)s[5], beta2 = *(T *)s[6], rest1 = *(T *)s[7], rest2 = *(T *)s[8];
-    if (mode != 3) decay = 1;
-    if (mode != 1) weight_decay = 0;
+    if (mode == 1) {
+        /* Product and sum are rounded one by one, as in NumPy: where they cancel, Adam magnifies what is left. */
+        T decayed[PIECE];
+        for (int64_t begin = 0, width; begin < n; begin += width) {
+            width = n - begin < PIECE ? n - begin : PIECE;
+            for (int64_t k = 0; k < width; k++) decayed[k] = weight_decay * w[begin + k];
+            for (int64_t k = 0; k < width; k++) decayed[k] += g[begin + k];
+            N(adam)(width, decayed, w + begin, m + begin, v + begin, s, 0);
+        }
+        return;
+    }
 #pragma omp simd
     for (int64_t k = 0; k < n; k++) {
         T x = w[k] * decay, d = g[k];
-        if (mode == 1) d += weight_decay * w[k];
         T a = m[k] * beta1 + d * rest1, b = v[k] * beta2 + d * d * rest2;
         m[k] = a, v[k] = b;
         w[k] = x - a / (M(sqrt)(b) / correction + eps) * rate;
