@@ -1,4 +1,4 @@
-"""Progress of a training: a bar on a terminal or in a notebook with tqdm, under the lines of the epochs; elsewhere the lines."""
+"""Progress of a training: lines of the epochs; on a terminal or in a notebook a bar of tqdm under them."""
 
 from __future__ import annotations
 
