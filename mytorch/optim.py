@@ -84,7 +84,7 @@ class Optimizer:
 
     def _repr_html_(self) -> str:
         """One row per parameter in a notebook: its shape and the norms of value and gradient."""
-        rows = [("parameter", "shape", "norm", "gradient's norm")]
+        rows: list[tuple[str, ...]] = [("parameter", "shape", "norm", "gradient's norm")]
         for parameter in self.parameters:
             name = f"{type(parameter.owner).__name__}.{parameter.name}"
             norms = [f"{_norm(array):.4g}" for array in (parameter.value, parameter.gradient)]

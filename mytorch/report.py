@@ -48,16 +48,12 @@ class ReadableOperation:
     """An operation that people can read: in one line, and in a notebook as a table of its arrays."""
 
     __slots__ = ()
-    name: str
-    inputs: Sequence[Any]
-    outputs: tuple[np.ndarray, ...]
-    gradients_to_update: Sequence[np.ndarray | None]
 
-    def __repr__(self) -> str:
+    def __repr__(self: Any) -> str:
         shapes = ", ".join(str(getattr(array, "shape", array)) for array in self.inputs)
         return f"Operation({self.name}: {shapes} -> {', '.join(str(array.shape) for array in self.outputs)})"
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self: Any) -> str:
         """One row per array: its shape, its dtype, and whether a layer's gradient is updated."""
         rows = [("array", "shape", "dtype", "gradient")]
         for number, (value, slot) in enumerate(zip(self.inputs, self.gradients_to_update)):

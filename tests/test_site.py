@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,3 +64,21 @@ def test_formulas_are_mathml(site: Path) -> None:
 )
 def test_the_reference_has_what_is_public(site: Path, page: str, name: str) -> None:
     assert f'id="{name}"' in (site / "reference" / f"{page}.html").read_text(encoding="utf-8")
+
+
+def test_a_page_opened_from_disk_is_searched_without_the_network(site: Path) -> None:
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("no Chromium or Chrome is installed")
+    complaints: list[str] = []
+    with playwright.sync_playwright() as engine:
+        page = engine.chromium.launch(executable_path=path, args=["--no-sandbox"]).new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("request", lambda request: complaints.append(request.url) if request.url.startswith("http") else None)
+        page.goto((site / "index.html").as_uri())
+        page.keyboard.press("/")
+        page.keyboard.type("unbroadcast")
+        page.locator(".md-search-result__link", has_text="unbroadcast").first.wait_for()
+    assert complaints == []

@@ -56,6 +56,7 @@ def test_columns_are_aligned_and_a_row_of_one_cell_spans_them():
         "Title", "a     n", "--  ---", "x     1", "a long sentence in the middle", "--  ---", "yy  200",
     ]  # fmt: skip
     assert 'colspan="2"' in table._repr_html_()
+    assert re.findall(r"text-align:(\w+)\"?>(?:x|1)<", table._repr_html_()) == ["left", "right"]
     assert "border-top" in table._repr_html_().rpartition("<tr>")[2]
 
 
