@@ -61,9 +61,9 @@ def test_columns_are_aligned_and_a_row_of_one_cell_spans_them():
 
 
 def test_text_in_a_cell_is_no_html():
-    page = Table([("<b>",), ("<script>alert(1)</script> & more",)], "<i>")._repr_html_()
+    page = Table([("<b>", "n"), ("<b>", "<script>alert(1)</script> &"), ("<b> in between",)], "<i>")._repr_html_()
     assert not re.search(r"<(b|i|script)>", page)
-    assert Cells(page).rows == [["<b>"], ["<script>alert(1)</script> & more"]]
+    assert Cells(page).rows == [["<b>", "n"], ["<b>", "<script>alert(1)</script> &"], ["<b> in between"]]
 
 
 @pytest.mark.parametrize(("count", "expected"), [(4, "0 1 2 3"), (5, "0 1 ...1... 3 4"), (9, "0 1 ...5... 7 8")])
