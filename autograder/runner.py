@@ -23,6 +23,13 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="list the exercises and their checks, and stop")
     parser.add_argument("--verbose", action="store_true", help="show every check, passed ones too")
     parser.add_argument("--debug", action="store_true", help="stop in the debugger (pdb) at the line that fails first")
+    parser.add_argument(
+        "--show",
+        metavar="FILE",
+        nargs="?",
+        const="failing_check.html",
+        help="write a page to step through the first check that fails (default failing_check.html)",
+    )
     parser.add_argument("--json", metavar="FILE", help="write all results to FILE")
     parser.add_argument(
         "--submission", metavar="PATH", help="grade this folder or handin.tar instead of the folder above"
@@ -113,6 +120,10 @@ def run(chosen: argparse.Namespace, scratch: Path) -> int:
         from autograder.debugger import debug
 
         return debug(folder, kept, chosen.seed)
+    if chosen.show:
+        from autograder.showing import show as show_page
+
+        return show_page(folder, kept, chosen.seed, Path(chosen.show))
     print(f"Grading {Path(shown) / 'mytorch' if Path(shown).is_dir() and not shown.endswith('mytorch') else shown}\n")
     for note in notes:
         print(f"note: {note}")

@@ -6,6 +6,7 @@ Needs the extra ``writeup``. ``--check`` needs nothing: it returns 1 if the page
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import html
 import re
@@ -65,6 +66,7 @@ def render(text: str) -> str:
     kept = re.sub("\x02(\\d+)\x03", r"FORMULA\1END", kept)
     body = markdown.markdown(kept, extensions=["tables", "fenced_code", "toc", "sane_lists"], output_format="html")
     body = re.sub(r"<table>(.*?)</table>", r'<div class="wide"><table>\1</table></div>', body, flags=re.S)
+    body = re.sub(r'src="(images/[^"]+)"', lambda found: f'src="{_as_data(HERE / found[1])}"', body)
     body = re.sub(r"<p>FORMULA(\d+)END</p>", lambda found: formulas[int(found[1])], body)
     body = re.sub(r"FORMULA(\d+)END", lambda found: formulas[int(found[1])], body)
     return PAGE.format(
@@ -73,6 +75,11 @@ def render(text: str) -> str:
         style=STYLE.read_text(encoding="utf-8"),
         body=body,
     )
+
+
+def _as_data(picture: Path) -> str:
+    """A picture as a part of the page, which is one file."""
+    return "data:image/png;base64," + base64.b64encode(picture.read_bytes()).decode()
 
 
 def formula(tex: str, block: bool) -> str:

@@ -22,7 +22,8 @@ AS_THEY_ARE = (
     "mytorch/nn/modules/__init__.py", "mytorch/nn/modules/module.py",
     "hw_bonus/__init__.py", "hw_bonus/errors.py", "hw_bonus/formats.py", "hw_bonus/datasets.py",
     "hw_bonus/data/digits.npz", "hw_bonus/data/LICENSE", "hw_bonus/data/README.md",
-    "docs/writeup.md", "docs/writeup.html", "create_tarball.sh", "create_tarball.py", "LICENSE",
+    "docs/writeup.md", "docs/writeup.html", "docs/images/failing-check.png",
+    "create_tarball.sh", "create_tarball.py", "LICENSE",
 )  # fmt: skip
 # The page to step through the list, without its formulas, which students are asked to find, and without its examples.
 VIEWER = (
@@ -88,7 +89,7 @@ def sources(root: Path = ROOT) -> tuple[dict[str, str], dict[str, str], dict[str
     """
     paths = [*(root / "mytorch").rglob("*.py"), *(root / "hw_bonus").glob("*.py")]
     reference = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
-    texts = _decoded({name: data for name, data in contents(root).items() if not name.endswith(".npz")})
+    texts = _decoded({name: data for name, data in contents(root).items() if not name.endswith((".npz", ".png"))})
     own = [name for name in skeleton(root) if name.endswith(".py") and name not in OF_ITS_OWN]
     return _decoded(reference), {name: texts[name] for name in own}, texts
 

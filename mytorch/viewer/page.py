@@ -18,7 +18,20 @@ from mytorch.viewer.watching import walk_on_copies
 
 # In this order: later rules of a style take the place of earlier ones.
 STYLES = ("theme", "page", "controls", "step", "tables", "drawing", "narrow")
-SCRIPTS = ("dom", "numbers", "timeline", "values", "list", "drawing", "ledger", "step", "forward", "backward", "page")
+SCRIPTS = (
+    "dom",
+    "numbers",
+    "timeline",
+    "values",
+    "comparison",
+    "list",
+    "drawing",
+    "ledger",
+    "step",
+    "forward",
+    "backward",
+    "page",
+)
 
 
 def write(engine: Any, path: str | os.PathLike[str], title: str = "") -> Path:
@@ -89,11 +102,18 @@ def recorded(engine: Any, frame: Any) -> Recording:
 
 
 def write_recording(
-    recording: Recording, path: str | os.PathLike[str], title: str = "", notes: list[str] | None = None
+    recording: Recording,
+    path: str | os.PathLike[str],
+    title: str = "",
+    notes: list[str] | None = None,
+    comparison: dict[str, Any] | None = None,
 ) -> Path:
-    """Write the page of a recording. notes: sentences that stand at its top."""
+    """Write the page of a recording. notes: sentences that stand at its top.
+
+    comparison: a value beside the one that was expected, as ``snapshot`` takes it.
+    """
     path = Path(path)
-    path.write_text(as_html(snapshot(recording, title, notes)), encoding="utf-8")
+    path.write_text(as_html(snapshot(recording, title, notes, comparison)), encoding="utf-8")
     return path
 
 

@@ -92,7 +92,7 @@ class Finding:
 class Recording:
     """A list that is being recorded. It is handed every operation and every call of a backward function as they happen.
 
-    ``watched``: operations were seen when they were recorded. Otherwise the arrays are those of now.
+    ``watched``: operations are seen when they are recorded. Otherwise the arrays are those of now.
     """
 
     def __init__(self, watched: bool) -> None:
@@ -182,7 +182,8 @@ class Recording:
         if number is None:
             begins = text.startswith("Operation ")
             number = int(text.split()[1]) if begins else len(self.records) - 1
-        self.findings.append(Finding(number, text, serious))
+        if all((finding.number, finding.text) != (number, text) for finding in self.findings):
+            self.findings.append(Finding(number, text, serious))
 
 
 def _lines(operation: Operation, frame: FrameType | None) -> tuple[Line | None, Line | None]:

@@ -24,8 +24,16 @@ TEXT = 700  # letters of a finding
 NUMBERS = 60_000  # numbers of small arrays that the page has room for
 
 
-def snapshot(recording: Recording, title: str = "", notes: list[str] | None = None) -> dict[str, Any]:
-    """The page's data. notes: sentences to put at the top, such as the error that ended the program."""
+def snapshot(
+    recording: Recording,
+    title: str = "",
+    notes: list[str] | None = None,
+    comparison: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The page's data. notes: sentences to put at the top, such as the error that ended the program.
+
+    comparison: what (a name), expected and received (arrays or None), hint and given (texts), to stand side by side.
+    """
     variables = variables_of(recording)
     arrays = _number_of_arrays(recording)
     values = Values(cells_for(arrays), max(4, min(SMALL, NUMBERS // max(arrays, 1))))
@@ -50,9 +58,22 @@ def snapshot(recording: Recording, title: str = "", notes: list[str] | None = No
         "steps": [{"kind": "begin"}] + [{"kind": "record", "operation": n} for n in range(len(operations))] + steps,
         "findings": [_finding(finding) for finding in findings],
         "forward": forward,
+        "comparison": _comparison(comparison, values),
         "drawings": drawings([operation["name"] for operation in operations], variables, _copies(findings)),
         "values": values.pool,
     }
+
+
+def _comparison(comparison: dict[str, Any] | None, values: Values) -> dict[str, Any] | None:
+    if comparison is None:
+        return None
+    sides = {
+        side: values.put(comparison[side])
+        if isinstance(comparison[side], (np.ndarray, np.generic, int, float))
+        else None
+        for side in ("expected", "received")
+    }
+    return {**{name: str(comparison[name])[:TEXT] for name in ("what", "hint", "given")}, **sides}
 
 
 def _number_of_arrays(recording: Recording) -> int:

@@ -25,9 +25,10 @@ class watch:
     def __init__(self, engine: Any, on_walk: Any = None) -> None:
         self.engine = engine
         self.plain = type(engine)
-        engine.viewer_recording = (
-            recording_of(engine.operation_list, sys._getframe(1)) if engine.operation_list else None
-        )
+        engine.viewer_recording = None
+        if engine.operation_list:
+            engine.viewer_recording = recording_of(engine.operation_list, sys._getframe(1))
+            engine.viewer_recording.watched = True  # from here on
         engine.__class__ = _watched_class(self.plain, on_walk)
 
     def __enter__(self) -> watch:
@@ -54,8 +55,11 @@ def _watched_class(plain: Any, on_walk: Any) -> Any:
                 self.viewer_recording.recorded(self.operation_list[before], output, sys._getframe(1))
 
         def backward(self, divergence: Any) -> None:
-            if self.viewer_recording is None:
+            if not self.operation_list:
                 return super().backward(divergence)
+            if self.viewer_recording is None or len(self.viewer_recording.records) != len(self.operation_list):
+                # The list was filled without add_operation.
+                self.viewer_recording = recording_of(self.operation_list, sys._getframe(1))
             observed_walk(super().backward, self, self.viewer_recording, divergence, sys._getframe(1))
             if on_walk is not None:
                 on_walk(self.viewer_recording)

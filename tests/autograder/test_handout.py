@@ -92,6 +92,7 @@ def test_nothing_but_what_is_meant(archives: list[Path]) -> None:
         "docs/writeup.md",
         "create_tarball.sh",
         "create_tarball.py",
+        "docs/images/failing-check.png",
         "hw_bonus/data/digits.npz",
         "autograder/runner.py",
     ):

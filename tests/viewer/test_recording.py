@@ -9,6 +9,7 @@ import pytest
 from mytorch import Autograd, nn
 from mytorch.nn import functional as F
 from mytorch.nn.rules import same_from_output
+from mytorch.operation import Operation
 from mytorch.viewer.page import recorded
 from mytorch.viewer.recording import recording_of
 from mytorch.viewer.variables import variables_of
@@ -159,7 +160,24 @@ def test_a_list_that_was_begun_before_the_watch_is_whole(engine):
     with watch(engine):
         z = record(engine, [y], np.exp(y), F.exp_backward)
         engine.backward(z)
+    z[:] = 0
+    assert recorded(engine, None).records[1].outputs[0].all()
     assert [record.line is not None for record in recorded(engine, None).records] == [False, True]
+
+
+def test_a_list_that_was_filled_by_hand_is_shown_too(engine):
+    x = np.ones(2)
+    with watch(engine):
+        y = record(engine, [x], np.exp(x), F.exp_backward)
+        engine.operation_list.append(Operation([y], y * 2, [None], lambda g, a: 2 * g))
+        engine.backward(1)
+    recording = recorded(engine, None)
+    assert [call.number for call in recording.walk.calls] == [1, 0]
+
+
+def test_an_empty_list_keeps_the_engines_own_error_under_watch(engine):
+    with watch(engine), pytest.raises(RuntimeError, match="no operation was recorded"):
+        engine.backward(1)
 
 
 def copied(engine):
@@ -214,11 +232,13 @@ def test_findings_stand_at_their_operation(engine, program, found):
 def test_a_second_backward_pass_replaces_the_first(engine):
     with watch(engine), np.errstate(divide="ignore"):
         x = np.array([0.0, 2.0])
+        record(engine, [x], np.exp(x), F.exp_backward)
         y = record(engine, [x], np.sqrt(x), F.sqrt_backward)
         engine.backward(y)
         engine.backward(y)
-    (finding,) = engine.viewer_recording.findings
-    assert "gradient of input 0 is inf" in finding.text
+    unused, infinite = engine.viewer_recording.findings
+    assert "nothing used its output" in unused.text
+    assert "gradient of input 0 is inf" in infinite.text
     assert len(engine.viewer_recording.walk.calls) == 1
 
 

@@ -121,6 +121,7 @@ function buildNotes() {
     : null;
   byId("notes").replaceChildren(
     ...[
+      comparisonCard(),
       summary,
       ...whole.map((f) => el("p", { class: "note finding serious" }, f.text)),
       ...DATA.notes.map((text) => el("p", { class: "note" }, text)),
@@ -134,4 +135,6 @@ document.body.classList.toggle("both", DATA.forward.length > 0);
 if (DATA.title) byId("title").textContent = DATA.title;
 buildNotes();
 buildList();
-go(stepOfAddress() ?? 0);
+const asked = stepOfAddress();
+go(asked ?? 0);
+if (DATA.comparison && asked === null) nextFinding(); // the page of a failing check opens where it parts
