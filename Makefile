@@ -5,6 +5,7 @@
 #   make lint       ruff and mypy
 #   make bench      the same training step in other frameworks
 #   make writeup    render the assignment, docs/writeup.html, after a change of docs/writeup.md
+#   make docs       the documentation as a site, site/index.html, which opens from disk
 #   make handout    build dist/handout.tar.gz and dist/handout.zip for students
 #   make grade      grade a class: make grade ARGS="SUBMISSIONS --out REPORTS"
 # PYTHON=python3.12 chooses the interpreter; ARGS="--epochs 5" goes to the program.
@@ -19,7 +20,7 @@ ARGS ?=
 WORKERS := -n auto --maxprocesses 8 --dist worksteal
 READY := $(VENV)/.plots $(VENV)/.dev
 
-.PHONY: help train test test-quick lint bench writeup handout grade clean
+.PHONY: help train test test-quick lint bench writeup docs handout grade clean
 
 help:
 	@sed -n '/^[^#]/q; s/^#  *//p' Makefile
@@ -44,6 +45,10 @@ bench: $(VENV)/.base
 writeup: $(VENV)/.writeup
 	@$(BIN)/python docs/render.py $(ARGS)
 
+docs: $(VENV)/.docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet $(ARGS)
+	@echo "The site is built. Open site/index.html in any browser; it needs no network."
+
 handout: $(VENV)/.base
 	@$(BIN)/python -m autograder.staff handout $(ARGS)
 
@@ -58,9 +63,9 @@ $(VENV)/.base: pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --prefer-binary --editable .
 	@touch $@
 
-$(VENV)/.plots $(VENV)/.dev $(VENV)/.staff $(VENV)/.writeup: $(VENV)/.%: $(VENV)/.base
+$(VENV)/.plots $(VENV)/.dev $(VENV)/.staff $(VENV)/.writeup $(VENV)/.docs: $(VENV)/.%: $(VENV)/.base
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --prefer-binary --editable '.[$*]'
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist results .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist results site .pytest_cache .mypy_cache .ruff_cache .hypothesis

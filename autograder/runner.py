@@ -151,5 +151,15 @@ def run(chosen: argparse.Namespace, scratch: Path) -> int:
     return 0 if all(r.status == "passed" for r in decisive) else 1
 
 
+def mark(only: str = "", submission: str = "", verbose: bool = False, seed: int = 0) -> None:
+    """Mark in a notebook: prints the table and the explanations that the command prints, with the same options.
+
+    The code is read anew each time, in a process of its own. A changed file counts without a restart of the notebook.
+    """
+    chosen = [f"--seed={seed}", *(["--verbose"] if verbose else [])]
+    chosen += [f"--{name}={value}" for name, value in (("only", only), ("submission", submission)) if value]
+    main(chosen)
+
+
 if __name__ == "__main__":
     sys.exit(main())

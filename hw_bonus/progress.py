@@ -1,4 +1,4 @@
-"""Progress of a training: a bar on a terminal with tqdm, under the lines of the epochs; elsewhere the lines alone."""
+"""Progress of a training: lines of the epochs; on a terminal or in a notebook a bar of tqdm under them."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ class Bar(Lines):
             bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}",
             dynamic_ncols=True,
             leave=False,
+            file=sys.stdout if in_notebook() else sys.stderr,
         )
 
     def step(self) -> None:
@@ -61,9 +62,14 @@ class Bar(Lines):
         self.bar.close()
 
 
+def in_notebook() -> bool:
+    """True in a notebook's cell, which shows a bar as a terminal does. What goes to standard error is red there."""
+    return type(sys.stdout).__module__ == "ipykernel.iostream"
+
+
 def start(epochs: int, steps_per_epoch: int, done: int, describe: Callable[[Row], str]) -> Lines:
-    """A bar if standard error is a terminal and tqdm is installed, else lines on standard output."""
-    if sys.stderr.isatty() and sys.stdout.isatty():
+    """A bar in a notebook or if standard error is a terminal, and tqdm is installed; else lines on standard output."""
+    if in_notebook() or (sys.stderr.isatty() and sys.stdout.isatty()):
         try:
             from tqdm import tqdm
         except ImportError:

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from mytorch.report import ReadableOperation
+
 
 @dataclass(slots=True, eq=False, repr=False)
-class Operation:
+class Operation(ReadableOperation):
     """The record of one operation: its inputs, its output, and the function that takes a gradient back across it.
 
     inputs: the arrays that the operation read. A Python number or an index may stand among them as a constant.
@@ -34,10 +36,6 @@ class Operation:
     def outputs(self) -> tuple[np.ndarray, ...]:
         """The outputs as a tuple, also when there is only one."""
         return self.output if isinstance(self.output, tuple) else (self.output,)
-
-    def __repr__(self) -> str:
-        shapes = ", ".join(str(getattr(array, "shape", array)) for array in self.inputs)
-        return f"Operation({self.name}: {shapes} -> {', '.join(str(array.shape) for array in self.outputs)})"
 
 
 def describe_rule(rule: Callable[..., Any]) -> str:

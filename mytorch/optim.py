@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.nn.modules.module import Module, Parameter
+from mytorch.tables import Table
 
 # Entries per block of a large array. An update passes over its arrays several times; block by block, all passes but the
 # first find their data in the cache.
@@ -19,9 +20,11 @@ class Optimizer:
     """Base class of optimisers: their parameters, their state and how it is saved.
 
     A subclass names its state arrays (one per parameter, of its shape) and updates one slice in ``_update``.
+    ``setting_names`` are the attributes that its repr shows.
     """
 
     state_names: tuple[str, ...] = ()
+    setting_names: tuple[str, ...] = ("lr", "weight_decay")
 
     def __init__(self, parameters: Iterable[Parameter], lr: float, weight_decay: float = 0.0) -> None:
         if isinstance(parameters, Module):
@@ -73,6 +76,21 @@ class Optimizer:
             for name, array in zip(self.state_names, self._state_of(index)):
                 array[...] = saved[f"{name}.{index}"]
 
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.setting_names)
+        count = len(self.parameters)
+        numbers = sum(parameter.value.size for parameter in self.parameters)
+        return f"{type(self).__name__}({count} array{'s' if count > 1 else ''} of {numbers:,} numbers, {settings})"
+
+    def _repr_html_(self) -> str:
+        """One row per parameter in a notebook: its shape and the norms of value and gradient."""
+        rows: list[tuple[str, ...]] = [("parameter", "shape", "norm", "gradient's norm")]
+        for parameter in self.parameters:
+            name = f"{type(parameter.owner).__name__}.{parameter.name}"
+            norms = [f"{_norm(array):.4g}" for array in (parameter.value, parameter.gradient)]
+            rows.append((name, str(parameter.value.shape), *norms))
+        return Table(rows, f"{self!r} after {self.steps} steps", numbers=(2, 3))._repr_html_()
+
     def _new_state(self, parameter: Parameter) -> np.ndarray:
         return np.zeros_like(parameter.value)
 
@@ -115,6 +133,7 @@ class SGD(Optimizer):
     """
 
     state_names = ("velocity",)
+    setting_names = ("lr", "momentum", "nesterov", "weight_decay")
 
     def __init__(
         self,
@@ -164,6 +183,7 @@ class Adam(Optimizer):
     """
 
     state_names = ("m", "v")
+    setting_names = ("lr", "betas", "eps", "weight_decay")
 
     def __init__(
         self,
@@ -226,6 +246,9 @@ class LRScheduler:
         self.optimizer = optimizer
         self.initial_lr = optimizer.lr
         self.steps = 0
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(lr={self.optimizer.lr:g} after {self.steps} steps, {self.initial_lr:g} at first)"
 
     def lr_at(self, steps: int) -> float:
         """The learning rate after so many steps."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.operation import Operation
+from mytorch.tables import Table, shortened
 
 LONGEST = 40
 
@@ -20,11 +20,20 @@ LONGEST = 40
 class Readable:
     """An engine that people can read: ``print(engine)`` shows its list as a table, ``engine.show()`` as a page."""
 
-    operation_list: list[Operation]
+    operation_list: list[Any]
     gradient_buffer: Any
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {_operations(len(self.operation_list))}>"
+
     def __str__(self) -> str:
-        return operations_as_table(self.operation_list, self.gradient_buffer.get_memory_loc)
+        if not self.operation_list:
+            return f"Autograd: {_operations(0)}"
+        return str(operations_as_table(self.operation_list, self.gradient_buffer.get_memory_loc))
+
+    def _repr_html_(self) -> str:
+        """The same table in a notebook."""
+        return operations_as_table(self.operation_list, self.gradient_buffer.get_memory_loc)._repr_html_()
 
     def show(self, path: str | os.PathLike[str] | None = None) -> Path:
         """Write a page to step through the list, say where it lies, and open it where there is a browser.
@@ -35,13 +44,30 @@ class Readable:
         return import_module("mytorch.viewer").show(self, path)
 
 
-def operations_as_table(operations: Sequence[Operation], locate: Callable[[np.ndarray], Any]) -> str:
+class ReadableOperation:
+    """An operation that people can read: in one line, and in a notebook as a table of its arrays."""
+
+    __slots__ = ()
+
+    def __repr__(self: Any) -> str:
+        shapes = ", ".join(str(getattr(array, "shape", array)) for array in self.inputs)
+        return f"Operation({self.name}: {shapes} -> {', '.join(str(array.shape) for array in self.outputs)})"
+
+    def _repr_html_(self: Any) -> str:
+        """One row per array: its shape, its dtype, and whether a layer's gradient is updated."""
+        rows = [("array", "shape", "dtype", "gradient")]
+        for number, (value, slot) in enumerate(zip(self.inputs, self.gradients_to_update)):
+            dtype = str(value.dtype) if isinstance(value, np.ndarray) else ""
+            rows.append((f"input {number}", _shape(value), dtype, "-" if slot is None else "updates a layer's"))
+        rows += [("output", _shape(output), str(output.dtype), "") for output in self.outputs]
+        return Table(rows, f"Operation: {self.name}")._repr_html_()
+
+
+def operations_as_table(operations: Sequence[Any], locate: Callable[[np.ndarray], Any]) -> Table:
     """The list as a table: number, operation, shapes, which gradients are updated, who produced each input.
 
     A long list is shown by its beginning and its end.
     """
-    if not operations:
-        return "Autograd: no operations recorded"
     producer: dict[Any, str] = {}
     rows = [("#", "operation", "inputs", "from", "output", "updates")]
     for number, operation in enumerate(operations):
@@ -60,14 +86,11 @@ def operations_as_table(operations: Sequence[Operation], locate: Callable[[np.nd
             )
         )
         producer.update({locate(output): f"#{number}" for output in operation.outputs})
-    count = len(operations)
-    shown = rows if count <= LONGEST else rows[: LONGEST // 2 + 1] + rows[-LONGEST // 2 :]
-    widths = [max(len(row[column]) for row in shown) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in shown]
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    if shown is not rows:
-        lines.insert(LONGEST // 2 + 2, f"... {count - LONGEST} more operations ...")
-    return f"Autograd: {count} operation{'s' if count > 1 else ''}\n" + "\n".join(lines)
+    return Table(shortened(rows, LONGEST, "... {} more operations ..."), f"Autograd: {_operations(len(operations))}")
+
+
+def _operations(count: int) -> str:
+    return f"{count or 'no'} operation{'s' if count != 1 else ''}{'' if count else ' recorded'}"
 
 
 def _shape(value: Any) -> str:

@@ -73,3 +73,10 @@ def test_the_readme_shows_the_table_that_is_printed(capsys: pytest.CaptureFixtur
 def test_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("picture", sorted((ROOT / "docs" / "images").iterdir()), ids=lambda picture: picture.name)
+def test_pictures_are_small_and_shown(picture: Path) -> None:
+    assert picture.stat().st_size < 1_000_000
+    texts = "".join(page.read_text(encoding="utf-8") for page in [*PAGES, ROOT / "mkdocs.yml"])
+    assert f"images/{picture.name}" in texts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -110,6 +111,19 @@ class Step:
             del entries[MOST_PLANS:]
         return trial.entry.function("finish")(trial.result)
 
+    def __repr__(self) -> str:
+        eager = "" if self.reason is None else f"; last call eager, because {self.reason}"
+        return f"<Step: {_plans(sum(map(len, self.plans.values())))}{eager}>"
+
+    def _repr_html_(self) -> str:
+        """All plans in a notebook, each under the shapes that it is for, and the reasons of eager calls."""
+        parts = [f"<p>{html.escape(repr(self)[1:-1])}</p>"]
+        for key, entries in self.plans.items():
+            parts += [f"<p>for {html.escape(_shown(key))}:</p>{entry.plan._repr_html_()}" for entry in entries]
+        for key, reason in self.refusals.items():
+            parts.append(f"<p>for {html.escape(_shown(key))}: eager, because {html.escape(reason)}</p>")
+        return "".join(parts)
+
     def __str__(self) -> str:
         parts = [f"Step: {sum(map(len, self.plans.values()))} plans"]
         for key, entries in self.plans.items():
@@ -192,6 +206,10 @@ def _key(arguments: tuple[Any, ...]) -> Any:
 def _plain(argument: Any) -> Any:
     """An array whose dtype equals the usual one but is another object, as after unpickling, with the usual one."""
     return argument.view(argument.dtype.str) if isinstance(argument, ndarray) else argument
+
+
+def _plans(count: int) -> str:
+    return f"{count} plan{'' if count == 1 else 's'}"
 
 
 def _shown(key: Any) -> str:

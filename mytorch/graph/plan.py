@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from mytorch.tables import Table, shortened
 
 LONGEST = 60
 # Instructions that change parameters.
@@ -103,15 +105,22 @@ class PassReport(NamedTuple):
 class PassReports(list[PassReport]):
     """The reports of all passes in their order; printed as a table."""
 
-    def __str__(self) -> str:
+    def table(self) -> Table:
+        """One row per pass."""
         rows = [("pass", "instructions", "bytes of buffers")]
         for report in self:
             (a, b), (c, d) = report.instructions, report.nbytes
             rows.append((report.name, f"{a} -> {b}" if a != b else f"{a}", f"{c:,} -> {d:,}" if c != d else f"{c:,}"))
-        return "\n".join(_table(rows))
+        return Table(rows)
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
 
 
-@dataclass
+@dataclass(repr=False)
 class Plan:
     """A straight list of instructions, in the order in which they run.
 
@@ -160,7 +169,17 @@ class Plan:
         """Floating-point operations of one step."""
         return sum(instruction.flops for instruction in self.instructions)
 
+    def __repr__(self) -> str:
+        return f"<{self._head()}>"
+
     def __str__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+    def table(self) -> Table:
+        """One row per instruction; a long plan is shown by its beginning and its end."""
         names = self.names()
         rows = [("#", "instruction", "inputs", "output", "shape", "bytes", "FLOPs", "from")]
         for number, instruction in enumerate(self.instructions):
@@ -175,15 +194,11 @@ class Plan:
                 f"{instruction.flops:,}",
                 instruction.origin,
             ))  # fmt: skip
-        if len(rows) > LONGEST + 1:
-            rows = [*rows[: LONGEST // 2 + 1], ("...",) + ("",) * 7, *rows[-LONGEST // 2 :]]
-        lines = _table(rows)
-        head = (
-            f"Plan: {len(self.instructions)} instructions, {self.flops:,} FLOPs, {self.buffer_bytes:,} bytes of buffers"
-        )
-        if self.backend:
-            head += f", backend {self.backend}"
-        return "\n".join([head, *lines])
+        return Table(shortened(rows, LONGEST, "..."), self._head())
+
+    def _head(self) -> str:
+        sizes = f"{len(self.instructions)} instructions, {self.flops:,} FLOPs, {self.buffer_bytes:,} bytes of buffers"
+        return f"Plan: {sizes}{f', backend {self.backend}' if self.backend else ''}"
 
     def names(self) -> dict[Value, str]:
         """A name for every value: its own, or ``t`` and the number of the instruction that writes it."""
@@ -227,10 +242,3 @@ def _describe(instruction: Instruction) -> str:
 
 def _shape(shape: tuple[int, ...]) -> str:
     return str(shape).replace(" ", "")
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    return lines

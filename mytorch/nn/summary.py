@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.nn.modules.module import Module
+from mytorch.tables import Table
 
 HEADER = ("layer", "", "output", "parameters", "bytes")
 
@@ -19,6 +20,11 @@ def summary(net: Module, input_shape: Sequence[int] | None = None, dtype: Any = 
     so that the shapes of the outputs are known; without it that column is missing. dtype: of these zeros; by default that of
     the first parameter.
     """
+    return str(summary_table(net, input_shape, dtype))
+
+
+def summary_table(net: Module, input_shape: Sequence[int] | None = None, dtype: Any = None) -> Table:
+    """The table of ``summary`` as rows, which a notebook shows as HTML."""
     parameters = net.parameters()
     layers = {id(module): (name, module) for name, module in net.modules() if not any(True for _ in module.children())}
     if input_shape is None:
@@ -38,10 +44,8 @@ def summary(net: Module, input_shape: Sequence[int] | None = None, dtype: Any = 
     total = sum(parameter.value.size for parameter in parameters)
     bytes_ = sum(parameter.value.nbytes for parameter in parameters)
     columns = [0, 1, 2, 3, 4] if input_shape is not None else [0, 1, 3, 4]
-    lines = _table(
-        [[row[i] for i in columns] for row in (HEADER, *rows, ("total", "", "", f"{total:,}", f"{bytes_:,}"))]
-    )
-    return "\n".join(lines)
+    table = [[row[i] for i in columns] for row in (HEADER, *rows, ("total", "", "", f"{total:,}", f"{bytes_:,}"))]
+    return Table(table, numbers=(len(columns) - 2, len(columns) - 1), total=True)
 
 
 def _kind(module: Module) -> str:
@@ -78,16 +82,3 @@ def _uses(net: Module, input_shape: tuple[int, ...], dtype: Any) -> list[tuple[i
             vars(module).pop("forward", None)
             module.training = mode
     return found
-
-
-def _table(rows: list[list[str]]) -> list[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    # Names to the left, numbers to the right.
-    lines = [
-        "  ".join(
-            cell.rjust(w) if i >= len(widths) - 2 else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths))
-        )
-        for row in rows
-    ]
-    rule = "-" * max(map(len, lines))
-    return [line.rstrip() for line in (lines[0], rule, *lines[1:-1], rule, lines[-1])]

@@ -55,6 +55,29 @@ def show(engine: Any, path: str | os.PathLike[str] | None = None) -> Path:
     return page
 
 
+class Frame:
+    """A page inside of a notebook's cell. The notebook holds the whole page, so it needs no network and no file.
+
+    page: its HTML. height: of the frame, in pixels.
+    """
+
+    def __init__(self, page: str, height: int = 640) -> None:
+        self.page = page
+        self.height = height
+
+    def __repr__(self) -> str:
+        return f"<a page of {len(self.page):,} characters, shown in a notebook>"
+
+    def _repr_html_(self) -> str:
+        style = f"width:100%;height:{self.height}px;border:0"
+        return f'<iframe srcdoc="{html.escape(self.page)}" style="{style}"></iframe>'
+
+
+def inline(engine: Any, title: str = "", height: int = 640) -> Frame:
+    """The page to step through an engine's list, inside of a notebook's cell. Arguments as for ``write``."""
+    return Frame(as_html(snapshot(recorded(engine, sys._getframe(1)), title)), height)
+
+
 def recorded(engine: Any, frame: Any) -> Recording:
     """The recording of an engine's list: the one that was watched, or one of the arrays as they are now.
 

@@ -13,6 +13,7 @@ import pytest
 from autograder.exercises import CHECKS, EXERCISES
 from autograder.feedback import feedback_lines
 from autograder.grade import grade
+from autograder.runner import mark
 from tests.autograder import workshop
 from tests.autograder.solutions import ACTIVATION, ENGINE, FUNCTIONAL, LOSS, SIMPLE
 from tests.autograder.student_tools import run
@@ -96,6 +97,14 @@ def test_options(solved: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_notebook_gets_what_the_command_prints(solved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(solved, "mytorch/nn/modules/activation.py", RELU, "self.state = np.maximum(x, 1)")
+    mark(only="relu", submission=str(solved), seed=3)
+    printed = capsys.readouterr().out
+    assert printed == runner(solved, "--only", "relu", "--seed", "3").stdout
+    assert "0 / 1" in printed
+
+
 def test_a_seed_repeats_the_numbers_of_a_graded_hand_in(solved: Path) -> None:
     change(solved, FUNCTIONAL, "return grad_output * np.exp(a)", "return -grad_output * np.exp(a)")
 

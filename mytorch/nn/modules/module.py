@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -135,6 +136,11 @@ class Module:
         """The layers that it holds, in the order in which they were given to it."""
         inside = ", ".join(f"{name}={child!r}" for name, child in self.children())
         return f"{type(self).__name__}({inside})"
+
+    def _repr_html_(self) -> str:
+        """The table of its layers in a notebook, with parameters and bytes."""
+        # By its name, and only when it is asked for: the summary is built on modules.
+        return import_module("mytorch.nn.summary").summary_table(self)._repr_html_()
 
     def _state(self) -> Iterator[tuple[str, Module, str]]:
         for name, module in self.modules():
