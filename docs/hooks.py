@@ -17,6 +17,7 @@ HERE = Path(__file__).resolve().parent
 # HTML that the Markdown reader would take apart; it sees a word in the place of each.
 kept: list[str] = []
 PLACE = re.compile(r"<p>KEPT(\d+)END</p>|KEPT(\d+)END")
+ARGUMENT = re.compile(r"(?P<before><p>|\n|\. )(?P<name>\w+): ")
 THEIRS = re.compile(r'<script src="https://unpkg\.com/iframe-worker/shim"></script>')
 OURS = HERE / "search_from_disk.js"
 
@@ -64,9 +65,17 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     return FORMULA.sub(as_mathml, markdown)
 
 
-def on_page_content(html: str, **_: Any) -> str:
-    """Put what was kept into the page that was made from the text."""
+def on_page_content(html: str, *, page: Any, **_: Any) -> str:
+    """Put what was kept into the page that was made from the text; in the reference each argument begins a line."""
+    if page.file.src_uri.startswith("reference/"):
+        names = set(re.findall(r'<span class="n">(\w+)</span>', html))  # in the signatures
+        html = ARGUMENT.sub(lambda found: argument(found) if found["name"] in names else found[0], html)
     return PLACE.sub(lambda found: kept[int(found[1] or found[2])], html)
+
+
+def argument(found: re.Match[str]) -> str:
+    """The name of an argument in a docstring, on a new line unless it begins a paragraph."""
+    return f"{found['before']}{'' if found['before'] == '<p>' else '<br>'}<code>{found['name']}</code>: "
 
 
 def on_post_page(output: str, **_: Any) -> str:

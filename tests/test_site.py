@@ -82,3 +82,9 @@ def test_a_page_opened_from_disk_is_searched_without_the_network(site: Path) -> 
         page.keyboard.type("unbroadcast")
         page.locator(".md-search-result__link", has_text="unbroadcast").first.wait_for()
     assert complaints == []
+
+
+def test_each_argument_begins_a_line_of_the_reference(site: Path) -> None:
+    text = (site / "reference" / "plans.html").read_text(encoding="utf-8")
+    assert "<p><code>function</code>: computes the loss" in text
+    assert "<br><code>optimizer</code>: one of" in text
