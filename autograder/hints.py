@@ -121,8 +121,9 @@ HINTS: dict[str, str] = {
     "softmax_axis": "The softmax was taken over the wrong axis. Each row is a sample and its probabilities sum to one.",
     "log_base": "The logarithm has another base; the natural logarithm is meant.",
     "overflow": (
-        "NaN or infinity: an exponential overflowed. Subtract each row's maximum before exp; the softmax stays the "
-        "same."
+        "NaN or infinity: an exponential overflowed, or a logarithm was taken of a probability that rounds to 0. Subtract "
+        "each row's maximum before exp; the softmax stays the same. A logarithm of the softmax becomes a difference on "
+        "paper first."
     ),
     "nonfinite": (
         "NaN or infinity came out for finite inputs. Look for a division by zero, a logarithm of zero or an overflow."
