@@ -161,7 +161,7 @@ class Sandbox:
         """The frames of one process. If somebody else ended it or the warm process, another one takes its place."""
         token, count = secrets.token_hex(8), len(scenarios)
         job = pack({"folder": str(copy), "parts": list(parts), "checks": [list(s) for s in scenarios], "token": token})
-        seconds = self.limits.start + limit * count + 1
+        seconds = (self.limits.start + limit * count) * more + 1
         frames: list[dict[str, Any]] = []
         for _ in range(ATTEMPTS):
             try:
