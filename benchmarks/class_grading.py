@@ -16,9 +16,9 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from autograder.staff.packing import tar_bytes
+from tests.autograder.catalogue import MISTAKES
 from tests.autograder.hostile_handins import FOR_MARKS, SELF_HARM
 from tests.autograder.solutions import STYLES
-from tests.autograder.catalogue import MISTAKES
 from tests.autograder.workshop import Files, fill, handout, reference
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import numpy as np
@@ -65,9 +64,12 @@ def _array_of(engine: Any, value: Any) -> Any:
     """A loss that was recorded last, as an array: a NumPy number has no place in memory by which another step could find it."""
     if not isinstance(value, np.ndarray) and engine.operation_list:
         operation = engine.operation_list[-1]
-        with contextlib.suppress(AttributeError):
-            operation.output = np.asarray(operation.output)
-            return operation.output
+        array = np.asarray(operation.output)
+        if hasattr(operation, "_replace"):
+            engine.operation_list[-1] = operation._replace(output=array)
+        else:
+            operation.output = array
+        return array
     return value
 
 
