@@ -121,8 +121,9 @@ HINTS: dict[str, str] = {
     "softmax_axis": "The softmax was taken over the wrong axis. Each row is a sample and its probabilities sum to one.",
     "log_base": "The logarithm has another base; the natural logarithm is meant.",
     "overflow": (
-        "NaN or infinity: an exponential overflowed. Subtract each row's maximum before exp; the softmax stays the "
-        "same."
+        "NaN or infinity: an exponential overflowed, or a logarithm was taken of a probability that rounds to 0. Subtract "
+        "each row's maximum before exp; the softmax stays the same. A logarithm of the softmax becomes a difference on "
+        "paper first."
     ),
     "nonfinite": (
         "NaN or infinity came out for finite inputs. Look for a division by zero, a logarithm of zero or an overflow."
@@ -272,6 +273,10 @@ HINTS: dict[str, str] = {
     "slot_overwritten": (
         "What had been in gradients_to_update is gone. Gradients are added to it until someone sets them to zero."
     ),
+    "not_listed": (
+        "An array was recorded in place of a list, so each of its rows counted as an input. inputs and gradients_to_update "
+        "have one entry per input, also for a single one: [x] and [None]."
+    ),
     "slot_shape": (
         "This input and its entry in gradients_to_update have different shapes. The entry stands at its input's own place "
         "and in the same form: where W.T is the input, dW.T is the array to update."
@@ -342,7 +347,8 @@ HINTS: dict[str, str] = {
         "one factor may need a transpose, or a batch is not thought of."
     ),
     "none_used": (
-        "A None was used as an array: a function without return, or an empty slot (gradients_to_update may hold None)."
+        "A None was used as an array or a list: a function without return, an empty slot (gradients_to_update may hold "
+        "None), or list.reverse(), which changes the list and returns None."
     ),
     "missing_name": "Keep the names of the handout; other code looks for them.",
     "cannot_import": (

@@ -81,6 +81,8 @@ def _walked(walk: Any, number: int, slot: int, size: int, replaced: set[str]) ->
     tangents: dict[int, np.ndarray] = {number: itself} if number >= 0 else {}
     for place, operation in enumerate(walk["operations"]):
         about = f"operation {place} ({operation['rule']})"
+        if not operation["listed"]:
+            raise Misrecorded("not_listed", about)
         if operation["output"] in operation["inputs"]:
             raise Misrecorded("same_array", f"input {operation['inputs'].index(operation['output'])} of {about}")
         if not all(operation["slots fit"]):

@@ -105,8 +105,9 @@ def _not_imported(results: list[Result]) -> list[str]:
 
 
 def _in_order(results: list[Result]) -> list[Result]:
-    order = [exercise.name for exercise in EXERCISES]
-    return sorted(results, key=lambda result: order.index(result.check.exercise))
+    order = {exercise.name: number for number, exercise in enumerate(EXERCISES)}
+    # Hidden exercises come last.
+    return sorted(results, key=lambda result: order.get(result.check.exercise, len(order)))
 
 
 def _feedback_of(name: str, checks: list[CheckRecord], said: dict[str, str]) -> list[str]:

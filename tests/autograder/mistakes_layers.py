@@ -53,6 +53,7 @@ ACTIVATION_MISTAKES = [
     act("Identity passes ones", "lambda grad, x: grad)", "lambda grad, x: np.ones_like(x))", {"Identity Backward"}, {"grad_ignored", "one_path", "derivative"}),
     act("Identity passes its input", "lambda grad, x: grad)", "lambda grad, x: x)", {"Identity Backward"}, {"forward_value", "derivative"}),
     act("ReLU works in its input", RELU, "x[x < 0] = 0\n        self.state = x.copy()", both("ReLU"), {"in_place"}),
+    act("ReLU's input recorded without a list", RELU_RECORD, RELU_RECORD.replace("[x]", "x"), {"ReLU Backward"}, {"not_listed"}),
     act("ReLU's backward changes its input", RELU_RECORD, "def rule(grad, x):\n            x[x > 0] = 1\n            x[x <= 0] = 0\n            return grad * x\n\n        self.autograd_engine.add_operation([x], self.state, [None], rule)", {"ReLU Backward"}, {"in_place"}),
     act("ReLU passes everything back", RELU_RECORD, RELU_RECORD.replace("functional.max_backward", "lambda grad, x: grad"), {"ReLU Backward"}, {"passed_through"}),
     act("ReLU without grad_output", RELU_RECORD, RELU_RECORD.replace("functional.max_backward", "lambda grad, x: 1.0 * (x > 0)"), {"ReLU Backward"}, {"grad_ignored"}),

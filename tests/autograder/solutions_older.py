@@ -274,7 +274,7 @@ class SoftmaxCrossEntropy(LossFN):
     def forward(self, y, y_hat):
         top = np.max(y_hat, axis=1, keepdims=True)
         logs = y_hat - top - np.log(np.sum(np.exp(y_hat - top), axis=1, keepdims=True))
-        self.loss_val = np.array([np.sum(-y * logs) / y.shape[0]])
+        self.loss_val = np.sum(-y * logs) / y.shape[0]
         self.autograd_engine.add_operation([y_hat, y], self.loss_val, [None, None], SoftmaxCrossEntropy_backward)
         return self.loss_val
 

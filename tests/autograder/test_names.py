@@ -157,6 +157,16 @@ def test_the_zip_of_a_download(top: str, tmp_path: Path) -> None:
         assert {h.time for h in found.handins} == {datetime(2026, 11, 20, 22, 30, tzinfo=timezone.utc)}
 
 
+def test_names_in_the_zip_of_a_mac(tmp_path: Path) -> None:
+    """UTF-8 without the flag that says so; a zip of old Windows is no UTF-8 and stays in code page 437."""
+    utf8, old = "Émile Zola_7_assignsubmission_file_.tar", "zoë.tar"
+    path = packed(tmp_path / "mac.zip", {"#" * len(utf8.encode()): HANDIN, "#" * len(old): HANDIN})
+    data = path.read_bytes().replace(b"#" * len(utf8.encode()), utf8.encode())
+    path.write_bytes(data.replace(b"#" * len(old), old.encode("cp437")))
+    with opened(path, tmp_path / "scratch") as folder:
+        assert {one.source for one in find(folder).handins} == {utf8, old}
+
+
 @pytest.mark.parametrize(
     ("files", "words"),
     [

@@ -87,7 +87,7 @@ def _unpack(archive: Path, into: Path, local: tzinfo) -> None:
             if len(members) > MOST_MEMBERS or sum(member.file_size for member in members) > MOST_UNPACKED:
                 raise CannotGrade(f"{archive} is too large for a download. Unpack it, and give the folder.")
             for member in members:
-                parts = [part for part in member.filename.split("/") if part not in ("", ".")]
+                parts = [part for part in _name_of(member).split("/") if part not in ("", ".")]
                 kind = stat.S_IFMT(member.external_attr >> 16)
                 if ".." in parts or not parts or kind not in (0, stat.S_IFREG):
                     raise CannotGrade(
@@ -108,6 +108,14 @@ def _unpack(archive: Path, into: Path, local: tzinfo) -> None:
         raise CannotGrade(
             f"{archive} holds {Path(error.filename).name!r} twice. Unpack it, and give the folder."
         ) from None
+
+
+def _name_of(member: zipfile.ZipInfo) -> str:
+    """The path of a member. Macs write UTF-8 without the flag that says so, and zipfile takes it for code page 437."""
+    if not member.flag_bits & 0x800:
+        with contextlib.suppress(UnicodeError):
+            return member.filename.encode("cp437").decode("utf-8")
+    return member.filename
 
 
 def find(folder: Path, local: tzinfo = timezone.utc) -> Found:

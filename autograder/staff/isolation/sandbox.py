@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import secrets
@@ -37,6 +38,8 @@ PREFIX = "mytorch-grading-"
 ATTEMPTS = 3
 # A process that waited for a processor is run again with so many times the time limits.
 MORE_TIME = (1, 4, 16)
+# Seconds in which all files of a submission are compiled; what takes longer is compiled where it is imported.
+COMPILE_LIMIT = 1.0
 FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -121,10 +124,8 @@ class Sandbox:
         status: ok, todo, error, time, died (text says how) or malformed. Raises SandboxBroken.
         """
         copy = self._copy(folder)
-        token = secrets.token_hex(8)
-        job = pack({"folder": str(copy), "parts": list(parts), "checks": [list(s) for s in scenarios], "token": token})
         for more in MORE_TIME:
-            frames = self._run_once(job, token, len(scenarios), limit, more)
+            frames = self._run_once(copy, parts, scenarios, limit, more)
             if not self._starved:
                 return iter(frames)
         raise SandboxBroken(
@@ -136,9 +137,31 @@ class Sandbox:
         """Seconds that submissions have taken so far, without those in which they waited for a processor."""
         return self._spent
 
-    def _run_once(self, job: bytes, token: str, count: int, limit: float, more: int) -> list[dict[str, Any]]:
+    def _compile(self, copy: Path) -> None:
+        """Put the bytecode of a new copy beside its files, where Python looks for it. Without it, each process compiles them.
+
+        A confined process compiles, and what it sends is for processes of the same submission alone.
+        """
+        compiled = self._run_once(copy, (), [("bytecode", [{}])], COMPILE_LIMIT, 1)[-1]
+        values = compiled.get("values")
+        if compiled["status"] != "ok" or not isinstance(values, list) or not values or not isinstance(values[0], dict):
+            return
+        for path in sorted(copy.rglob("*.py")):
+            code = values[0].get(path.relative_to(copy).as_posix())
+            if isinstance(code, np.ndarray) and code.dtype == np.uint8:
+                place = Path(importlib.util.cache_from_source(str(path), optimization=""))
+                place.parent.mkdir(exist_ok=True)
+                # The header says that no source has to be compared.
+                place.write_bytes(importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8) + code.tobytes())
+                place.chmod(0o444)
+
+    def _run_once(
+        self, copy: Path, parts: Sequence[str], scenarios: Sequence[tuple[str, list[Any]]], limit: float, more: int
+    ) -> list[dict[str, Any]]:
         """The frames of one process. If somebody else ended it or the warm process, another one takes its place."""
-        seconds = self.limits.start + limit * count + 1
+        token, count = secrets.token_hex(8), len(scenarios)
+        job = pack({"folder": str(copy), "parts": list(parts), "checks": [list(s) for s in scenarios], "token": token})
+        seconds = (self.limits.start + limit * count) * more + 1
         frames: list[dict[str, Any]] = []
         for _ in range(ATTEMPTS):
             try:
@@ -268,7 +291,8 @@ class Sandbox:
         files = [path for part in GRADED for path in sorted((folder / part).rglob("*.py"))]
         files = [path for path in files if path.is_file() and not path.is_symlink()]
         state = [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files]
-        if state == self._copied and {"own user", "file system closed"} & set(self.level):
+        stays = bool({"own user", "file system closed"} & set(self.level))
+        if state == self._copied and stays:
             return copy
         remove(copy)
         copy.mkdir()
@@ -277,6 +301,8 @@ class Sandbox:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
             target.chmod(0o444)
+        if stays:
+            self._compile(copy)
         for path in (copy, *copy.rglob("*")):
             if path.is_dir():
                 path.chmod(0o555)

@@ -100,7 +100,7 @@ def grade_open(
     began = time.monotonic()
     session = _Session(folder, run_with, limit, budget, clock)
     marked = Grades(session.run(EXERCISES, exercises.checks_of, seed))
-    again = None if session.over() else partial(rerun_on, folder, seed, limit, run_with)
+    again = None if session.over() else partial(rerun_on, folder, seed, session.limit_now(), run_with)
     results = explain_dependencies(marked, again).results
     rows, checks = _rows(EXERCISES, results), [result.record() for result in results]
     return {**_graded(rows, checks, time.monotonic() - began), "learned": session.learned()}
@@ -179,6 +179,10 @@ class _Session:
             results += self.run_unit(unit[0].parts, checks, seed)
         return results
 
+    def limit_now(self) -> float:
+        """Seconds for each check, fewer for a submission that has hung several times."""
+        return self.limit * (SHORTER if self.hung >= PATIENCE else 1.0)
+
     def over(self) -> bool:
         return self.clock() >= self.deadline
 
@@ -187,8 +191,7 @@ class _Session:
             return [Result(check, "not run", self.reason, imported=False) for check in checks]
         if self.over():
             return [Result(check, "not run", problem("budget")) for check in checks]
-        limit = self.limit * (SHORTER if self.hung >= PATIENCE else 1.0)
-        results = run_unit(self.folder, parts, checks, seed, limit, self.run_with, self.over)
+        results = run_unit(self.folder, parts, checks, seed, self.limit_now(), self.run_with, self.over)
         self.hung += any(result.problem is not None and result.problem.hint == "time" for result in results)
         self._learn(parts, results[0])
         return results

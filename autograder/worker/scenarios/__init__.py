@@ -4,7 +4,7 @@
 """
 
 # Importing a file registers its scenarios.
-from autograder.worker.scenarios import engine, layers, lists, program, recorded
+from autograder.worker.scenarios import bytecode, engine, layers, lists, program, recorded
 from autograder.worker.scenarios.common import SCENARIOS, find
 
-__all__ = ["SCENARIOS", "find", "engine", "layers", "lists", "program", "recorded"]
+__all__ = ["SCENARIOS", "find", "bytecode", "engine", "layers", "lists", "program", "recorded"]

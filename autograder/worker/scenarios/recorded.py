@@ -36,7 +36,13 @@ class Tape:
     def add_operation(self, inputs: Any, output: Any, gradients_to_update: Any, backward_operation: Any) -> None:
         """Note one operation."""
         if self.recording:
-            noted = {"inputs": list(inputs), "output": output, "slots": list(gradients_to_update)}
+            listed = not isinstance(inputs, np.ndarray)
+            noted = {
+                "inputs": list(inputs) if listed else [inputs],
+                "listed": listed,
+                "output": output,
+                "slots": list(gradients_to_update),
+            }
             self.operation_list.append(SimpleNamespace(**noted, backward_operation=backward_operation))
 
     def number(self, array: Any) -> int:
@@ -72,6 +78,7 @@ class Tape:
         return {
             "rule": str(getattr(getattr(called, "func", called), "__name__", ""))[:80],
             "inputs": [self.number(array) for array in operation.inputs],
+            "listed": operation.listed,
             "slots": [self.number(slot) for slot in operation.slots],
             "slots fit": [slot is None or np.shape(slot) == np.shape(a) for slot, a in zip(operation.slots, arrays)],
             "output": self.number(operation.output),
