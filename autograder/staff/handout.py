@@ -65,13 +65,14 @@ def _refuse(reason: str) -> int:
     return 2
 
 
-def contents(root: Path = ROOT) -> dict[str, bytes]:
-    """Files of the handout by name. Raises OSError where one is missing."""
+def contents(root: Path = ROOT, ending: str = "") -> dict[str, bytes]:
+    """Files of the handout by name, or those with this ending. Raises OSError where one is missing."""
     names = [*AS_THEY_ARE, *(f"mytorch/viewer/{name}" for name in VIEWER)]
     names += [path.relative_to(root).as_posix() for pattern in AUTOGRADER for path in root.glob(pattern)]
-    files = {name: (root / name).read_bytes() for name in names}
+    files = {name: (root / name).read_bytes() for name in names if name.endswith(ending)}
     marks, own = declaration.for_students(root / MARKS)
-    return dict(sorted((files | {MARKS: marks.encode()} | own | skeleton(root)).items()))
+    files |= {MARKS: marks.encode()} | own | skeleton(root)
+    return {name: files[name] for name in sorted(files) if name.endswith(ending)}
 
 
 def skeleton(root: Path = ROOT) -> dict[str, bytes]:

@@ -159,7 +159,7 @@ def test_the_worked_example_works(tmp_path: Path) -> None:
     for name in ("autograder", "mytorch", "hw_bonus", "docs", "create_tarball.py", "create_tarball.sh", "LICENSE"):
         path = workshop.ROOT / name
         if path.is_dir():
-            shutil.copytree(path, top / name, ignore=shutil.ignore_patterns("__pycache__", "images"))
+            shutil.copytree(path, top / name, ignore=shutil.ignore_patterns("__pycache__", "*.gif"))
         else:
             shutil.copy(path, top / name)
     (tmp_path / "gaussian").mkdir()
@@ -176,6 +176,7 @@ def test_the_worked_example_works(tmp_path: Path) -> None:
 
     activation.write_text(activation.read_text() + GAUSSIAN)
     right = run("autograder/runner.py", "--only", "Gaussian")
+    assert right.returncode == 0, right.stdout + right.stderr
     assert json.loads(right.stdout.splitlines()[-1]) == {"scores": {"Gaussian": 3}}
     # For a class too, in the sandbox.
     (tmp_path / "class").mkdir()

@@ -210,7 +210,7 @@ def _marks(exercise: Mapping[str, object]) -> str:
 
 @cache
 def _given_files() -> dict[str, bytes]:
-    return contents()
+    return contents(ending=".py")
 
 
 @cache

@@ -271,7 +271,7 @@ def handout_files() -> tuple[str, ...]:
 @cache
 def _handout() -> tuple[frozenset[int], Names, tuple[str, ...], dict[str, bytes]]:
     """The handout: all of its hashes, the names that everybody has to use, its files, and the digest of each file's code."""
-    sources = {name: data.decode() for name, data in contents().items() if name.endswith(".py")}
+    sources = {name: data.decode() for name, data in contents(ending=".py").items()}
     # Not the autograder's names: a variable that happens to be called like one of its functions is a variable as any other.
     texts = "\n".join(text for name, text in sources.items() if not name.startswith("autograder/"))
     own = {*keyword.kwlist, *dir(builtins), *re.findall(r"(?m)^(?:def|class) +(\w+)", texts)}

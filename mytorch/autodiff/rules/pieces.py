@@ -48,7 +48,7 @@ def _apply_along_axis(func1d, axis, arr, *args, **kwargs):
 
 def _apply_over_axes(func, a, axes):
     for axis in np.atleast_1d(axes):
-        axis = place(axis, np.ndim(a))
+        axis = place(axis, max(np.ndim(a), 1))  # a single number has the axes 0 and -1 for a reduction
         result = func(a, axis)
         a = result if np.ndim(result) == np.ndim(a) else np.expand_dims(result, axis)
         if np.ndim(a) != np.ndim(result) and np.ndim(a) != np.ndim(result) + 1:
