@@ -164,11 +164,13 @@ def _read_csv(path: Path, text: str) -> tuple[Pairs, int]:
     """The columns text and label, or two columns without a heading. Raises BadInput for other columns."""
     first = text.lstrip("\n").split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
-    csv.field_size_limit(2**30)
+    limit = csv.field_size_limit(2**30)  # a document is one cell
     try:
         rows = list(csv.reader(io.StringIO(text), delimiter=delimiter, strict=True))
     except csv.Error as error:
         raise BadInput(f"{path} is no CSV that can be read ({error})") from error
+    finally:
+        csv.field_size_limit(limit)
     filled = [(number, row) for number, row in enumerate(rows, start=1) if any(cell.strip() for cell in row)]
     if not filled:
         raise BadInput(f"{path} is empty; expected the columns text and label")

@@ -95,9 +95,10 @@ def _poly(seq_of_zeros):
     """The product of all x - zero; of a matrix, its characteristic polynomial."""
     is_real = dtype_of(np.poly(plain(seq_of_zeros))).kind == "f"  # raises what NumPy raises
     zeros = np.linalg.eigvals(seq_of_zeros) if np.ndim(seq_of_zeros) == 2 else seq_of_zeros
-    product = np.ones(1, plain(zeros).dtype)
+    kind = np.mintypecode(plain(zeros).dtype.char)  # float64 for halves and integers, as NumPy has it
+    product = np.ones(1, kind)
     for zero in zeros:
-        product = np.convolve(product, np.stack([np.ones((), plain(zeros).dtype), -zero]))
+        product = np.convolve(product, np.stack([np.ones((), kind), -zero]))
     return np.real(product) if is_real and plain(product).dtype.kind == "c" else product
 
 
