@@ -118,6 +118,7 @@ class World:
     def end(self, reason: str, code: int) -> NoReturn:
         """Say why in one line, and end all processes."""
         print(f"{os.path.basename(sys.argv[0])}: {reason}; all processes end", file=sys.stderr, flush=True)
+        time.sleep(0.3)  # mpiexec ends at once, and what it has not read by then is lost
         self.comm.Abort(code)
         os._exit(code)
 
