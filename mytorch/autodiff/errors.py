@@ -183,7 +183,14 @@ IN_PLACE = {"copyto", "place", "put", "putmask", "put_along_axis", "fill_diagona
 """Functions of NumPy that write into their argument."""
 
 COUNTED = "A count jumps where an entry crosses an edge. np.histogram has a derivative with respect to its weights."
+# Names that NumPy 2 has dropped, and what takes their place.
+OLD_NAMES = {
+    "alltrue": "all", "asfarray": "asarray", "cumproduct": "cumprod", "in1d": "isin", "msort": "sort", "product": "prod",
+    "round_": "round", "sometrue": "any",
+}  # fmt: skip
+
 REASONS = {
+    **{old: f"NumPy 2 has dropped this name. Write np.{new}(...)." for old, new in OLD_NAMES.items()},
     **dict.fromkeys(("save", "savetxt", "savez", "savez_compressed"), INSTEAD["x.tofile()"]),
     **dict.fromkeys(("histogram2d", "histogramdd", "histogram_bin_edges"), COUNTED),
     "trim_zeros": "Its length depends on the values. Write x[a:b] with the bounds that np.flatnonzero(x) names.",
