@@ -9,6 +9,14 @@ from typing import Any
 Row = dict[str, float]
 
 
+def loss_and_accuracy(row: Row) -> str:
+    """Words about the epoch of a classifier."""
+    return (
+        f"loss {row['train_loss']:.4f}  accuracy {1 - row['train_error']:6.2%}"
+        f"  |  validation loss {row['val_loss']:.4f}  accuracy {1 - row['val_error']:6.2%}"
+    )
+
+
 class Lines:
     """About twenty lines over the whole training, always for the first and the last epoch."""
 

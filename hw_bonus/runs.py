@@ -278,6 +278,19 @@ def _stop(
     )
 
 
+def draw(opts: Namespace, out: Path, drawing: Callable[[], list[Path]]) -> str:
+    """Draws pictures into a folder, and returns a line that says where they are, or why there are none. Raises BadInput."""
+    if opts.no_plots:
+        return "no pictures (--no-plots)"
+    try:
+        return ", ".join(map(str, drawing()))
+    except ImportError:
+        return "none, because matplotlib is not installed; to get them: pip install '.[plots]'"
+    except OSError as error:
+        reason = error.strerror or error
+        raise BadInput(f"cannot write the pictures into {out} ({reason}); give another --out") from error
+
+
 def writable_folder(folder: Path, flag: str) -> Path:
     """A folder that exists and can be written into. Raises BadInput that names the option."""
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 import sys
 from argparse import Namespace
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import mytorch
-from hw_bonus import checkpoint, datasets, draw_page, model, options, parallel, pictures, runs, training
+from hw_bonus import checkpoint, datasets, draw_page, model, options, parallel, pictures, progress, runs, training
 from hw_bonus.errors import BadInput
 from hw_bonus.mlp import evaluate
 from hw_bonus.options import OPTIONS
@@ -53,7 +52,7 @@ def _run(given: dict[str, Any], team: parallel.Team | None) -> int:
     )
     steps = math.ceil(len(train[0]) / opts.batch_size)
     rows = partial(training.epochs, state, opts, train, val)
-    seconds, stopped = runs.train(state, opts, rows, steps, keeping, _describe)
+    seconds, stopped = runs.train(state, opts, rows, steps, keeping, progress.loss_and_accuracy)
     if stopped:
         return stopped if stopped > 0 else 0
     if not is_first:
@@ -84,13 +83,6 @@ def _introduce(dataset: datasets.Dataset, run: runs.Run, opts: Namespace, resume
     if resume:
         print(f"Resumed from {resume} after epoch {run.epoch}")
     sys.stdout.flush()
-
-
-def _describe(row: dict[str, float]) -> str:
-    return (
-        f"loss {row['train_loss']:.4f}  accuracy {1 - row['train_error']:6.2%}"
-        f"  |  validation loss {row['val_loss']:.4f}  accuracy {1 - row['val_error']:6.2%}"
-    )
 
 
 def _measure(
@@ -147,22 +139,15 @@ def _write_model(out: Path, run: runs.Run, dataset: datasets.Dataset) -> None:
 
 
 def _draw(run: runs.Run, opts: Namespace, out: Path, dataset: datasets.Dataset, probabilities: np.ndarray) -> str:
-    """Draws the pictures and returns a line that says where they are, or why there are none."""
-    if opts.no_plots:
-        return "no pictures (--no-plots)"
+    """Draws the pictures and returns the line about them."""
     first = run.net.linear_layers[0].W
     images, labels = dataset.test
-    try:
-        drawn = pictures.draw_all(
-            out, run.history, run.best_epoch, labels, probabilities, images, dataset.image_shape, first
-        )
-    except ImportError:
-        return "none, because matplotlib is not installed; to get them: pip install '.[plots]'"
-    except OSError as error:
-        raise BadInput(
-            f"cannot write the pictures into {out} ({error.strerror or error}); give another --out"
-        ) from error
-    return ", ".join(os.fspath(path) for path in drawn)
+    shape = dataset.image_shape
+    return runs.draw(
+        opts,
+        out,
+        lambda: pictures.draw_all(out, run.history, run.best_epoch, labels, probabilities, images, shape, first),
+    )
 
 
 def _conclude(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 import sys
 from argparse import Namespace
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from hw_bonus import checkpoint, runs
+from hw_bonus import checkpoint, progress, runs
 from hw_bonus.errors import BadInput
 from hw_bonus.pictures import confusion_matrix
 from hw_bonus.text import explain, names, pictures, sentences, training
@@ -48,7 +47,7 @@ def run(given: dict[str, Any]) -> int:
         target, lambda: runs.snapshot(state, OPTIONS, opts, fingerprint), always=bool(opts.save or resume)
     )
     steps = math.ceil(len(task.train[1]) / opts.batch_size)
-    describe = _describe_names if opts.data is None else _describe_sentences
+    describe = _describe_names if opts.data is None else progress.loss_and_accuracy
     rows = partial(_rows, state, opts, task, known)
     seconds, stopped = runs.train(state, opts, rows, steps, keeping, describe)
     if stopped:
@@ -61,7 +60,7 @@ def run(given: dict[str, Any]) -> int:
     metrics = {**metrics, **_common(state, opts, task, seconds)}
     checkpoint.write_atomically(out / "metrics.json", lambda file: file.write(json.dumps(metrics, indent=1).encode()))
     print(
-        f"\n{told}; trained for {seconds:.1f} s\nPictures: {_draw(opts, out, drawings)}\n"
+        f"\n{told}; trained for {seconds:.1f} s\nPictures: {runs.draw(opts, out, lambda: pictures.save_all(out, drawings))}\n"
         f"Numbers:  {out / 'metrics.json'}\nModel:    {target}",
         flush=True,
     )
@@ -117,13 +116,6 @@ def _describe_names(row: dict[str, float]) -> str:
     return (
         f"loss {row['train_loss']:.4f}  perplexity {math.exp(row['train_loss']):5.2f}"
         f"  |  held-out loss {row['val_loss']:.4f}  perplexity {math.exp(row['val_loss']):5.2f}"
-    )
-
-
-def _describe_sentences(row: dict[str, float]) -> str:
-    return (
-        f"loss {row['train_loss']:.4f}  accuracy {1 - row['train_error']:6.2%}"
-        f"  |  validation loss {row['val_loss']:.4f}  accuracy {1 - row['val_error']:6.2%}"
     )
 
 
@@ -200,21 +192,6 @@ def _common(state: runs.Run, opts: Namespace, task: Task, seconds: float) -> dic
     }
 
 
-def _draw(opts: Namespace, out: Path, drawings: dict[str, Callable[[Any], Any]]) -> str:
-    """Draws the pictures and returns a line that says where they are, or why there are none."""
-    if opts.no_plots:
-        return "no pictures (--no-plots)"
-    try:
-        drawn = pictures.save_all(out, drawings)
-    except ImportError:
-        return "none, because matplotlib is not installed; to get them: pip install '.[plots]'"
-    except OSError as error:
-        raise BadInput(
-            f"cannot write the pictures into {out} ({error.strerror or error}); give another --out"
-        ) from error
-    return ", ".join(os.fspath(path) for path in drawn)
-
-
 def _say(given: dict[str, Any]) -> int:
     """The answer of a saved model to a sentence, on the terminal and as a picture."""
     if not given["say"].split():
@@ -237,6 +214,7 @@ def _say(given: dict[str, Any]) -> int:
     answer = explain.explain(net, about, given["say"])
     print("\n".join(explain.lines(answer, explain.wants_colour())))
     out = runs.writable_folder(Path(opts.out), "--out")
-    drawn = _draw(opts, out, {"say.png": lambda figure: pictures.sentence(figure, answer)})
+    drawings = {"say.png": lambda figure: pictures.sentence(figure, answer)}
+    drawn = runs.draw(opts, out, lambda: pictures.save_all(out, drawings))
     print(f"Picture: {drawn}", flush=True)
     return 0

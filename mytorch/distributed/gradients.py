@@ -103,11 +103,13 @@ class DataParallel:
             for slot in operation.gradients_to_update:
                 if slot is not None and id(slot) not in self._first_use:
                     self._first_use[id(slot)] = number, -1
+        used = set()
         for number, parameter in enumerate(self.parameters):
-            use = self._first_use.get(id(parameter.gradient), (-1, -1))
-            self._first_use[id(parameter.gradient)] = use[0], number
+            first, _ = self._first_use.get(id(parameter.gradient), (-1, -1))
+            self._first_use[id(parameter.gradient)] = first, number
+            used.update([number] if first >= 0 else [])
         for bucket in self.buckets:
-            bucket.waiting = set(bucket.places)
+            bucket.waiting = used & bucket.places.keys()  # an unused parameter keeps nobody waiting
         if loss is not None:
             self.engine.on_gradient = self._arrived
             try:

@@ -158,6 +158,31 @@ def variants(world: distributed.World) -> dict[str, Any]:
     return told
 
 
+def overlap(world: distributed.World) -> dict[str, Any]:
+    """Buckets that are on their way while the first layer's gradient is still to be computed, with and without overlap."""
+    told = {}
+    for name in ("overlap", "no overlap"):
+        engine = Autograd()
+        net = network(engine)
+        parallel = distributed.DataParallel(
+            world, net.parameters(), engine, bucket_bytes=1000, overlap=name == "overlap"
+        )
+        x, y = next(batches())
+        criterion = nn.SoftmaxCrossEntropy(engine)
+        loss = criterion(y, net(x))
+        first = engine.operation_list[0]
+        rule, on_the_way = first.backward_operation, []
+
+        def last_rule(*given: Any, rule: Any = rule, counts: list[int] = on_the_way, all_of: Any = parallel) -> Any:
+            counts.append(sum(bucket.request is not None for bucket in all_of.buckets))
+            return rule(*given)
+
+        first.backward_operation = last_rule
+        parallel.backward(loss, 1 / world.size)
+        told[name] = on_the_way
+    return told
+
+
 def sizes(world: distributed.World) -> dict[str, Any]:
     """Bytes of state and bytes sent, for each stage."""
     told = {}
@@ -195,6 +220,7 @@ def trouble(kind: str) -> Callable[[distributed.World], Any]:
 SCENES: dict[str, Callable[[distributed.World], Any]] = {
     "equal": equal,
     "variants": variants,
+    "overlap": overlap,
     "sizes": sizes,
     **{name: trouble(name) for name in ("other network", "stopped", "left")},
 }

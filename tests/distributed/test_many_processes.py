@@ -35,6 +35,12 @@ def test_parts_dropout_and_batch_norm_too(processes: int) -> None:
         assert difference < ROUNDING, name
 
 
+def test_gradients_travel_while_the_backward_pass_goes_on() -> None:
+    found = scene(2, "overlap")
+    assert found["overlap"][0] >= 1
+    assert found["no overlap"] == [0]
+
+
 def test_state_is_an_nth_and_what_is_sent_is_the_least_possible() -> None:
     n = 3
     found = scene(n, "sizes")
