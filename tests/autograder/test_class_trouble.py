@@ -51,7 +51,7 @@ def test_killed_at_any_moment(submissions: Path, tmp_path: Path, log: Path, afte
 def test_ctrl_c_ends_it_cleanly(submissions: Path, tmp_path: Path) -> None:
     for number, sign in ((1, signal.SIGINT), (2, signal.SIGTERM)):
         out = tmp_path / f"reports{number}"
-        running = process(submissions, out, FAKE_TIME="0.2")
+        running = process(submissions, out, FAKE_TIME="0.5")
         while not list((out / "records").glob("*.json")):
             time.sleep(0.01)
         running.send_signal(sign)
