@@ -13,6 +13,8 @@ from hw_bonus.errors import BadInput
 
 # Ink fainter than this share of the darkest is taken for noise of the paper.
 FAINT = 0.15
+# A wide digit is narrowed by this factor at the most, or a dash would become a block.
+NARROWED = 1.5
 
 
 def framing(images: np.ndarray, shape: tuple[int, int]) -> dict[str, Any]:
@@ -53,6 +55,7 @@ def fitted(image: np.ndarray, shape: tuple[int, int], frame: dict[str, Any]) -> 
     top, bottom, left, right = box
     tall = frame["height"] * shape[0] / (bottom - top)
     wide = min(tall, frame["width"] * shape[1] / (right - left))
+    tall = min(tall, NARROWED * wide)
     y, x = _mass_centre(ink) if frame["centre"] == "mass" else ((top + bottom) / 2, (left + right) / 2)
     small = _cover(y, tall, ink.shape[0], shape[0]) @ ink @ _cover(x, wide, ink.shape[1], shape[1]).T
     return frame["low"] + np.minimum(small / (small.max() or 1.0), 1) * (frame["high"] - frame["low"])

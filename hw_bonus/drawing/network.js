@@ -63,6 +63,7 @@ class Network {
 }
 
 const FAINT = 0.15;
+const NARROWED = 1.5;
 
 // ink: rows * columns numbers from 0 to 1. Returns pixels in the units of the training data, or null without ink.
 function fitted(ink, rows, columns, model) {
@@ -80,8 +81,9 @@ function fitted(ink, rows, columns, model) {
     }
   }
   if (bottom <= top) return null;
-  const tall = model.frame.height * height / (bottom - top);
-  const wide = Math.min(tall, model.frame.width * width / (right - left));
+  const upright = model.frame.height * height / (bottom - top);
+  const wide = Math.min(upright, model.frame.width * width / (right - left));
+  const tall = Math.min(upright, NARROWED * wide);
   const [y, x] = centre === "mass" ? [down / mass, across / mass] : [(top + bottom) / 2, (left + right) / 2];
   const vertical = cover(y, tall, rows, height), horizontal = cover(x, wide, columns, width);
   const small = new Float64Array(height * width);

@@ -75,8 +75,10 @@ def test_a_drawing_is_cut_scaled_and_put_in_the_middle() -> None:
     # 40 rows become 8, so 10 columns become 2, in the middle.
     np.testing.assert_allclose(seen, np.pad(np.full((8, 2), 16.0), ((0, 0), (3, 3))), atol=1e-12)
     np.testing.assert_allclose(images.fitted(5 - 3 * sheet, (8, 8), FRAME), seen, atol=1e-12)
-    wide = images.fitted(sheet.T, (8, 8), FRAME)
-    assert wide[:, 1:7].min() > 15.9, "as wide as digits are, and so as high as the image"
+    # 40 columns become 6, as wide as digits are; 10 rows would become 1.5, and are stretched by no more than a half.
+    dash = images.fitted(sheet.T, (8, 8), FRAME)
+    np.testing.assert_allclose(dash[4], [0, 16, 16, 16, 16, 16, 16, 0], atol=1e-9)
+    np.testing.assert_allclose(dash.sum(axis=0)[1:7] / 16, 2.25, atol=1e-9)
     by_mass = images.fitted(
         np.triu(np.ones((40, 40))), (8, 8), {**FRAME, "width": 1.0, "height": 0.5, "centre": "mass"}
     )
