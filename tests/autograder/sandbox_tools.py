@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from autograder.staff.isolation.sandbox import Sandbox
-from tests.clocks import patience
 
 LEVELS: dict[str, list[str]] = {
     "all": [],
@@ -47,8 +46,8 @@ def submission(folder: Path, code: str) -> Path:
     return folder
 
 
-def run(sandbox: Sandbox, folder: Path, code: str, scenarios: Any = (), limit: float = 0.4) -> list[dict[str, Any]]:
-    return list(sandbox.run_scenarios(submission(folder, code), ("engine",), scenarios, patience(limit)))
+def run(sandbox: Sandbox, folder: Path, code: str, scenarios: Any = (), limit: float = 0.8) -> list[dict[str, Any]]:
+    return list(sandbox.run_scenarios(submission(folder, code), ("engine",), scenarios, limit))
 
 
 def found(sandbox: Sandbox, folder: Path, expression: str) -> str:

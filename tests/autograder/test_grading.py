@@ -24,7 +24,7 @@ from tests.clocks import patience
 
 SEEDS = (11, 987_654_321_012)
 RELU = "self.state = np.maximum(x, 0)"
-quick_import = partial(run_scenarios, start_limit=patience(0.5))
+quick_import = partial(run_scenarios, start_limit=1.5)
 
 
 @pytest.fixture
@@ -247,7 +247,7 @@ def test_no_frame_at_all_is_an_error_of_ours(solved: Path) -> None:
 @pytest.mark.slow
 def test_an_endless_loop_costs_its_check_alone(tmp_path: Path) -> None:
     folder = changed(tmp_path, (ACTIVATION, RELU, f"while True: pass\n        {RELU}"))
-    graded = grade_submission(folder, SEEDS, run_with=plain_process, limit=patience(0.2))
+    graded = grade_submission(folder, SEEDS, run_with=plain_process, limit=0.6)
     marks = earned(graded)
     assert marks["ReLU Forward"] == marks["ReLU Backward"] == 0
     assert graded["total"] - marks["Hidden Layers"] == 52
@@ -258,7 +258,7 @@ def test_an_endless_loop_costs_its_check_alone(tmp_path: Path) -> None:
 def test_whoever_hangs_everywhere_is_waited_for_less(tmp_path: Path) -> None:
     """A walk without an end hangs in every class; the third is waited for a quarter of the limit."""
     limits = []
-    whole = patience(0.2)
+    whole = 0.6
 
     def run(folder: Path, parts: Any, scenarios: Any, limit: float) -> Iterator[dict[str, Any]]:
         limits.append(limit)

@@ -39,7 +39,7 @@ BY_ALIASES: dict[str, dict[str, float]] = {
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(Limits(start=patience(0.5), memory=1 << 30)) as made:
+    with Sandbox(Limits(start=1.2, memory=1 << 30)) as made:
         yield made
 
 
@@ -51,7 +51,7 @@ def with_code(files: Files, code: str) -> Files:
 
 def graded(sandbox: Sandbox, files: Files, folder: Path, seed: int = 7) -> Graded:
     seeds = seeds_for(seed, "digest")
-    return grade_submission(write(files, folder), seeds, run_with=sandbox.run_scenarios, limit=patience(0.3))
+    return grade_submission(write(files, folder), seeds, run_with=sandbox.run_scenarios, limit=0.5)
 
 
 @pytest.mark.slow
@@ -150,7 +150,7 @@ def test_known_cases_by_heart_earn_nothing(sandbox: Sandbox, tmp_path: Path) -> 
 
     def public_seed(*arguments: Any) -> Graded:
         return grade_submission(
-            write(files, tmp_path / "heart"), (0, 1), run_with=sandbox.run_scenarios, limit=patience(0.3), hidden=False
+            write(files, tmp_path / "heart"), (0, 1), run_with=sandbox.run_scenarios, limit=0.5, hidden=False
         )
 
     assert public_seed()["total"] == 50

@@ -145,7 +145,7 @@ def test_a_bomb_costs_nobody_else_a_mark(sandboxes: dict[str, Sandbox], tmp_path
     if "few system calls" not in sandbox.level:
         pytest.skip("nothing bounds root's processes here")
     files = dict.fromkeys(("mytorch/autograd_engine.py",), f"{BOMBS[what]}\n")
-    frames = list(sandbox.run_scenarios(write(files, tmp_path / "bomb"), ("engine",), (), patience(0.4)))
+    frames = list(sandbox.run_scenarios(write(files, tmp_path / "bomb"), ("engine",), (), 0.8))
     assert frames[-1]["status"] in ("error", "time", "died")
     if "thread" in what:
         assert any(word in frames[-1]["text"] for word in ("start new thread", "no threads: 1", "segmentation"))
