@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 
 from autograder import replay
-from autograder.compare import judge
-from autograder.exercises import BACK, CHECKS, EXERCISES
-from autograder.grade import rerun_on
+from autograder.causes import explain_dependencies
+from autograder.compare import judge, problem
+from autograder.exercises import ADD, BACK, CHECKS, EXERCISES, cases_of
+from autograder.grade import Grades, Result, rerun_on
 from autograder.helpers import Check, Expected, Kind
 from autograder.isolate import run_scenarios
 from autograder.worker.scenarios.recorded import Tape
@@ -116,3 +118,62 @@ def test_a_wrong_rule_is_replaced_by_the_derivative_of_its_operation() -> None:
 def test_an_account_that_cannot_be_read_decides_nothing(found: Any) -> None:
     with pytest.raises(replay.Undecided):
         replay.values(found, WANTED, set())
+
+
+# A failed engine, three failed layers that need it alone, and the network, which needs a layer.
+SIGMOID, TANH, LINEAR, MLP = "Sigmoid Backward", "Tanh Backward", "Linear", "MLP"
+FAILED = [
+    Result(check, "failed", problem("wrong"))
+    for name in (ADD, SIGMOID, TANH, LINEAR, MLP)
+    for check in CHECKS
+    if check.exercise == name
+]
+
+
+class Reruns:
+    """A stand-in for second runs: keeps the exercises of each process. ends: one that ends it, and the status of its frame."""
+
+    def __init__(
+        self, ends: str = "", status: str = "", imported: Callable[[set[str]], bool] = lambda parts: True
+    ) -> None:
+        self.ends, self.status, self.imported = ends, status, imported
+        self.processes: list[list[str]] = []
+
+    def __call__(self, parts: Any, checks: Any, given: Any) -> Iterator[tuple[list[Any], dict[str, Any]]]:
+        self.processes.append(list(dict.fromkeys(check.exercise for check in checks)))
+        for check in checks if self.imported(set(parts)) else ():
+            ended = check.exercise == self.ends
+            # An account that cannot be read decides nothing.
+            cases = cases_of(check)
+            yield cases, {"status": self.status if ended else "ok", "values": [None] * len(cases)}
+            if ended:
+                return
+
+
+def not_blocked(rerun: Reruns) -> set[str]:
+    results = explain_dependencies(Grades(FAILED), rerun).results
+    assert {result.status for result in results} == {"failed", "blocked"}
+    return {result.check.exercise for result in results if result.status == "failed"}
+
+
+def test_exercises_that_do_not_need_one_another_run_again_in_one_process() -> None:
+    rerun = Reruns()
+    assert not_blocked(rerun) == {ADD}
+    assert rerun.processes == [[SIGMOID, TANH, LINEAR], [MLP]]
+
+
+@pytest.mark.parametrize("status", ["time", "died", "malformed"])
+@pytest.mark.parametrize(
+    ("ends", "processes"),
+    [(TANH, [[SIGMOID, TANH, LINEAR], [LINEAR], [MLP]]), (LINEAR, [[SIGMOID, TANH, LINEAR], [MLP]])],
+)
+def test_who_ends_a_second_run_ends_it_for_nobody_else(ends: str, processes: list[list[str]], status: str) -> None:
+    rerun = Reruns(ends, status)
+    assert not_blocked(rerun) == {ADD, ends}
+    assert rerun.processes == processes
+
+
+def test_files_that_cannot_be_imported_together_are_imported_alone() -> None:
+    rerun = Reruns(TANH, "died", imported=lambda parts: not {"activation", "linear"} <= parts)
+    assert not_blocked(rerun) == {ADD, TANH}
+    assert rerun.processes == [[SIGMOID, TANH, LINEAR], [SIGMOID], [TANH], [LINEAR], [MLP]]
