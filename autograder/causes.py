@@ -12,18 +12,20 @@ from dataclasses import replace
 from typing import Any
 
 from autograder import replay
-from autograder.compare import Problem, judge, with_hint
+from autograder.compare import Problem, compare, with_hint
 from autograder.diagnosis import diagnose
 from autograder.exercises import ADD, BACK, EXERCISES, Exercise
 from autograder.feedback import no_feedback
 from autograder.frames import problem_of
-from autograder.helpers import Check
+from autograder.helpers import Check, Expectations
 from autograder.outcome import Grades, Result
 
 # Runs checks of some parts once more in another way; yields the cases of each check, and its frame.
 Rerun = Callable[
     [Sequence[str], list[Check], Callable[[Check, Any], tuple[str, Any]]], Iterator[tuple[list[Any], dict[str, Any]]]
 ]
+# A case, the values that are expected of it, and what its scenario recorded.
+Recorded = tuple[Any, Expectations, Any]
 FUNCTIONAL = "Functional"
 ENGINE = {"add_operation": ADD, "backward": BACK}
 # These tell their reason by themselves, whatever else is wrong.
@@ -165,7 +167,7 @@ class _Exercise:
         if not isinstance(values, list) or len(values) != len(cases):
             return None
         try:
-            return self._by_replay(result, list(zip(cases, values)))
+            return self._by_replay(result, [(case, result.check.expect(case), one) for case, one in zip(cases, values)])
         except replay.Misrecorded as error:
             return self._misrecorded(result, error)
         except replay.Undecided:
@@ -177,10 +179,10 @@ class _Exercise:
         filled = any(r.problem and r.problem.hint == "spot_not_empty" for r in self.before.of(ADD))
         return None if any(faults) or filled else result
 
-    def _by_replay(self, result: Result, pairs: list[tuple[Any, Any]]) -> Result | None:
+    def _by_replay(self, result: Result, recorded: list[Recorded]) -> Result | None:
         """The result by the recorded operations: its own, if a right engine and right rules do not make the check pass."""
         used = sorted(self.rules.intersection(result.rules))
-        wrong = _first_wrong(result.check, pairs, self.rules)
+        wrong = _first_wrong(result.check, recorded, self.rules)
         if wrong is not None:
             case, found, undisturbed = wrong
             compared = undisturbed if self.needs or used or result.problem is None else result.problem
@@ -190,7 +192,7 @@ class _Exercise:
         if not used:
             return self._blocked(result, self._first(result))
         try:
-            engine_alone = bool(self.needs) and _first_wrong(result.check, pairs, set()) is None
+            engine_alone = bool(self.needs) and _first_wrong(result.check, recorded, set()) is None
         except (replay.Misrecorded, replay.Undecided):
             engine_alone = False
         return self._blocked(result, self._first(result) if engine_alone else f"{used[0]} ({FUNCTIONAL})")
@@ -237,13 +239,13 @@ class _Exercise:
         return replace(result, status="blocked", needs=need, problem=Problem("", {**no_feedback(), "hint": about}))
 
 
-def _first_wrong(check: Check, pairs: list[tuple[Any, Any]], replaced: set[str]) -> tuple[Any, Any, Problem] | None:
+def _first_wrong(check: Check, recorded: list[Recorded], replaced: set[str]) -> tuple[Any, Any, Problem] | None:
     """The first case that a right engine does not help, with what it recorded and the problem that is left.
 
-    pairs: each case with what it recorded. replaced: the rules in whose place right ones stand.
+    replaced: the rules in whose place right ones stand.
     """
-    for case, found in pairs:
-        left = judge(check, case, replay.values(found, check.expect(case), replaced))
+    for case, expected, found in recorded:
+        left = compare(check, case, expected, replay.values(found, expected, replaced))
         if left is not None:
             return case, found, left
     return None

@@ -57,7 +57,11 @@ def judge(check: Check, given: Given, got: Any) -> Problem | None:
 
     got: plain data from the submission's process. Nothing else is assumed about it.
     """
-    expected = check.expect(given)
+    return compare(check, given, check.expect(given), got)
+
+
+def compare(check: Check, given: Given, expected: Expectations, got: Any) -> Problem | None:
+    """The same with the expected values, for several comparisons with them."""
     if not expected:
         raise ValueError(f"The check {check.name!r} expects nothing, so everything would pass it.")
     if not isinstance(got, dict):
