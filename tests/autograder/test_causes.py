@@ -46,14 +46,21 @@ def test_right_layers_pass_without_their_engine(style: str, tmp_path: Path) -> N
     assert seen == len(OF_LAYERS) > 30
 
 
-def on_tape(rule: Any, *inputs: np.ndarray, start: Any = None, slots: Any = None, same: bool = False) -> dict[str, Any]:
+def on_tape(
+    rule: Any, *inputs: np.ndarray, start: Any = None, slots: Any = None, same: bool = False, output: Any = None
+) -> dict[str, Any]:
     """A Tape's account of one operation, y = sum of the inputs, and of backward."""
     tape = Tape()
-    output = inputs[0] if same else sum(inputs, np.zeros(inputs[0].shape))
+    if output is None:
+        output = inputs[0] if same else sum(inputs, np.zeros(inputs[0].shape))
     tape.add_operation(list(inputs), output, slots or [None] * len(inputs), rule)
     tape.backward(output if start is None else start)
     shown = {f"gradient {k}": tape.get_param(array) for k, array in enumerate(inputs)}
-    return {"shown": {**shown, "slot": slots[0].copy() if slots else None}, "walks": tape.walks, "epoch": [tape.epoch]}
+    return {
+        "shown": {**shown, "slot": None if slots is None or slots[0] is None else slots[0].copy()},
+        "walks": tape.walks,
+        "epoch": [tape.epoch],
+    }
 
 
 X = np.array([[1.0, -2.0, 3.0], [0.5, 4.0, -1.0]])
@@ -91,17 +98,47 @@ def test_a_rule_has_to_be_proportional_to_grad_output(rule: Any, hint: str) -> N
 
 
 def test_an_output_that_is_its_input_and_a_slot_of_another_form_are_named() -> None:
-    for settings, hint in (({"same": True}, "same_array"), ({"slots": [np.zeros((3, 2))]}, "slot_shape")):
+    x = X.copy()
+    faults: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"same": True}, "same_array"),
+        ({"slots": [np.zeros((3, 2))]}, "slot_shape"),
+        ({"slots": [None, None]}, "slot_count"),
+        ({"slots": [x]}, "slot_is_input"),
+    )
+    for settings, hint in faults:
         with pytest.raises(replay.Misrecorded) as error:
-            replay.values(on_tape(lambda g, a: g, X.copy(), start=G, **settings), WANTED, set())  # type: ignore[arg-type]
+            replay.values(on_tape(lambda g, a: g, x, start=G, **settings), WANTED, set())
         assert error.value.hint == hint
+
+
+def test_a_rule_of_another_operation_is_named_where_it_fails() -> None:
+    def matmul_backward(g: Any, a: Any, b: Any) -> Any:
+        return g @ b.T, a.T @ g
+
+    wanted = {f"gradient {k}": Expected(X, Kind.GRADIENT) for k in range(2)}
+    with pytest.raises(replay.Misrecorded) as error:
+        replay.values(on_tape(matmul_backward, X.copy(), X.copy(), start=G), wanted, set())
+    assert error.value.hint == "inputs_mismatch"
+
+
+def test_an_operation_that_is_recorded_before_its_input_is_made_is_named() -> None:
+    x, tape = X.copy(), Tape()
+    h = x * 1.0
+    y = h * 1.0
+    for array, output in ((h, y), (x, h)):
+        tape.add_operation([array], output, [None], lambda g, a: g)
+    tape.backward(G)
+    found = {"shown": {"gradient 0": tape.get_param(x)}, "walks": tape.walks, "epoch": [tape.epoch]}
+    with pytest.raises(replay.Misrecorded) as error:
+        replay.values(found, WANTED, set())
+    assert error.value.hint == "recorded_late"
 
 
 def test_a_wrong_rule_is_replaced_by_the_derivative_of_its_operation() -> None:
     def sub_backward(g: Any, a: Any, b: Any) -> Any:
         raise ValueError("not written yet")
 
-    found = on_tape(sub_backward, X.copy(), X.copy(), start=G)
+    found = on_tape(sub_backward, X.copy(), X.copy(), start=G, output=0 * X)
     wanted = {f"gradient {k}": Expected(X, Kind.GRADIENT) for k in range(2)}
     got = replay.values(found, wanted, {"sub_backward"})
     assert np.allclose(got["gradient 0"], G)
