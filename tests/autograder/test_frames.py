@@ -1,4 +1,4 @@
-"""What an exception in a submission means: the key of its hint."""
+"""Hints of exceptions: an exception in a submission and the key that it gets."""
 
 from __future__ import annotations
 

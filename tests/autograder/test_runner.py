@@ -292,6 +292,18 @@ def test_the_mytorch_that_is_graded_is_the_one_named(solved: Path, tmp_path: Pat
     assert scores(done.stdout)["Functional"] == 0
 
 
+@pytest.mark.parametrize("module", ["beside", "pytest"])
+def test_a_module_that_the_final_grading_lacks_is_not_there(module: str, student: Path) -> None:
+    """A file beside mytorch/ and an installed package: neither is handed in, so the plain run does without it too."""
+    workshop.write({**workshop.fill(SIMPLE), "beside.py": "", "mytorch/nn/inside.py": ""}, student)
+    path = student / FUNCTIONAL
+    path.write_text(path.read_text() + f"\nimport json\nfrom mytorch.nn import inside\nimport {module}\n")
+    done = run(student, sys.executable, "autograder/runner.py", "--only", "exp_backward")
+    assert f"No module named '{module}'" in done.stdout
+    assert "A file of your own belongs into mytorch/" in done.stdout
+    assert scores(done.stdout) == {"Functional": 0}
+
+
 @pytest.mark.slow
 def test_an_array_changed_by_a_check_is_not_seen_by_the_next(solved: Path) -> None:
     change(solved, FUNCTIONAL, "return grad_output / a\n", "a **= -1\n    return grad_output * a\n")
