@@ -96,6 +96,14 @@ def test_options(solved: Path, tmp_path: Path) -> None:
     assert runner(solved, "--only", "nothing-like-this").returncode == 2
 
 
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "x"])
+def test_a_time_limit_is_a_number_of_seconds(seconds: str, tmp_path: Path) -> None:
+    done = runner(tmp_path, f"--time-limit={seconds}")
+    assert done.returncode == 2
+    assert "--time-limit" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.slow
 def test_a_notebook_gets_what_the_command_prints(solved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change(solved, "mytorch/nn/modules/activation.py", RELU, "self.state = np.maximum(x, 1)")
