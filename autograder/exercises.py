@@ -48,6 +48,7 @@ ALL: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 DECLARED = declaration.read()
 declaration.check_known(DECLARED.open, ALL, DECLARED.folders, declaration.OPEN)
 OWN = DECLARED.own(DECLARED.open)
+declaration.check_needs(OWN, (*ALL, *OWN))
 
 
 def _exercise(name: str, points: float) -> Exercise:
