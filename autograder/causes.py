@@ -27,7 +27,7 @@ Rerun = Callable[
 FUNCTIONAL = "Functional"
 ENGINE = {"add_operation": ADD, "backward": BACK}
 # These tell their reason by themselves, whatever else is wrong.
-TOLD = ("cannot_import", "not_installed", "missing_file", "missing_name", "budget")
+TOLD = ("cannot_import", "not_installed", "missing_file", "missing_module", "missing_name", "budget")
 
 # What comparing the values tells in better words than a look at the list.
 TOLD_BY_VALUES = ("in_place", "grad_ignored", "forward_value", "gradient_last")

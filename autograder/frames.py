@@ -65,7 +65,7 @@ def problem_of(
         message = text.removeprefix("NotImplementedError: ")
         return problem("todo", came=message, place=place, looked_at=readable(frame.get("function"), 80))
     key = _hint_of_error(text, place, of_engine)
-    if at_import and key not in ("not_installed", "missing_file", "memory") and not text.startswith("Missing"):
+    if at_import and key not in ("not_installed", "missing_module", "memory") and not text.startswith("Missing"):
         key = "cannot_import"
     return problem(key, came=text, place=place)
 
@@ -74,7 +74,7 @@ def _hint_of_error(text: str, place: str, of_engine: bool) -> str:
     kind, _, message = text.partition(":")
     if kind == "ModuleNotFoundError":
         own = any(f"'{name}" in message for name in ("mytorch", "hw_bonus"))
-        return "missing_file" if own else "not_installed"
+        return "missing_module" if own else "not_installed"
     if shapes := GRADIENT_SHAPES.search(message):
         return _hint_of_shapes(shapes[1], shapes[2]) if of_engine else "wrong_shape"
     if kind == "IndexError" and "list index out of range" in message and not of_engine and LAST_ENTRY.search(place):

@@ -244,6 +244,10 @@ HINTS: dict[str, str] = {
     "missing_file": (
         "Every exercise in this file waits for it. Put the file back where the handout has it, with its name as it was."
     ),
+    "missing_module": (
+        "This file is not among those that are handed in. If the handout has it, put it back; if it is your own, it belongs "
+        "into mytorch/, with the name by which it is imported."
+    ),
     "state": ".state should hold the output of the last forward call.",
     # The engine
     "forwards": (

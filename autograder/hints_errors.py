@@ -41,8 +41,8 @@ HINTS_OF_ERRORS: dict[str, str] = {
     ),
     "exit": "Code that is graded must not end the program. Remove the call.",
     "not_installed": (
-        "This module is not there where your work is graded; only NumPy, Python's standard library and the files that you "
-        "hand in are. Remove the import. A file of your own belongs into mytorch/ (from mytorch.NAME import ...)."
+        "This module is not installed where your work is graded: only NumPy, Python's standard library and the files that "
+        "you hand in are there. Remove the import. A file of your own belongs into mytorch/ (from mytorch.NAME import ...)."
     ),
     "memory": (
         "Memory ran out. Look for an array of a wrong shape (a broadcast that multiplies sizes) or an endless list."

@@ -30,7 +30,7 @@ def hint(text: str, place: str = "", of_engine: bool = False) -> str:
         ("TypeError: f() takes 2 positional arguments but 3 were given", "arguments"),
         ("BdbQuit", "breakpoint"),
         ("ModuleNotFoundError: No module named 'torch'", "not_installed"),
-        ("ModuleNotFoundError: No module named 'mytorch.mine'", "missing_file"),
+        ("ModuleNotFoundError: No module named 'mytorch.mine'", "missing_module"),
         ("ZeroDivisionError: division by zero", "raised"),
     ],
 )
