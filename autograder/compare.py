@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,11 @@ def judge(check: Check, given: Given, got: Any) -> Problem | None:
 
     got: plain data from the submission's process. Nothing else is assumed about it.
     """
-    expected = check.expect(given)
+    return compare(check, given, check.expect(given), got)
+
+
+def compare(check: Check, given: Given, expected: Expectations, got: Any) -> Problem | None:
+    """The same with the expected values, for several comparisons with them."""
     if not expected:
         raise ValueError(f"The check {check.name!r} expects nothing, so everything would pass it.")
     if not isinstance(got, dict):
@@ -104,7 +109,8 @@ class _Difference:
         if kind in WHOLE:
             return None if _is_right(got, expected) else self._suspect(name) or (WHOLE[kind], 0.0)
         if not isinstance(got, np.ndarray):
-            return _hint_for_phrase(got, kind), 0.0
+            gone = got == NO_SPOT and kind is Kind.GRADIENT and self.check.scenario in OWN_OPERATIONS
+            return "spot_gone" if gone else _hint_for_phrase(got, kind), 0.0
         if kind is Kind.LOSS and got.size == 1 and got.ndim <= 2:
             # The number counts here, not its shape; the shape (1,) has a check of its own.
             got = got.reshape(expected.shape)
@@ -123,7 +129,10 @@ class _Difference:
         if not np.isfinite(got).all():
             return self.check.nonfinite, 0.0
         if kind is Kind.STATE:
-            return "state", 0.0
+            output = self.got.get("output")
+            kept = isinstance(output, np.ndarray) and output.shape == got.shape and close(got, output)
+            # A state that keeps a wrong output is as wrong as that.
+            return "wrong" if kept else "state", 0.0
         if kind is Kind.SPOT:
             return self._suspect(name) or ("spot_not_empty", 0.0)
         return self._suspect(name) or self._general(name, expected, got)
@@ -266,11 +275,20 @@ def _hint_for_shape(kind: Kind, expected: np.ndarray, got: np.ndarray) -> str:
         return "scalar_loss"
     if expected.ndim == 2 and got.shape == expected.shape[::-1] and close(got.T, expected):
         return "transposed"
-    if got.size > expected.size:
+    if _is_sum_of(expected, got):
         return "not_summed"
-    if got.size < expected.size and kind in (Kind.GRADIENT, Kind.SLOT):
+    if kind in (Kind.GRADIENT, Kind.SLOT) and _is_sum_of(got, expected):
         return "oversummed"
     return "wrong_shape"
+
+
+def _is_sum_of(sums: np.ndarray, array: np.ndarray) -> bool:
+    """True if summing an array over some of its axes gives these numbers, whatever their shape."""
+    if sums.size >= array.size or array.ndim > 4:
+        return False
+    choices = (axes for n in range(1, array.ndim + 1) for axes in itertools.combinations(range(array.ndim), n))
+    summed = (array.sum(axis=axes) for axes in choices)
+    return any(one.size == sums.size and close(one.ravel(), sums.ravel()) for one in summed)
 
 
 def show(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import difflib
 import hashlib
 import importlib.util
 import math
@@ -13,7 +14,9 @@ from pathlib import Path
 from types import ModuleType
 
 from autograder.archives import CannotGrade
-from autograder.helpers import Check
+from autograder.helpers import Check, Draw
+from autograder.worker.scenarios import SCENARIOS
+from autograder.worker.student import MODULES
 
 HERE = Path(__file__).resolve().parent
 FILE = HERE / "marks.ini"
@@ -137,12 +140,21 @@ def check_known(marks: Iterable[str], known: Collection[str], folders: Collectio
     """Raise CannotGrade if a declared exercise is unknown, or if an exercise of one's own has the name of another one."""
     for exercise in marks:
         if exercise not in known and exercise not in folders:
+            alike = difflib.get_close_matches(exercise, known, 1)
+            there = f"perhaps {alike[0]!r} is meant" if alike else f"they are {', '.join(known)}"
             raise CannotGrade(
-                f"marks.ini declares {exercise!r} in [{section}], which is none of the exercises there ("
-                f"{', '.join(known)}) and has no folder in [{FOLDERS}]."
+                f"marks.ini declares {exercise!r} in [{section}], which is none of the exercises there ({there}) and has no "
+                f"folder in [{FOLDERS}]."
             )
         if exercise in known and exercise in folders:
             raise CannotGrade(f"{exercise!r} in [{FOLDERS}] of marks.ini is the name of another exercise. Rename it.")
+
+
+def check_needs(own: dict[str, Own], known: Collection[str]) -> None:
+    """Raise CannotGrade if an exercise of one's own needs an exercise that is unknown."""
+    for exercise, one in own.items():
+        if unknown := next((need for need in one.needs if need not in known), None):
+            raise CannotGrade(f"NEEDS of {exercise!r} names {unknown!r}, which is no exercise.")
 
 
 def own_files(folder: Path) -> list[Path]:
@@ -160,19 +172,51 @@ def load(exercise: str, folder: Path) -> Own:
         raise CannotGrade(f"The folder of {exercise!r}, {folder}, holds no {OWN_FILES[0]}. Correct it in marks.ini.")
     module = _run(exercise, path)
     checks = getattr(module, "CHECKS", None)
-    parts = getattr(module, "PARTS", None)
+    parts, needs = getattr(module, "PARTS", None), getattr(module, "NEEDS", ())
     if not (isinstance(checks, (list, tuple)) and checks and all(isinstance(check, Check) for check in checks)):
         raise CannotGrade(f"{path} has no list CHECKS of Check. See the example in docs/grading.md.")
-    if not (isinstance(parts, tuple) and parts and all(isinstance(part, str) for part in parts)):
-        raise CannotGrade(f"{path} has no tuple PARTS, such as ('engine', 'activation'). See docs/grading.md.")
+    if not (isinstance(parts, tuple) and parts and all(isinstance(part, str) and part in MODULES for part in parts)):
+        raise CannotGrade(
+            f"{path} has no tuple PARTS, such as ('engine', 'activation'). The parts are {', '.join(MODULES)}."
+        )
+    if not (isinstance(needs, tuple) and all(isinstance(need, str) for need in needs)):
+        raise CannotGrade(
+            f"NEEDS in {path} is no tuple of exercises. Write it as ('Autograd Backward',), with the comma."
+        )
     if other := next((check.exercise for check in checks if check.exercise != exercise), None):
         raise CannotGrade(f"A check in {path} is of {other!r}, but marks.ini calls the exercise {exercise!r}.")
     scenarios = folder / OWN_FILES[1]
     source = scenarios.read_text(encoding="utf-8") if scenarios.is_file() else ""
     names = set(re.findall(r"(?m)^@scenario\s*\n+def (\w+)", source))
+    _try(path, scenarios, checks, source, names)
     # Code of a scenario goes to the submission's process with the job: nothing of it has to be installed there.
     sent = [replace(c, scenario=f"{c.scenario}\n{source}") if c.scenario in names else c for c in checks]
-    return Own(parts, tuple(getattr(module, "NEEDS", ())), tuple(sent), str(getattr(module, "HINT", "")))
+    return Own(parts, needs, tuple(sent), str(getattr(module, "HINT", "")))
+
+
+def _try(path: Path, scenarios: Path, checks: Iterable[Check], source: str, names: Collection[str]) -> None:
+    """Raise CannotGrade for checks of which no submission could get the marks, whatever it does.
+
+    names: the scenarios that ``source``, the text of the file ``scenarios``, defines.
+    """
+    try:
+        compile(source, str(scenarios), "exec")
+    except (SyntaxError, ValueError) as error:
+        raise CannotGrade(f"{scenarios} cannot be loaded: {type(error).__name__}: {error}") from None
+    for check in checks:
+        about = f"The check {check.name!r} in {path}"
+        if check.scenario not in names and check.scenario not in SCENARIOS:
+            raise CannotGrade(
+                f"{about} runs the scenario {check.scenario!r}, which is neither in {scenarios.name} (under @scenario) nor "
+                "one of the autograder's own."
+            )
+        try:
+            cases = check.cases(Draw(0, f"{check.exercise}/{check.name}"))
+            complete = bool(cases) and all(check.expect(case) for case in cases)
+        except Exception as error:
+            raise CannotGrade(f"{about} cannot be made: {type(error).__name__}: {error}") from error
+        if not complete:
+            raise CannotGrade(f"{about} has no cases, or expects nothing of one, so everything would pass it.")
 
 
 def _run(exercise: str, path: Path) -> ModuleType:

@@ -8,7 +8,7 @@ import numpy as np
 
 from autograder.compare import Problem, with_hint
 from autograder.helpers import Given
-from autograder.worker.scenarios.program import FORWARDS
+from autograder.replay import is_forward_of
 
 OF_THE_AUTOGRADER = ("affine_rule", "cube_rule", "join_rule", "plus_rule")
 # Hints of a comparison that a look at the list can only repeat in other words.
@@ -44,10 +44,12 @@ def _told(given: Given, operations: list[Any]) -> tuple[str, int, int | None] | 
         arrays = operation["arrays"]
         if "y" in given and len(arrays) == 2 and _is(arrays[0], given["y"]) and not operation["flows"][1]:
             return "truth_first", number, None
+    has_weights = any(name.startswith("W") or name == "arrays" for name in given)
     for number, operation in enumerate(operations):
-        forward = FORWARDS.get(operation["rule"])
-        if forward is not None and not np.allclose(forward(*operation["arrays"]), operation["result"], equal_nan=True):
+        if not is_forward_of(operation):
             return "inputs_mismatch", number, None
+        if not has_weights and any(slot >= 0 for slot in operation["slots"]):
+            return "slot_hides", number, next(k for k, slot in enumerate(operation["slots"]) if slot >= 0)
     return _copy(operations)
 
 

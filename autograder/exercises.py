@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 from autograder import declaration, test_activation, test_autograd, test_functional, test_linear, test_loss
-from autograder.helpers import Check, Draw, Given
+from autograder.helpers import Check, Draw, Expectations, Given
 
 ADD, BACK = "Autograd Add Operation", "Autograd Backward"
 
@@ -48,6 +49,7 @@ ALL: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 DECLARED = declaration.read()
 declaration.check_known(DECLARED.open, ALL, DECLARED.folders, declaration.OPEN)
 OWN = DECLARED.own(DECLARED.open)
+declaration.check_needs(OWN, (*ALL, *OWN))
 
 
 def _exercise(name: str, points: float) -> Exercise:
@@ -75,3 +77,16 @@ def checks_of(name: str) -> list[Check]:
 def cases_of(check: Check, seed: int = 0) -> list[Given]:
     """The given arrays of a check. They depend on the seed and the check's name alone, their structure on the name."""
     return check.cases(Draw(seed, f"{check.exercise}/{check.name}"))
+
+
+def at_seed(check: Check, seed: int) -> Check:
+    """The same check at one seed. Its cases and expected values are worked out once, because failed checks run twice."""
+    cases = cache(lambda: cases_of(check, seed))
+    expected: dict[int, Expectations] = {}
+
+    def expect(case: Given) -> Expectations:
+        if id(case) not in expected:
+            expected[id(case)] = check.expect(case)
+        return expected[id(case)]
+
+    return replace(check, cases=lambda rng: cases(), expect=expect)

@@ -13,7 +13,7 @@ from typing import Any
 
 from autograder.causes import explain, explain_dependencies
 from autograder.compare import Problem, judge, problem, readable
-from autograder.exercises import EXERCISES, Exercise, cases_of, checks_of
+from autograder.exercises import BACK, EXERCISES, Exercise, cases_of, checks_of
 from autograder.feedback import no_feedback
 from autograder.frames import problem_of, status_of
 from autograder.helpers import Check
@@ -181,7 +181,9 @@ def _result_of(check: Check, given: list[Any], frame: dict[str, Any], number: in
     if status == "ok":
         found = judge_frame(check, given, frame)
         return Result(check, "failed" if found else "passed", found, rules=rules, printed=printed)
-    found = problem_of(frame, status, limit)
-    if found.hint == "key" and check.exercise == "Autograd Backward":
-        found = problem("lost_lookup", came=found.feedback["came"], place=found.feedback["place"])
+    of_engine = check.exercise == BACK
+    found = problem_of(frame, status, limit, of_engine=of_engine)
+    if found.hint == "key" and of_engine:
+        key = "unused_lookup" if check.scenario == "engine_dead_branch" else "lost_lookup"
+        found = problem(key, came=found.feedback["came"], place=found.feedback["place"])
     return Result(check, "todo" if status == "todo" else "failed", found, rules=rules, printed=printed)

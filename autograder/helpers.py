@@ -86,11 +86,12 @@ def derivative(f: Callable[..., Any], arrays: list[np.ndarray], grad: Any) -> li
     result = []
     for position, array in enumerate(arrays):
         gradient = np.empty(array.shape)
+        moved = array.astype(np.complex128)
         for index in np.ndindex(*array.shape):
-            moved = array.astype(np.complex128)
             moved[index] += 1j * STEP
             value = f(*arrays[:position], moved, *arrays[position + 1 :])
-            gradient[index] = np.sum(grad * np.imag(value)) / STEP
+            gradient[index] = (grad * np.imag(value)).sum() / STEP
+            moved[index] = array[index]
         result.append(gradient)
     return result
 

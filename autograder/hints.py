@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from autograder.hints_errors import HINTS_OF_ERRORS
+
 HINTS: dict[str, str] = {
     # Values
     "sign": "Every number is right except for its sign. Look at which way the output moves when this input grows.",
@@ -30,7 +32,7 @@ HINTS: dict[str, str] = {
         "sum of N gradients; an average belongs into the loss alone."
     ),
     "mean_over_entries": (
-        "The result is too small by the number of classes: the mean is over the samples, not over every entry."
+        "The result is too small by the number of classes. Divide by the number of samples, not by that of classes or entries."
     ),
     "own_loss": (
         "The gradient is right up to a factor, and that factor is the loss itself: the loss value was used as the "
@@ -68,7 +70,10 @@ HINTS: dict[str, str] = {
     ),
     "scaled_input": "This is the function of twice or half its input. Look at the factor in the exponent.",
     "offset": "Every number is off by the same amount. Look at what is added or left out outside of the exponential.",
-    "inverted": "This is one divided by the right result. Numerator and denominator have changed places.",
+    "inverted": (
+        "This is one divided by the right result. Have numerator and denominator changed places, or are brackets missing? "
+        "1 / 1 + e is (1 / 1) + e."
+    ),
     "digits": (
         "Only the first six or seven digits are right. A step computes in float32, or adds a small constant; keep float64 and "
         "the formula as it is."
@@ -113,9 +118,7 @@ HINTS: dict[str, str] = {
     ),
     "missing_bias": "The output is what it would be without the bias.",
     "bias_twice": "The bias was added more than once.",
-    "labels_ignored": (
-        "This is what comes out if the labels are ignored: the ground truth has to enter the gradient too."
-    ),
+    "labels_ignored": ("This is what comes out if the labels are ignored: the ground truth has to enter too."),
     "labels_swapped": "Prediction and ground truth are swapped. The order is (y, y_hat), the truth first.",
     "no_softmax": "The scores were used as if they were probabilities already; the softmax is part of this loss.",
     "softmax_axis": "The softmax was taken over the wrong axis. Each row is a sample and its probabilities sum to one.",
@@ -234,9 +237,16 @@ HINTS: dict[str, str] = {
     "state_unset": (
         ".state is None after the call: forward keeps its output there (self.state = ...), and returns that same array."
     ),
+    "earlier_output": (
+        "This is the output of an earlier call of the same layer. Compute it anew in each forward, whatever the layer has kept."
+    ),
     "layer_shape": "The checks put weights of their own into the layer, so its arrays have the shapes of the handout.",
     "missing_file": (
         "Every exercise in this file waits for it. Put the file back where the handout has it, with its name as it was."
+    ),
+    "missing_module": (
+        "This file is not among those that are handed in. If the handout has it, put it back; if it is your own, it belongs "
+        "into mytorch/, with the name by which it is imported."
     ),
     "state": ".state should hold the output of the last forward call.",
     # The engine
@@ -245,13 +255,22 @@ HINTS: dict[str, str] = {
         "one whose gradient you know at the start?"
     ),
     "lookup": (
-        "Nothing arrived beyond the last operation. The gradient with which an operation starts is that of its "
-        "output; look at which array you ask the buffer for."
+        "Nothing arrived beyond the last operation. Is the gradient to start from right (for the very output, ones)? Does the "
+        "walk go on after the first step (no return or break inside the loop)? Does every other operation start with the "
+        "gradient of its output, for which the buffer is asked with that very array?"
     ),
     "lost_lookup": (
-        "The buffer was asked for an array that nobody took as an input. Only the last output is in that position, "
-        "and its gradient is the one that backward was given. Does backward begin at the end of the list, and is the gradient "
-        "that of the output?"
+        "The buffer was asked for an array without a spot. Every input has one, the last output has none: its gradient is "
+        "the one that backward was given. Does backward begin at the end of the list, ask for the gradient of the output, "
+        "and leave the spots where they are?"
+    ),
+    "unused_lookup": (
+        "Nobody used the output of this operation, so it has neither a spot nor a gradient. Pass the operation over; "
+        "is_in_memory of the buffer tells whether there is a spot."
+    ),
+    "spot_gone": (
+        "The array was recorded as an input, but after backward it has no spot. backward leaves the gradients in the buffer, "
+        "where they are read; zero_grad() is what empties it."
     ),
     "gradient_last": (
         "The arguments of the backward function are in another order: it is called as f(grad_output, *inputs), "
@@ -282,6 +301,22 @@ HINTS: dict[str, str] = {
         "and in the same form: where W.T is the input, dW.T is the array to update."
     ),
     "slot_doubled": "The contribution arrived twice in gradients_to_update.",
+    "slot_count": (
+        "gradients_to_update has another number of entries than inputs. It has one entry per input, None for one whose "
+        "gradient belongs into the buffer."
+    ),
+    "slot_is_input": (
+        "The input itself stands in gradients_to_update, so its gradient was added to its own numbers. The entry for W.T is "
+        "dW.T."
+    ),
+    "slot_hides": (
+        "gradients_to_update holds an array for this input, so the gradient went there and not on to the operation before. "
+        "Only a layer's own dW and db stand there; for every other input write None."
+    ),
+    "recorded_late": (
+        "This operation was recorded before the one that computes its input, so backward reaches it too late. Record each step "
+        "right after you have computed it."
+    ),
     "slot_place": (
         "A gradient went to the wrong place. gradients_to_update belongs to one operation and has one entry per input: use "
         "the entry at the input's own place, and the buffer where that entry is None."
@@ -316,8 +351,8 @@ HINTS: dict[str, str] = {
     ),
     "not_recorded": "Operations are missing from operation_list, or there are too many. Each call appends exactly one.",
     "record_identity": (
-        "The operation does not keep the very object that it was given. Store the arrays themselves, not copies, and "
-        "each under its own name."
+        "The list does not hold the very object that was given. Append an Operation that keeps the arrays themselves, not "
+        "copies, each under its own name."
     ),
     "recorded_in_pause": (
         "An operation was recorded inside of paused(). There self.recording is False: add_operation then returns "
@@ -330,56 +365,11 @@ HINTS: dict[str, str] = {
     "accumulate": (
         "Gradients of a second backward are added to the first ones until zero_grad() is called; here they are not."
     ),
-    # Ends without a value
-    "todo": "Fill in the part marked TODO.",
-    "raised": "The code stopped with this error. Run it with --debug to stand at that line and look at the values.",
-    "nothing_recorded": (
-        "The backward pass finds nothing to begin with: this forward returned without recording its operation, or "
-        "recorded another output than the one that it keeps."
-    ),
-    "arguments": (
-        "A function was called with another number of arguments than it takes. A backward function is called as "
-        "f(grad_output, *inputs): the star unpacks the inputs."
-    ),
-    "key": "The buffer was asked for an array that it doesn't know: most often a copy, or a lookup before add_spot.",
-    "shapes_clash": (
-        "Two shapes don't fit together. Write down the shapes at that line for a batch of 4 and non-square weights; "
-        "one factor may need a transpose, or a batch is not thought of."
-    ),
-    "none_used": (
-        "A None was used as an array or a list: a function without return, an empty slot (gradients_to_update may hold "
-        "None), or list.reverse(), which changes the list and returns None."
-    ),
-    "missing_name": "Keep the names of the handout; other code looks for them.",
-    "cannot_import": (
-        "Python could not load this file, so every exercise in it waits. What stands above says where and why."
-    ),
-    "exit": "Code that is graded must not end the program. Remove the call.",
-    "not_installed": (
-        "This module is not installed where your work is graded; only NumPy and Python's standard library are. Remove "
-        "the import."
-    ),
-    "memory": (
-        "Memory ran out. Look for an array of a wrong shape (a broadcast that multiplies sizes) or an endless list."
-    ),
-    "recursion": "A function called itself without end. See which call at that line leads back to the same function.",
-    "interrupt": "Code that is graded must not interrupt the program. Remove what raises KeyboardInterrupt.",
-    "time": (
-        "It ran longer than {limit:g} seconds, which looks like an endless loop. See whether each loop comes to an end."
-    ),
-    "died": (
-        "The process ended in the middle of this check, without an exception: os._exit, a crash in C code, or a limit "
-        "on memory or computing time that was used up."
-    ),
-    "malformed": (
-        "What came back is not what the autograder's own code sends. Code that is graded must leave the autograder "
-        "and its output channel alone."
-    ),
-    "budget": "The time for the whole submission was used up before this check. Look at the checks that took longest.",
     "wrong": (
         "The numbers differ from the expected ones. Take the smallest case, work it out by hand and compare step by "
         "step."
     ),
+    **HINTS_OF_ERRORS,
 }
 # Hints that claim no misconception: they say that the cause is not known, and how to look for it.
 UNSPECIFIC = frozenset({"wrong", "engine_unknown", "layer_unknown", "raised", "died", "malformed"})

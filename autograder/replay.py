@@ -79,16 +79,8 @@ def _walked(walk: Any, number: int, slot: int, size: int, replaced: set[str]) ->
     """The gradient of one array (by number) or of all that has one slot, as a row of ``size`` entries."""
     itself = np.eye(size)
     tangents: dict[int, np.ndarray] = {number: itself} if number >= 0 else {}
-    for place, operation in enumerate(walk["operations"]):
-        about = f"operation {place} ({operation['rule']})"
-        if not operation["listed"]:
-            raise Misrecorded("not_listed", about)
-        if operation["output"] in operation["inputs"]:
-            raise Misrecorded("same_array", f"input {operation['inputs'].index(operation['output'])} of {about}")
-        if not all(operation["slots fit"]):
-            raise Misrecorded("slot_shape", f"input {operation['slots fit'].index(False)} of {about}")
-        if not operation["proportional"] and operation["rule"] not in replaced:
-            raise Misrecorded("not_proportional", about)
+    _refuse_misrecorded(walk["operations"], replaced)
+    for operation in walk["operations"]:
         matrices = _matrices(operation, replaced)
         total: Any = 0.0
         for matrix, source, target in zip(matrices, operation["inputs"], operation["slots"]):
@@ -104,6 +96,46 @@ def _walked(walk: Any, number: int, slot: int, size: int, replaced: set[str]) ->
     rows = len(tangents[last])
     start = np.ones(rows) if walk["start number"] in made else np.ravel(walk["start"])
     return np.broadcast_to(start, (rows,)) @ tangents[last]
+
+
+def _refuse_misrecorded(operations: list[Any], replaced: set[str]) -> None:
+    """Raise Misrecorded for the first operation that no engine can differentiate. replaced: rules that are not looked at."""
+    outputs, made = {operation["output"] for operation in operations}, set()
+    for place, operation in enumerate(operations):
+        about = f"operation {place} ({operation['rule']})"
+        inputs, slots = operation["inputs"], operation["slots"]
+        if not operation["listed"]:
+            raise Misrecorded("not_listed", about)
+        if len(slots) != len(inputs):
+            raise Misrecorded("slot_count", about)
+        if operation["output"] in inputs:
+            raise Misrecorded("same_array", f"input {inputs.index(operation['output'])} of {about}")
+        made.add(operation["output"])
+        for position, (source, slot) in enumerate(zip(inputs, slots)):
+            if source in outputs - made:
+                raise Misrecorded("recorded_late", f"input {position} of {about}")
+            if source == slot >= 0:
+                raise Misrecorded("slot_is_input", f"input {position} of {about}")
+        if not all(operation["slots fit"]):
+            raise Misrecorded("slot_shape", f"input {operation['slots fit'].index(False)} of {about}")
+        if operation["rule"] not in replaced:
+            if not operation["proportional"]:
+                raise Misrecorded("not_proportional", about)
+            if not operation["jacobians"] and not is_forward_of(operation):
+                raise Misrecorded("inputs_mismatch", about)
+
+
+def is_forward_of(operation: Any) -> bool:
+    """False if the operation's output is not what the function gives to which its backward function belongs."""
+    forward = FORWARDS.get(operation["rule"])
+    if forward is None:
+        return True
+    try:
+        output = np.asarray(forward(*operation["arrays"]))
+    except (ValueError, TypeError):
+        return False
+    result = operation["result"]
+    return output.shape == result.shape and np.allclose(output, result, equal_nan=True)
 
 
 def _matrices(operation: Any, replaced: set[str]) -> list[np.ndarray]:

@@ -13,6 +13,8 @@ from autograder.grade import Grades, Result
 FUNCTIONAL = "Functional"
 # Hints that only say that values differ. In an exercise about one function they are another sight of what is explained.
 VAGUE = ("wrong", "derivative", "engine_unknown", "layer_unknown", "factor", "twice", "counted_n")
+# Hints that explain nothing but NaN and infinity, so no finite number that differs.
+OF_NONFINITE = ("overflow", "nonfinite")
 
 
 def table_row(name: str, earned: float, points: float, remark: str) -> str:
@@ -140,7 +142,8 @@ def _feedback_of(name: str, checks: list[CheckRecord], said: dict[str, str]) -> 
 def _unexplained(groups: dict[str, list[CheckRecord]]) -> list[str]:
     """Take the groups away that only say that values differ, if another one explains it; returns the names of their checks."""
     vague = [words for words, (first, *_) in groups.items() if first["hint"] in VAGUE]
-    explained = any(first["status"] == "failed" for words, (first, *_) in groups.items() if words not in vague)
+    others = [first for words, (first, *_) in groups.items() if words not in vague]
+    explained = any(first["status"] == "failed" and first["hint"] not in OF_NONFINITE for first in others)
     return [check["check"] for words in vague for check in groups.pop(words)] if explained else []
 
 

@@ -45,6 +45,8 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
     chosen = parser.parse_args(arguments)
     if chosen.seed < 0:
         parser.error(f"--seed {chosen.seed} is negative. Give 0 or the number that the feedback names.")
+    if not 0 < chosen.time_limit <= 3600:
+        parser.error(f"--time-limit {chosen.time_limit:g} is no limit. Give seconds above 0, at most 3600.")
     return chosen
 
 

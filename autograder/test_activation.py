@@ -26,6 +26,8 @@ def _forward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     yield "passed_through", {"output": x}
     f = FORWARD[given["activation"]]
     yield "sign", {"output": f(-x)}
+    # The scenario calls the layer with this first.
+    yield "earlier_output", {"output": f(-0.5 * x)}
     for most in (6.0, 10.0, 20.0):
         yield "clipped", {"output": f(np.clip(x, -most, most))}
         yield "clipped", {"output": np.clip(f(x), -most, most)}
@@ -84,6 +86,8 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
         for hint, slopes in below.items():
             for slope in slopes:
                 yield hint, {name: ways[0] + 1.7 * (2 + 3 * y**2) * slope * g}
+        for exchanged in _exchanged(given["activation"], h, (2 + 3 * y**2) * g):
+            yield "gradient_last", {name: ways[0] + 1.7 * exchanged}
         return
     if where != "last":
         h = 1.7 * x + 0.25
@@ -97,6 +101,8 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
         if given["activation"] != "Identity":
             yield "passed_through", {name: over * upstream}
         yield "times_forward", {name: over * upstream * y}
+        for exchanged in _exchanged(given["activation"], h, upstream):
+            yield "gradient_last", {name: over * exchanged}
         yield "stale", {name: expected[name] + 1.7 * derivative(f, [h], np.ones(h.shape))[0]}
         return
     y = f(x)
@@ -111,6 +117,18 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
     yield "grad_ignored", {name: derivative(f, [x], np.ones(x.shape))[0]}
     yield "times_forward", {name: g * y}
     yield "forward_value", {name: y}
+    for exchanged in _exchanged(given["activation"], x, g):
+        yield "gradient_last", {name: exchanged}
+
+
+def _exchanged(activation: str, x: np.ndarray, g: np.ndarray) -> Iterable[np.ndarray]:
+    """Gradients by a backward function that takes its input for grad_output, with the input or with a kept output."""
+    if activation == "Identity":
+        return
+    f = FORWARD[activation]
+    yield derivative(f, [g], x)[0]
+    if activation in OF_OUTPUT:
+        yield derivative(f, [x], x)[0]
 
 
 def _given(activation: str, batches: tuple[int, ...]) -> Any:

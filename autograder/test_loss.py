@@ -113,6 +113,8 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
             yield "labels_ignored", {name: right * n * scale + y * scale}
             yield "no_softmax", {name: (p - y) * scale}
             yield "labels_swapped", {name: (y - p) * scale}
+            of_truth = np.exp(y)
+            yield "labels_swapped", {name: (of_truth / of_truth.sum(axis=1, keepdims=True) - p) * scale}
             yield "forward_value", {name: y * scale}
             over_samples = np.exp(p - p.max(axis=0))
             yield "softmax_axis", {name: (over_samples / over_samples.sum(axis=0) - y) * scale}

@@ -9,7 +9,7 @@ import resource
 import sys
 import sysconfig
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 if sys.platform == "linux":
@@ -22,13 +22,13 @@ NOT_NEEDED = re.compile("site-packages|dist-packages|test|idlelib|tkinter|turtle
 
 @dataclass
 class Plan:
-    """Measures for every process of a sandbox, set up once. A measure that this machine lacks is None, False or empty."""
+    """Measures for every process of a sandbox, set up once. A measure that this machine lacks is None or False."""
 
     uid: int | None = None
     capabilities: bool = False
     pid_namespace: bool = False
     rules: int | None = None
-    filter: list[tuple[int, int, int, int]] = field(default_factory=list)
+    filter: linux.Program | None = None
     memory: int = 0
 
 
@@ -69,15 +69,22 @@ def make_plan(readable: list[str], uid: int, memory: int, without: list[str]) ->
         plan.rules = linux.landlock_ruleset(readable, ["/dev/null"])
     if "seccomp" not in without:
         # Without Landlock the filter refuses to open files for writing: RLIMIT_FSIZE stops neither emptying nor creating one.
-        attempt(lambda: plan.filter.extend(syscalls.program(reading_only=plan.rules is None)))
-        if plan.filter and not _in_a_child(lambda: _filtered(plan)):
-            plan.filter = []
+        plan.filter = _filter(reading_only=plan.rules is None)
     return plan
 
 
-def _filtered(plan: Plan) -> None:
-    linux.no_new_privileges()
-    linux.install_filter(plan.filter)
+def _filter(reading_only: bool) -> linux.Program | None:
+    """The filter of system calls; None where this processor has none or the kernel refuses it."""
+    try:
+        program = linux.filter_program(syscalls.program(reading_only=reading_only))
+    except OSError:
+        return None
+
+    def install() -> None:
+        linux.no_new_privileges()
+        linux.install_filter(program)
+
+    return program if _in_a_child(install) else None
 
 
 def _in_a_child(action: Callable[[], object]) -> bool:
@@ -131,7 +138,7 @@ def confine(plan: Plan, seconds: float) -> None:
     if plan.rules is not None:
         linux.landlock_restrict(plan.rules)
         os.close(plan.rules)
-    if plan.filter:
+    if plan.filter is not None:
         linux.install_filter(plan.filter)
 
 

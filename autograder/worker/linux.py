@@ -182,10 +182,13 @@ def landlock_restrict(rules: int) -> None:
     syscall(LANDLOCK_RESTRICT, ctypes.c_int(rules), ctypes.c_uint32(0))
 
 
-def install_filter(instructions: list[tuple[int, int, int, int]]) -> None:
+def filter_program(instructions: list[tuple[int, int, int, int]]) -> Program:
+    """The instructions of a seccomp filter, as the kernel takes them."""
+    return Program(len(instructions), (Filter * len(instructions))(*[Filter(*one) for one in instructions]))
+
+
+def install_filter(program: Program) -> None:
     """Install a seccomp filter permanently. Call no_new_privileges first."""
-    array = (Filter * len(instructions))(*[Filter(*one) for one in instructions])
-    program = Program(len(instructions), array)
     _checked(
         _libc.prctl(PR_SET_SECCOMP, ctypes.c_ulong(2), ctypes.byref(program), ctypes.c_ulong(0), ctypes.c_ulong(0)),
         "seccomp",

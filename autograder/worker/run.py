@@ -28,11 +28,13 @@ def main() -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
-    # ``autograder`` is imported from here. Student puts the submission's folder before it, so mytorch is the submission's.
-    sys.path[:] = [p for p in sys.path if Path(p or ".").resolve() != HERE]
-    sys.path.insert(0, str(TOP))
+    standard = [p for p in sys.path if Path(p or ".").resolve() != HERE]
+    sys.path[:] = [str(TOP), *standard]
     sys.dont_write_bytecode = True
     from autograder.worker.wire import framed, unpack
+
+    # With NumPy and ``autograder`` imported, no other module is there but Python's own, as in the final grading.
+    sys.path[:] = [p for p in standard if Path(p).name not in ("site-packages", "dist-packages")]
 
     def send(frame: dict[str, Any]) -> None:
         channel.write(framed(frame))

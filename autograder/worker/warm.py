@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 RUNTIME = Path(__file__).resolve().parents[2]
-# Modules that a submission is likely to import, loaded once.
+# Loaded once: the worker's own modules, those that the handout's files import, and others that a submission is likely to.
 PRELOADED = (
-    "abc", "collections", "copy", "dataclasses", "enum", "functools", "inspect", "itertools", "math", "random", "typing",
-    "warnings", "numpy", "numpy.fft", "numpy.linalg", "numpy.random", "autograder.worker.run",
-    "autograder.worker.scenarios",
+    "abc", "collections", "copy", "dataclasses", "enum", "functools", "html", "inspect", "itertools", "math", "random",
+    "typing", "warnings", "numpy", "numpy.fft", "numpy.linalg", "numpy.random", "autograder.worker.console",
+    "autograder.worker.run", "autograder.worker.scenarios", "autograder.worker.wire",
 )  # fmt: skip
 PATIENCE = 5.0
 

@@ -30,7 +30,7 @@ def alias(student, given):
     arrays = {**given, **given.get("arrays", {})}
     names = ("gradient of x", "gradient of w", "gradient of a", "gradient of b", "gradient of y_hat", "dW", "db", "dw")
     found = {f"{name} afterwards": value for name, value in arrays.items() if isinstance(value, np.ndarray)}
-    found |= {f"the spot of {n}": given[f"new {n}"] for n in "xwy" if f"new {n}" in given}
+    found |= {f"the spot of {n}": given[f"new {n}"] for n in "xwuy" if f"new {n}" in given}
     found |= {name: arrays[key] for name in names for key in ("grad", "g", "start") if isinstance(arrays.get(key), np.ndarray)}
     found |= {name: arrays["x"] for name in ("output", "state") if "x" in arrays}
     return {**found, "gradient of x before backward": np.zeros(np.shape(given.get("x"))),

@@ -12,6 +12,7 @@ from tests.autograder.solutions import ENGINE, SIMPLE, STYLES
 ADD, BACK = "Autograd Add Operation", "Autograd Backward"
 LINEAR, SKIP = "Linear", "Linear with Skip"
 CE = "SoftmaxCrossEntropy"
+CE_BACK = f"{CE} Backward"
 
 
 @dataclass(frozen=True)
@@ -153,5 +154,17 @@ ENGINE_MISTAKES = [
     engine("the rule is called at once", APPEND, APPEND.replace("backward_operation)", "backward_operation(output, *inputs))"), {ADD}, {"record_identity"}),
     engine("the first operation alone is kept", APPEND, "if not self.operation_list:\n            " + APPEND, {ADD}, {"not_recorded"}),
     engine("each operation replaces the one before", APPEND, "self.operation_list = [Operation(inputs, output, gradients_to_update, backward_operation)]", {ADD}, {"not_recorded"}),
+    # Slips of Python and of NumPy
+    engine("the buffer is emptied at the end", UPDATE, UPDATE + "\n        self.gradient_buffer.clear()", {BACK}, {"spot_gone"}),
+    engine("the buffer is emptied at the beginning", LOOP, "self.gradient_buffer.clear()\n        " + LOOP, {BACK}, {"lost_lookup"}),
+    engine("backward returns after the first operation", UPDATE, UPDATE + "\n            return", {BACK}, {"lookup"}, partial=True),
+    engine("the start is zero", ONES, "gradient = np.zeros_like(divergence)", {BACK}, {"lookup"}),
+    engine("the start is a plain number", ONES, "gradient = 1", {CE_BACK}, {"engine_after_all"}, partial=True),
+    engine("the output is compared by ==", "elif divergence is operation.output:", "elif divergence == operation.output:", {BACK}, {"condition"}),
+    engine("the slot is asked for its truth", SLOT, "if slot:", {BACK}, {"condition"}, partial=True),
+    engine("None is compared by ==", "if value is None:", "if value == None:", {BACK}, {"condition"}),
+    engine("the list of slots is taken for a slot", SLOT, "if operation.gradients_to_update is not None:", {BACK}, {"none_used"}),
+    engine("the list is bound to what append returns", "self.operation_list.append(", "self.operation_list = self.operation_list.append(", {ADD, BACK}, {"none_used"}),
+    engine("the walk begins behind the end", LOOP, "for number in range(len(self.operation_list), 0, -1):\n            operation = self.operation_list[number]", {BACK}, {"raised"}),
     engine("None is left out of the slots", APPEND, APPEND.replace("gradients_to_update,", "[s for s in gradients_to_update if s is not None],"), {ADD}, {"record_identity"}),
 ]  # fmt: skip

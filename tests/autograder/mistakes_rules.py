@@ -119,6 +119,9 @@ RULE_MISTAKES = [
     rule("outer: vectors of one axis alone", OUTER, "return grad_output @ b, a @ grad_output", {"shapes_clash"}, partial=True),
     rule("outer: flat gradients for rows", OUTER, "return grad_output @ b.ravel(), a.ravel() @ grad_output", {"wrong_shape"}, partial=True),
     rule("outer: opposite sign of the second", OUTER, OUTER.replace("(a.ravel() @ grad_output)", "(-a.ravel() @ grad_output)"), {"sign"}),
+    rule("mul: summed over all axes", MUL, "return tuple(g if g.shape == x.shape else np.sum(g) for g, x in ((grad_output * b, a), (grad_output * a, b)))", {"oversummed"}, partial=True),
+    rule("matmul: outer products", MATMUL, "return np.outer(grad_output, b), np.outer(a, grad_output)", {"wrong_shape"}),
+    rule("outer: not summed", OUTER, "return grad_output * b.reshape(1, -1), grad_output * a.reshape(-1, 1)", {"not_summed"}),
     rule("outer: the mean of the columns", OUTER, OUTER.replace("(grad_output @ b.ravel())", "(grad_output @ b.ravel() / b.size)"), {"factor"}, partial=True),
 ]  # fmt: skip
 
@@ -174,5 +177,9 @@ LOSS_MISTAKES = [
     loss("cross-entropy: the scores are clipped", "shifted = y_hat - y_hat.max(axis=1, keepdims=True)", "shifted = np.clip(y_hat, -50, 50)", {FORWARD}, {"clipped"}, True),
     loss("cross-entropy: returns another array than it recorded", CE_RECORD + "\n        return self.loss_val", CE_RECORD + "\n        return self.loss_val + 0", {BACKWARD}, {"copied", "no_spot", "zero", "key", "empty_spot"}, True),
     loss("cross-entropy: changes the truth", CE_VALUE, "y *= logs\n        self.loss_val = np.array([-np.sum(y) / len(y)])", {FORWARD, BACKWARD}, {"in_place"}),
+    loss("cross-entropy: every class on its own", CE_VALUE, CE_VALUE.replace("y * logs", "y * logs + (1 - y) * np.log(1 - np.exp(logs))"), {FORWARD}, {"wrong"}),
+    loss("cross-entropy: the result of the rule is recorded", CE_RECORD, CE_RECORD.replace("SoftmaxCrossEntropy_backward)", "SoftmaxCrossEntropy_backward(1, y_hat, y))"), {BACKWARD}, {"not_callable"}),
+    rule("cross-entropy: a matrix product with grad_output", CE_RULE, CE_RULE.replace("grad_output * (", "grad_output @ ("), {"wrong_shape"}, costs={BACKWARD}),
+    rule("cross-entropy: scores and truth exchanged in the gradient", CE_SHIFT, "pred, ground_truth = ground_truth, pred\n    " + CE_SHIFT, {"labels_swapped"}, costs={BACKWARD}),
     loss("cross-entropy: a loss of another shape", CE_VALUE, CE_VALUE.replace("[-np.sum(y * logs) / len(y)]", "-np.sum(y * logs) / len(y)"), set(), {"scalar_loss"}),
 ]  # fmt: skip

@@ -60,7 +60,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Sandbox, list[int
     """A sandbox whose processes have waited for all of their time as often as the test says, and the factors of its runs."""
     with Sandbox(Limits(start=0.3)) as sandbox:
         # Compiling beforehand is a run of its own, which is not what is counted here.
-        monkeypatch.setattr(sandbox, "_compile", lambda copy: None)
+        monkeypatch.setattr(sandbox, "_compiled", lambda copy, names: {})
         once, factors = sandbox._run, []
 
         def note(job: bytes, token: str, count: int, limit: float, more: int, seconds: float) -> object:

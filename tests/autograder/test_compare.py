@@ -46,7 +46,26 @@ def hint(kind: Kind, got: Any, name: str = "y", right: Any = RIGHT, **changes: A
 def test_a_kind_has_its_hints_whatever_the_name(kind: Kind, by_value: str, by_shape: str, name: str) -> None:
     assert hint(kind, RIGHT.copy(), name) is None
     assert hint(kind, RIGHT + RIGHT**2, name) == by_value
-    assert hint(kind, RIGHT[0], name) == by_shape
+    assert hint(kind, RIGHT.sum(axis=0), name) == by_shape
+
+
+@pytest.mark.parametrize(
+    ("got", "expected"),
+    [(np.stack([RIGHT, 0 * RIGHT]), "not_summed"), (np.stack([RIGHT, RIGHT]), "wrong_shape"),
+     (RIGHT.sum(axis=1), "oversummed"), (RIGHT.sum(), "oversummed"), (RIGHT[0], "wrong_shape")],
+)  # fmt: skip
+def test_a_shape_is_blamed_on_a_sum_where_the_numbers_say_so(got: Any, expected: str) -> None:
+    assert hint(Kind.GRADIENT, np.asarray(got)) == expected
+
+
+def test_a_state_that_keeps_a_wrong_output_is_no_mistake_of_its_own() -> None:
+    check = Check(
+        "Tanh Forward", "state", 1, "rule", lambda rng: [GIVEN], lambda g: {"state": Expected(RIGHT, Kind.STATE)}
+    )
+    for output, expected in ((2 * RIGHT, "wrong"), (RIGHT, "state"), (None, "state")):
+        found = judge(check, GIVEN, {"state": 2 * RIGHT, "output": output})
+        assert found is not None
+        assert found.hint == expected
 
 
 def test_every_kind_is_tried() -> None:

@@ -83,7 +83,12 @@ def test_what_does_not_add_up_is_refused_in_one_sentence(text: str, words: str, 
 @pytest.mark.parametrize(
     ("names", "folders", "words"),
     [
-        (["Sigmoids"], [], "'Sigmoids' in .open., which is none"),
+        (["Relu Forward"], [], "'Relu Forward' in .open., which is none .*perhaps 'ReLU Forward' is meant"),
+        (
+            ["Softsign"],
+            [],
+            "'Softsign' in .open., which is none of the exercises there .they are Autograd Add Operation, ",
+        ),
         (["Linear"], ["Linear"], "the name of another exercise"),
     ],
 )
@@ -108,6 +113,44 @@ def test_folders_that_hold_no_exercise(files: dict[str, str], words: str, tmp_pa
         (tmp_path / name).write_text(text.replace("{check}", made))
     with pytest.raises(CannotGrade, match=words):
         declaration.load("Mine", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "words"),
+    [
+        ("checks", '"activation")', '"activations")', "no tuple PARTS.*The parts are engine, "),
+        ("checks", 'NEEDS = ("Autograd Backward",)', 'NEEDS = ("Autograd Backward")', "NEEDS .* with the comma"),
+        (
+            "checks",
+            '"gaussian", cases',
+            '"gausian", cases',
+            "runs the scenario 'gausian', which is neither in scenarios.py",
+        ),
+        ("checks", "(1, 4)", "()", "has no cases, or expects nothing"),
+        ("checks", "return np.exp(-x * x)", "return np.exp(-x * y)", "cannot be made: NameError"),
+        (
+            "scenarios",
+            "def gaussian(student, given):",
+            "def gaussian(student, given:",
+            "scenarios.py cannot be loaded: Syntax",
+        ),
+        ("scenarios", "@scenario", "", "runs the scenario 'gaussian', which is neither"),
+    ],
+)
+def test_an_exercise_that_nobody_could_solve_is_refused(
+    file: str, old: str, new: str, words: str, tmp_path: Path
+) -> None:
+    files = dict(zip(("checks", "scenarios"), example()[1:]))
+    assert files[file].count(old) == 1
+    for name, text in files.items():
+        (tmp_path / f"{name}.py").write_text(text.replace(old, new) if name == file else text)
+    with pytest.raises(CannotGrade, match=words):
+        declaration.load("Gaussian", tmp_path)
+    (tmp_path / f"{file}.py").write_text(files[file])
+    own = declaration.load("Gaussian", tmp_path)
+    with pytest.raises(CannotGrade, match="NEEDS of 'Gaussian' names 'Autograd Backward', which is no exercise"):
+        declaration.check_needs({"Gaussian": own}, ["Linear"])
+    declaration.check_needs({"Gaussian": own}, ALL)
 
 
 def a_check(points: float) -> Check:
@@ -178,6 +221,13 @@ def test_the_worked_example_works(tmp_path: Path) -> None:
     right = run("autograder/runner.py", "--only", "Gaussian")
     assert right.returncode == 0, right.stdout + right.stderr
     assert json.loads(right.stdout.splitlines()[-1]) == {"scores": {"Gaussian": 3}}
+    # A mistake in it is explained like one in any other exercise.
+    written = activation.read_text()
+    activation.write_text(written.replace("-2 * x * np.exp", "2 * x * np.exp"))
+    wrong = run("autograder/runner.py", "--only", "Gaussian").stdout
+    assert "right except for its sign" in wrong
+    assert "def gaussian" not in wrong
+    activation.write_text(written)
     # For a class too, in the sandbox.
     (tmp_path / "class").mkdir()
     assert run("create_tarball.py").returncode == 0

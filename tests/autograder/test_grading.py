@@ -325,7 +325,7 @@ def test_a_check_of_nothing_is_an_error_of_ours(solved: Path, monkeypatch: pytes
         (RELU, "self.forward(x)", "recursion"),
         (RELU, "raise KeyboardInterrupt", "interrupt"),
         (RELU, "import os; os.kill(os.getpid(), 9)", "died"),
-        (RELU, "import mytorch.nn.helpers", "missing_file"),
+        (RELU, "import mytorch.nn.helpers", "missing_module"),
     ],
 )
 @pytest.mark.slow

@@ -138,7 +138,23 @@ def test_it_warns_of_foreign_imports(student: Path) -> None:
     path.write_text(path.read_text() + "\nimport torch.nn\nimport json\nfrom numpy import pi\n")
     done = run(student, sys.executable, "create_tarball.py")
     assert done.returncode == 0
-    assert done.stderr.strip() == "warning: mytorch/utils.py imports torch, which the grader may not have"
+    (warning,) = done.stderr.splitlines()
+    assert warning.startswith("warning: mytorch/utils.py imports torch, which the grader does not have")
+
+
+def test_what_the_mlp_imports_is_packed_and_what_lies_beside_is_named(student: Path) -> None:
+    own = {"a": "from hw_bonus import b", "b": "import hw_bonus.c", "c": "from .d.e import x", "d/e": "x = 1", "f": ""}
+    workshop.write({f"hw_bonus/{name}.py": text for name, text in own.items()}, student)
+    workshop.write({"beside.py": "", "hw_bonus/d/__init__.py": ""}, student)
+    path = student / "hw_bonus/mlp.py"
+    path.write_text(path.read_text() + "\nfrom .a import b\nimport beside\n")
+    done = run(student, sys.executable, "create_tarball.py")
+    assert done.returncode == 0
+    (warning,) = done.stderr.splitlines()
+    assert "imports beside, which lies outside of mytorch/ and is not handed in" in warning
+    with packed(student) as tar:
+        names = {name.removeprefix("hw_bonus/") for name in tar.getnames() if name.startswith("hw_bonus/")}
+    assert names == {"__init__.py", "mlp.py", "a.py", "b.py", "c.py", "d/__init__.py", "d/e.py"}
 
 
 @pytest.mark.slow

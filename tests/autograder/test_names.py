@@ -167,6 +167,22 @@ def test_names_in_the_zip_of_a_mac(tmp_path: Path) -> None:
         assert {one.source for one in find(folder).handins} == {utf8, old}
 
 
+@pytest.mark.parametrize("letter", ["x", "é", "山", "\N{PILE OF POO}"])
+def test_names_that_are_too_long_for_the_file_system_stay_two(letter: str, tmp_path: Path) -> None:
+    """File systems count bytes. Whose a hand-in is stands at the beginning of its name, or after a long name of a person."""
+    long = 240 * letter
+    names = [f"{long}a_7_assignsubmission_file_h.tar", f"{long}b_8_assignsubmission_file_h.tar"]
+    names += [f"Jane_9_assignsubmission_file_{long}c.tar", f"{letter}_6_1234_{long}-2.tar"]
+    given = packed(tmp_path / "all.zip", dict.fromkeys(names, HANDIN))
+    with opened(given, tmp_path / "scratch") as folder:
+        found = find(folder)
+        assert all(len(os.fsencode(path.name)) <= 255 for path in folder.iterdir())
+    assert not found.aside
+    assert {handin.number for handin in found.handins} == {"7", "8", "9", "6"}
+    assert {handin.version for handin in found.handins if handin.number == "6"} == {3}
+    assert {handin.person for handin in found.handins if handin.number == "9"} == {"Jane"}
+
+
 @pytest.mark.parametrize(
     ("files", "words"),
     [

@@ -11,9 +11,12 @@ import pytest
 
 from autograder.archives import CannotGrade
 from autograder.staff.classroom import changes, policy
+from autograder.staff.classroom.changes import Change
 from autograder.staff.classroom.policy import BEST, LAST, LAST_ON_TIME, Policy
-from autograder.staff.classroom.roster import Owner, Person
+from autograder.staff.classroom.reports import Klass
+from autograder.staff.classroom.roster import Owner, Person, Roster
 from autograder.staff.classroom.standing import standings
+from autograder.staff.classroom.submissions import Found
 from autograder.staff.classroom.times import moment, zone
 from autograder.staff.handins import Handin
 from autograder.staff.pages.roll import Standing
@@ -70,6 +73,7 @@ def test_a_whole_declaration(tmp_path: Path) -> None:
         ("[class]\ntime zone = ../../etc/passwd\n", "is no time zone"),
         ("[late]\npercent per day = 10\n", "no deadline"),
         ("[late]\ndue = tomorrow\n", "which is no time"),
+        ("[late]\ndue = 2026-11-20\n", "a day without a time"),
         ("[late]\ndue = 2026-11-20 23:59\npercent per day = 110\n", "from 0 to 100"),
         ("[late]\ndue = 2026-11-20 23:59\nslip days = -1\n", "from 0 to 365"),
         ("[late]\ndue = 2026-11-20 23:59\ngrace minutes = nan\n", "from 0 to"),
@@ -259,3 +263,10 @@ def test_the_usual_rules_grade_the_newest_alone() -> None:
     assert [Policy(counts=c, closes=x).every_version for c, x in ((LAST, math.inf), (LAST, 3), (BEST, math.inf))] == [
         False, True, True,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("mark", "noted"), [(61.0, 1), (60.0, 0), (None, 0)])
+def test_a_mark_above_the_possible_ones_is_noted(mark: float | None, noted: int) -> None:
+    change = Change("eve@x.edu", mark, 0.0, 0.0, "Shown at the office", "Kim", 4)
+    notes = Klass([], {"eve@x.edu": [change]}, Policy(), Roster(), Found(), 60).notes()
+    assert len([note for note in notes if "line 4 of the changes sets the mark of eve@x.edu to 61" in note]) == noted

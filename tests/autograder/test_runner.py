@@ -96,6 +96,14 @@ def test_options(solved: Path, tmp_path: Path) -> None:
     assert runner(solved, "--only", "nothing-like-this").returncode == 2
 
 
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "x"])
+def test_a_time_limit_is_a_number_of_seconds(seconds: str, tmp_path: Path) -> None:
+    done = runner(tmp_path, f"--time-limit={seconds}")
+    assert done.returncode == 2
+    assert "--time-limit" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.slow
 def test_a_notebook_gets_what_the_command_prints(solved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change(solved, "mytorch/nn/modules/activation.py", RELU, "self.state = np.maximum(x, 1)")
@@ -290,6 +298,18 @@ def test_the_mytorch_that_is_graded_is_the_one_named(solved: Path, tmp_path: Pat
         check=False,
     )
     assert scores(done.stdout)["Functional"] == 0
+
+
+@pytest.mark.parametrize("module", ["beside", "pytest"])
+def test_a_module_that_the_final_grading_lacks_is_not_there(module: str, student: Path) -> None:
+    """A file beside mytorch/ and an installed package: neither is handed in, so the plain run does without it too."""
+    workshop.write({**workshop.fill(SIMPLE), "beside.py": "", "mytorch/nn/inside.py": ""}, student)
+    path = student / FUNCTIONAL
+    path.write_text(path.read_text() + f"\nimport json\nfrom mytorch.nn import inside\nimport {module}\n")
+    done = run(student, sys.executable, "autograder/runner.py", "--only", "exp_backward")
+    assert f"No module named '{module}'" in done.stdout
+    assert "A file of your own belongs into mytorch/" in done.stdout
+    assert scores(done.stdout) == {"Functional": 0}
 
 
 @pytest.mark.slow

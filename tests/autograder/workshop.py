@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
-from autograder.exercises import CHECKS, EXERCISES, cases_of
+from autograder.exercises import CHECKS, EXERCISES, at_seed
 from autograder.grade import Grades, Result, Run, explain_dependencies, rerun_on, run_unit
-from autograder.helpers import Check
 from autograder.isolate import TIME_LIMIT, run_scenarios
 from autograder.staff.handout import contents, sources
 from tests.autograder.solutions import STYLES, Bodies
@@ -87,12 +85,8 @@ def write(files: Files, folder: Path) -> Path:
     return folder
 
 
-@cache
-def prepared(check: Check, seed: int) -> Check:
-    """The same check at one seed: its cases, and what it expects of them, are worked out once for all submissions."""
-    given = cases_of(check, seed)
-    expected = {id(case): check.expect(case) for case in given}
-    return replace(check, cases=lambda rng: given, expect=lambda case: expected[id(case)])
+# Cases and expected values are worked out once for all submissions.
+prepared = cache(at_seed)
 
 
 def grade_together(folder: Path, seed: int = 0, run_with: Run = run_scenarios) -> Grades:

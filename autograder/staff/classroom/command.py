@@ -12,12 +12,13 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from autograder.archives import CannotGrade, shown
 from autograder.exercises import DECLARED
+from autograder.staff import handout
 from autograder.staff.classroom import changes, policy, roster, shards, submissions
 from autograder.staff.classroom.again import again, record_of
 from autograder.staff.classroom.marking import MakeGrader, NoGrader, Outcome, Stopped, Task, grade_class
@@ -59,7 +60,7 @@ class SandboxGrader:
         from autograder.staff.isolation.cache import read_all
         from autograder.staff.isolation.sandbox import Sandbox
 
-        self._sandbox = self._stack.enter_context(Sandbox())
+        self._sandbox = self._stack.enter_context(Sandbox(known=_given_bytecode()))
         read_all(self._sandbox.readable)
         self.level = list(self._sandbox.level)
         return self
@@ -88,6 +89,15 @@ class SandboxGrader:
             yield frame
             if self._stop.is_set():
                 raise Stopped
+
+
+@cache
+def _given_bytecode() -> dict[bytes, bytes]:
+    """The bytecode of the handout's files by their source. Most files of a submission are these, and stay what they are."""
+    from autograder.staff.isolation.slot import GRADED, bytecode
+
+    files = handout.contents(ending=".py")
+    return bytecode(source for name, source in files.items() if name.startswith(tuple(f"{part}/" for part in GRADED)))
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

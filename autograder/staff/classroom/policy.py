@@ -112,6 +112,9 @@ class _Reader:
         deadline = moment(due, local) if due else None
         if due and deadline is None:
             raise self.wrong(f"says due = {due!r}, which is no time. Write it as 2026-11-20 23:59.")
+        if deadline and ":" not in due:
+            # A date alone would be the first moment of that day.
+            raise self.wrong(f"says due = {due!r}, a day without a time. Write it as 2026-11-20 23:59.")
         if deadline is None and (late := next(iter(self.parser["late"]), "") if "late" in self.parser else ""):
             raise self.wrong(f"has {late!r} in [late], but no deadline. Add due = 2026-11-20 23:59 there.")
         missing = self.text("class", "missing") or MISSING

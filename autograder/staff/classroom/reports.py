@@ -45,6 +45,12 @@ class Klass:
         strangers = [owner.name for owner in self.owners if owner.person is None] if self.roster.people else []
         if strangers:
             notes.append(f"not on the roster: {_some(strangers)}")
+        set_high = [c for changes in self.changes.values() for c in changes if (c.set or 0.0) > self.possible]
+        notes += [
+            f"line {c.line} of the changes sets the mark of {shown(c.student, 60)} to {c.set:g}, and {self.possible:g} are "
+            "possible"
+            for c in set_high
+        ]
         alike: dict[str, list[str]] = {}
         for owner in self.owners:
             alike.setdefault(owner.key.lower(), []).append(owner.key)

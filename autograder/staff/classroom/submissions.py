@@ -6,6 +6,7 @@ Each file of the folder becomes a hand-in, or a part of one, or is listed with t
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import stat
 import zipfile
@@ -25,6 +26,8 @@ JUNK = {".DS_Store", "__MACOSX", "Thumbs.db", "desktop.ini", ".localized"}
 BY_PLATFORM, BY_FILE = "the platform", "the file"
 MOST_MEMBERS, MOST_UNPACKED = 50_000, 8 << 30
 MOST_ENTRIES = 2000
+# Bytes of one name on the usual file systems.
+MOST_NAME = 255
 
 
 @dataclass
@@ -94,7 +97,7 @@ def _unpack(archive: Path, into: Path, local: tzinfo) -> None:
                         f"{archive} holds {shown(member.filename)!r}, which no download does. Unpack it, look at it, and "
                         "give the folder."
                     )
-                target = into.joinpath(*(part[:200] for part in parts))
+                target = into.joinpath(*map(_fitting, parts))
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with packed.open(member) as source, open(target, "xb") as file:
                     while piece := source.read(1 << 20):
@@ -108,6 +111,19 @@ def _unpack(archive: Path, into: Path, local: tzinfo) -> None:
         raise CannotGrade(
             f"{archive} holds {Path(error.filename).name!r} twice. Unpack it, and give the folder."
         ) from None
+
+
+def _fitting(name: str) -> str:
+    """The name of a file or folder, its middle replaced by a hash if it has more bytes than file systems take.
+
+    What platforms say stands at a name's beginning and end: the student before, the file's ending behind.
+    """
+    data = name.encode("utf-8", "surrogateescape")
+    if len(data) <= MOST_NAME:
+        return name
+    middle = f"-{hashlib.sha256(data).hexdigest()[:10]}-"
+    half = (MOST_NAME - len(middle)) // 2
+    return f"{data[:half].decode('utf-8', 'ignore')}{middle}{data[-half:].decode('utf-8', 'ignore')}"
 
 
 def _name_of(member: zipfile.ZipInfo) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
 import secrets
@@ -14,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ import numpy as np
 
 from autograder.staff.isolation.claims import claim_folder, claim_uid
 from autograder.staff.isolation.frames import Reader, read_frames
+from autograder.staff.isolation.slot import Slot
 from autograder.worker import READY
 from autograder.worker.folders import remove
 from autograder.worker.wire import pack
@@ -30,15 +30,13 @@ from autograder.worker.wire import pack
 AUTOGRADER = Path(__file__).resolve().parents[2]
 # The only part of the autograder that is copied to where submissions run.
 WORKER = AUTOGRADER / "worker"
-# The packages of a submission that are graded. Its process gets nothing else of it.
-GRADED = ("mytorch", "hw_bonus")
 # The name of a sandbox's folder begins like this.
 PREFIX = "mytorch-grading-"
 # Times that a unit runs if somebody else ends its process, and the signals by which people and systems do that.
 ATTEMPTS = 3
 # A process that waited for a processor is run again with so many times the time limits.
 MORE_TIME = (1, 4, 16)
-# Seconds in which all files of a submission are compiled; what takes longer is compiled where it is imported.
+# Seconds in which a submission's own files are compiled; what takes longer is compiled where it is imported.
 COMPILE_LIMIT = 1.0
 FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
@@ -67,10 +65,13 @@ class Sandbox:
     level: the level of isolation on this machine in words, as a confined process found it out.
     folder: its temporary folder. readable: the files and folders that a submission can read.
     without: measures to leave out (namespaces, uid, landlock, seccomp), which tests use to try weaker levels.
+    known: the bytecode of files that many submissions share, by their source.
     Raises CannotIsolate if there is no fork, SandboxBroken if the isolation cannot be set up.
     """
 
-    def __init__(self, limits: Limits = Limits(), without: Sequence[str] = ()) -> None:
+    def __init__(
+        self, limits: Limits = Limits(), without: Sequence[str] = (), known: Mapping[bytes, bytes] | None = None
+    ) -> None:
         if not hasattr(os, "fork"):
             raise CannotIsolate(
                 f"Grading isolates submissions by means of Linux or macOS, and this is {sys.platform}. "
@@ -79,7 +80,6 @@ class Sandbox:
         self.limits = limits
         self.level: list[str] = []
         self._without = list(without)
-        self._copied: list[tuple[str, int, int]] = []
         # Seconds of processor time of all processes that the warm one has forked. Starved: the last of them reached its time
         # limit because it had no processor. Spent: see there.
         self._processor, self._starved, self._spent = 0.0, False, 0.0
@@ -92,6 +92,7 @@ class Sandbox:
             # Weakly isolated submissions have the grader's uid; its memory holds what is expected of them.
             linux.hide_memory()
         self.folder, self._held = claim_folder(PREFIX)
+        self._slot = Slot(self.folder / "slot" / "submission", known or {})
         try:
             if os.getuid() == 0 and "uid" not in without:
                 self._uid, self._claim = claim_uid()
@@ -123,7 +124,9 @@ class Sandbox:
 
         status: ok, todo, error, time, died (text says how) or malformed. Raises SandboxBroken.
         """
-        copy = self._copy(folder)
+        self._tidy()
+        stays = bool({"own user", "file system closed"} & set(self.level))
+        copy = self._slot.fill(folder, self._compiled if stays else None)
         for more in MORE_TIME:
             frames = self._run_once(copy, parts, scenarios, limit, more)
             if not self._starved:
@@ -137,23 +140,10 @@ class Sandbox:
         """Seconds that submissions have taken so far, without those in which they waited for a processor."""
         return self._spent
 
-    def _compile(self, copy: Path) -> None:
-        """Put the bytecode of a new copy beside its files, where Python looks for it. Without it, each process compiles them.
-
-        A confined process compiles, and what it sends is for processes of the same submission alone.
-        """
-        compiled = self._run_once(copy, (), [("bytecode", [{}])], COMPILE_LIMIT, 1)[-1]
-        values = compiled.get("values")
-        if compiled["status"] != "ok" or not isinstance(values, list) or not values or not isinstance(values[0], dict):
-            return
-        for path in sorted(copy.rglob("*.py")):
-            code = values[0].get(path.relative_to(copy).as_posix())
-            if isinstance(code, np.ndarray) and code.dtype == np.uint8:
-                place = Path(importlib.util.cache_from_source(str(path), optimization=""))
-                place.parent.mkdir(exist_ok=True)
-                # The header says that no source has to be compared.
-                place.write_bytes(importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8) + code.tobytes())
-                place.chmod(0o444)
+    def _compiled(self, copy: Path, names: list[str]) -> Mapping[str, Any]:
+        """What a confined process sends as the bytecode of files of a copy, by name."""
+        values = self._run_once(copy, (), [("bytecode", [{"files": names}])], COMPILE_LIMIT, 1)[-1].get("values")
+        return values[0] if isinstance(values, list) and values and isinstance(values[0], dict) else {}
 
     def _run_once(
         self, copy: Path, parts: Sequence[str], scenarios: Sequence[tuple[str, list[Any]]], limit: float, more: int
@@ -283,31 +273,6 @@ class Sandbox:
             raise _WarmGone from None
         found: dict[str, Any] = json.loads(answer)
         return found
-
-    def _copy(self, folder: Path) -> Path:
-        """A read-only copy of the submission; made anew after a process that could have changed it."""
-        self._tidy()
-        copy = self.folder / "slot" / "submission"
-        files = [path for part in GRADED for path in sorted((folder / part).rglob("*.py"))]
-        files = [path for path in files if path.is_file() and not path.is_symlink()]
-        state = [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files]
-        stays = bool({"own user", "file system closed"} & set(self.level))
-        if state == self._copied and stays:
-            return copy
-        remove(copy)
-        copy.mkdir()
-        for path in files:
-            target = copy / path.relative_to(folder)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
-            target.chmod(0o444)
-        if stays:
-            self._compile(copy)
-        for path in (copy, *copy.rglob("*")):
-            if path.is_dir():
-                path.chmod(0o555)
-        self._copied = state
-        return copy
 
     def _tidy(self) -> None:
         """Empty HOME. Without Landlock and another uid, a submission can leave names and links there."""

@@ -115,13 +115,14 @@ def slope(tape: Tape, name: str) -> np.ndarray:
     last = tape.steps[-1][0]
     if last not in moving:
         return gradient
+    moved = array.astype(np.complex128)
     for index in np.ndindex(*array.shape):
-        moved = array.astype(np.complex128)
         moved[index] += 1j * STEP
         values = {name: moved}
         for out, f, inputs, _ in again:
             values[out] = f(*(values[i] if i in values else tape.arrays[i] for i in inputs))
-        gradient[index] = np.sum(tape.start * np.imag(values[last])) / STEP
+        gradient[index] = (tape.start * np.imag(values[last])).sum() / STEP
+        moved[index] = array[index]
     return gradient
 
 

@@ -175,7 +175,7 @@ class _Session:
     def run(self, chosen: Iterable[Exercise], checks_of: Callable[[str], list[Check]], seed: int) -> list[Result]:
         results = []
         for unit in units(chosen):
-            checks = [check for exercise in unit for check in checks_of(exercise.name)]
+            checks = [exercises.at_seed(check, seed) for exercise in unit for check in checks_of(exercise.name)]
             results += self.run_unit(unit[0].parts, checks, seed)
         return results
 

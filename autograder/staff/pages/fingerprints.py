@@ -131,7 +131,7 @@ def sources(folder: Path, notes: list[str] | None = None) -> Iterator[tuple[str,
     for name, path in sorted(paths, key=lambda one: (not one[0].endswith(given), one))[:MOST_FILES]:
         data = _read(path, MOST_READ - raw)
         raw += len(data)
-        code = _stripped(data.decode("utf-8-sig", errors="replace"))
+        code = _given_code().get(data) or _stripped(data.decode("utf-8-sig", errors="replace"))
         if len(code) > MOST_IN_FILE:
             notes.append(
                 f"{name[-60:]} has {len(code) >> 10} KiB of code, of which the first {MOST_IN_FILE >> 10} are compared"
@@ -269,6 +269,12 @@ def handout_files() -> tuple[str, ...]:
 
 
 @cache
+def _given_code() -> dict[bytes, str]:
+    """The handout's files without comments. Most files of a submission are these, so they are stripped once for a class."""
+    return {data: _stripped(data.decode()) for data in contents(ending=".py").values()}
+
+
+@cache
 def _handout() -> tuple[frozenset[int], Names, tuple[str, ...], dict[str, bytes]]:
     """The handout: all of its hashes, the names that everybody has to use, its files, and the digest of each file's code."""
     sources = {name: data.decode() for name, data in contents(ending=".py").items()}
@@ -277,6 +283,6 @@ def _handout() -> tuple[frozenset[int], Names, tuple[str, ...], dict[str, bytes]
     own = {*keyword.kwlist, *dir(builtins), *re.findall(r"(?m)^(?:def|class) +(\w+)", texts)}
     attributes = {*keyword.kwlist, *dir(np), *dir(np.ndarray), *re.findall(r"(?:\bdef|\bclass|\.) *(\w+)", texts)}
     names = frozenset(own), frozenset(attributes)
-    cut = {code: list(_lines(code)) for code in map(_stripped, sources.values())}
+    cut = {code: list(_lines(code)) for code in _given_code().values()}
     given = {h for lines in cut.values() for _, tokens in _units(lines, names) for h in _grams(tokens)}
     return frozenset(given), names, tuple(sources), {code: _digest(lines) for code, lines in cut.items()}

@@ -55,7 +55,7 @@ def activation_forward(student: Any, given: Given) -> dict[str, Any]:
     layer = student.get("activation", given["activation"])(student.silent_engine())
     x = given["x"]
     # An earlier output must not stay.
-    call(layer, 0.5 * x)
+    call(layer, -0.5 * x)
     y = call(layer, x)
     return {"output": plain(y), "state": plain(layer.state), "x afterwards": plain(x)}
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.worker.scenarios.common import SCENARIOS, Given, buffer_of, scenario
+from autograder.worker.scenarios.common import Given, buffer_of, find, scenario
 
 # A code in each entry of a gradient to update: one bit per call of backward, then the entry's index, then the array's number.
 MOST_WALKS, INDEX_BITS = 10, 16
@@ -159,7 +159,7 @@ def recorded(student: Any, given: Given) -> dict[str, Any]:
 
     student.engine = make
     try:
-        shown = SCENARIOS[given["scenario"]](student, given["given"])
+        shown = find(given["scenario"])(student, given["given"])
     finally:
         del student.engine
     return {"shown": shown, "walks": [walk for tape in tapes for walk in tape.walks], "epoch": [t.epoch for t in tapes]}
@@ -190,7 +190,7 @@ def recorded_by_engine(student: Any, given: Given) -> dict[str, Any]:
 
     student.engine = watched
     try:
-        SCENARIOS[given["scenario"]](student, given["given"])
+        find(given["scenario"])(student, given["given"])
     except Exception:
         # Its outcome is known; only what was recorded is of interest here.
         pass
