@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from autograder.exercises import CHECKS, EXERCISES, cases_of
+from autograder.exercises import CHECKS, EXERCISES, at_seed, cases_of
 from autograder.grade import run_unit
-from autograder.helpers import Check
+from autograder.helpers import Check, Expectations, Expected, Given
 from autograder.isolate import run_scenarios
 from autograder.staff.marks import grading, hidden
 from autograder.staff.marks.grading import Graded, grade_submission, plain_process
@@ -56,6 +57,27 @@ def earned(graded: Graded) -> dict[str, float]:
 
 
 @pytest.mark.slow
+def test_what_a_check_expects_at_one_seed_is_worked_out_once() -> None:
+    worked_out = []
+
+    def cases(rng: np.random.Generator) -> list[Given]:
+        worked_out.append("cases")
+        return [{"x": rng.standard_normal(3)} for _ in range(2)]
+
+    def expect(given: Given) -> Expectations:
+        worked_out.append("expected")
+        return {"y": Expected(2 * given["x"])}
+
+    check = Check("Linear", "two cases", 1, "linear_forward", cases, expect)
+    same = at_seed(check, 3)
+    for _ in range(2):
+        for case, usual in zip(cases_of(same, 4), cases_of(check, 3), strict=True):
+            assert np.array_equal(case["x"], usual["x"])
+            assert np.array_equal(same.expect(case)["y"].array, 2 * usual["x"])
+    assert worked_out.count("expected") == 2
+    assert worked_out.count("cases") == 1 + 2
+
+
 def test_a_right_solution_gets_everything_in_the_form_of_a_record(solved: Path) -> None:
     graded = grade_submission(solved, SEEDS, run_with=plain_process)
     assert (graded["total"], graded["possible"]) == (60, 60)
