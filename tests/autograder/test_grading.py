@@ -9,12 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from autograder.exercises import CHECKS, EXERCISES, cases_of
-from autograder.grade import run_unit
-from autograder.helpers import Check
+from autograder.exercises import CHECKS, EXERCISES, at_seed, cases_of
+from autograder.grade import Run, run_unit
+from autograder.helpers import Check, Expectations, Expected, Given
 from autograder.isolate import run_scenarios
+from autograder.staff.isolation.sandbox import Sandbox
 from autograder.staff.marks import grading, hidden
 from autograder.staff.marks.grading import Graded, grade_submission, plain_process
 from autograder.staff.record import GRADED, CheckRecord, ExerciseRecord, seeds_for, student_view
@@ -25,6 +27,13 @@ from tests.clocks import patience
 SEEDS = (11, 987_654_321_012)
 RELU = "self.state = np.maximum(x, 0)"
 quick_import = partial(run_scenarios, start_limit=1.5)
+
+
+@pytest.fixture(scope="module")
+def quick_process() -> Iterator[Run]:
+    """Runs scenarios as ``plain_process`` does, in processes that start sooner."""
+    with Sandbox() as sandbox:
+        yield sandbox.run_scenarios
 
 
 @pytest.fixture
@@ -55,6 +64,27 @@ def earned(graded: Graded) -> dict[str, float]:
     return {row["name"]: row["earned"] for row in graded["exercises"]}
 
 
+def test_what_a_check_expects_at_one_seed_is_worked_out_once() -> None:
+    worked_out = []
+
+    def cases(rng: np.random.Generator) -> list[Given]:
+        worked_out.append("cases")
+        return [{"x": rng.standard_normal(3)} for _ in range(2)]
+
+    def expect(given: Given) -> Expectations:
+        worked_out.append("expected")
+        return {"y": Expected(2 * given["x"])}
+
+    check = Check("Linear", "two cases", 1, "linear_forward", cases, expect)
+    same = at_seed(check, 3)
+    for _ in range(2):
+        for case, usual in zip(cases_of(same, 4), cases_of(check, 3), strict=True):
+            assert np.array_equal(case["x"], usual["x"])
+            assert np.array_equal(same.expect(case)["y"].array, 2 * usual["x"])
+    assert worked_out.count("expected") == 2
+    assert worked_out.count("cases") == 1 + 2
+
+
 @pytest.mark.slow
 def test_a_right_solution_gets_everything_in_the_form_of_a_record(solved: Path) -> None:
     graded = grade_submission(solved, SEEDS, run_with=plain_process)
@@ -70,8 +100,8 @@ def test_a_right_solution_gets_everything_in_the_form_of_a_record(solved: Path) 
 
 
 @pytest.mark.slow
-def test_without_the_hidden_exercises(solved: Path) -> None:
-    graded = grade_submission(solved, SEEDS, run_with=plain_process, hidden=False)
+def test_without_the_hidden_exercises(solved: Path, quick_process: Run) -> None:
+    graded = grade_submission(solved, SEEDS, run_with=quick_process, hidden=False)
     assert (graded["total"], graded["possible"]) == (50, 50)
     assert not any(row["hidden"] for row in (*graded["exercises"], *graded["checks"]))
 
@@ -85,8 +115,8 @@ def test_what_was_not_looked_at_has_not_passed() -> None:
 
 
 @pytest.mark.slow
-def test_each_kind_has_its_seed_and_processes_of_its_own(solved: Path) -> None:
-    spy = Spy()
+def test_each_kind_has_its_seed_and_processes_of_its_own(solved: Path, quick_process: Run) -> None:
+    spy = Spy(quick_process)
     grade_submission(solved, SEEDS, run_with=spy)
     opened = {repr((c.scenario, cases_of(c, SEEDS[0]))) for c in CHECKS}
     closed = {repr((c.scenario, cases_of(c, SEEDS[1]))) for c in hidden.CHECKS}
@@ -105,22 +135,22 @@ def _as_at_first(scenario: str, cases: list[Any]) -> tuple[str, list[Any]]:
 
 
 @pytest.mark.slow
-def test_the_same_seeds_give_the_same_again(tmp_path: Path) -> None:
+def test_the_same_seeds_give_the_same_again(tmp_path: Path, quick_process: Run) -> None:
     folder = changed(tmp_path, (FUNCTIONAL, "return grad_output * np.exp(a)", "return grad_output * a"))
-    rows = [grade_submission(folder, seeds_for(1, "x"), run_with=plain_process)["checks"] for _ in range(2)]
+    rows = [grade_submission(folder, seeds_for(1, "x"), run_with=quick_process)["checks"] for _ in range(2)]
     assert rows[0] == rows[1]
     assert any(row["feedback"]["came"] for row in rows[0])
     assert seeds_for(1, "x") == seeds_for(1, "x") != seeds_for(2, "x")
 
 
 @pytest.mark.slow
-def test_a_student_sees_of_hidden_exercises_a_status_and_a_sentence(tmp_path: Path) -> None:
+def test_a_student_sees_of_hidden_exercises_a_status_and_a_sentence(tmp_path: Path, quick_process: Run) -> None:
     folder = changed(
         tmp_path,
         (FUNCTIONAL, "return grad_output @ b.T, a.T @ grad_output", "raise ValueError(f'{a!r}')"),
         (LINEAR, "product = x @ self.W.T", "print(repr(x))\n        product = x @ self.W.T"),
     )
-    graded = grade_submission(folder, SEEDS, run_with=plain_process)
+    graded = grade_submission(folder, SEEDS, run_with=quick_process)
     record: Any = {**graded, "status": GRADED, "hidden_seed": SEEDS[1], "seed": SEEDS[0], "grader": "x"}
     view = student_view(record)
     # Staff have the details, the student has none of them.

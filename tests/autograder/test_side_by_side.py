@@ -86,8 +86,12 @@ def test_a_process_killed_from_outside_runs_again(
 
 
 @pytest.mark.slow
-def test_what_is_killed_every_time_is_not_graded(sandboxes: dict[str, Sandbox], tmp_path: Path) -> None:
+def test_what_is_killed_every_time_is_not_graded(
+    sandboxes: dict[str, Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sandbox = sandboxes["all"]
+    # Compiling beforehand is a run of its own, in which a kill on a slow machine would be one too few for the submission.
+    monkeypatch.setattr(sandbox, "_compiled", lambda copy, names: {})
     if "few system calls" not in sandbox.level:
         pytest.skip("here a submission can kill itself, which is told from a kill by its repetition")
     broken = pytest.raises(SandboxBroken, match=r"3 times.*killed from outside")

@@ -35,6 +35,7 @@ from autograder.worker.scenarios import SCENARIOS
 from autograder.worker.scenarios.program import Machine
 from autograder.worker.wire import pack, unpack
 from tests.autograder import workshop
+from tests.autograder.solutions import STYLES
 
 WORKER = workshop.ROOT / "autograder" / "worker"
 PARTS = ("engine", "functional", "activation", "loss", "linear", "mlp")
@@ -289,3 +290,25 @@ def test_no_verdict_crosses(tmp_path: Path) -> None:
                 assert array.size, (check.name, name)
                 assert array.dtype.kind in "fi", (check.name, name)
                 assert np.isfinite(array).all(), (check.name, name)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the warm process is for Linux and macOS")
+def test_a_submission_of_the_handout_imports_nothing_that_is_not_loaded_already(tmp_path: Path) -> None:
+    """Each of a submission's processes would import it anew."""
+    folder = workshop.write(workshop.fill(STYLES["simple"]), tmp_path)
+    code = f"""
+import importlib, sys
+from autograder.worker import warm
+for name in warm.PRELOADED:
+    importlib.import_module(name)
+before = set(sys.modules)
+from autograder.worker import run, wire
+frames = []
+run.work({{"folder": {str(folder)!r}, "parts": {PARTS!r}, "checks": []}}, frames.append)
+assert frames[0]["status"] == "ok", frames
+print(*(name for name in sys.modules if name not in before))
+"""
+    run = subprocess.run([sys.executable, "-c", code], cwd=workshop.ROOT, capture_output=True, text=True, check=True)
+    loaded = run.stdout.split()
+    assert "mytorch.autograd_engine" in loaded
+    assert not [name for name in loaded if name.split(".")[0] not in ("mytorch", "hw_bonus")]

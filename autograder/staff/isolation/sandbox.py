@@ -141,7 +141,7 @@ class Sandbox:
         return self._spent
 
     def _compiled(self, copy: Path, names: list[str]) -> Mapping[str, Any]:
-        """What a confined process sends as the bytecode of files of a copy, by name."""
+        """The bytecode of files of a copy by name, as a confined process sends it: nothing in it is to be trusted."""
         values = self._run_once(copy, (), [("bytecode", [{"files": names}])], COMPILE_LIMIT, 1)[-1].get("values")
         return values[0] if isinstance(values, list) and values and isinstance(values[0], dict) else {}
 
