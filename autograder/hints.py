@@ -241,6 +241,10 @@ HINTS: dict[str, str] = {
     "state_unset": (
         ".state is None after the call: forward keeps its output there (self.state = ...), and returns that same array."
     ),
+    "shared_state": (
+        "The gradient uses what another object of the same class has kept. A network has several of them: keep arrays in "
+        "self or in the backward function, not in the class or in a global variable."
+    ),
     "earlier_output": (
         "This is the output of an earlier call of the same layer. Compute it anew in each forward, whatever the layer has kept."
     ),

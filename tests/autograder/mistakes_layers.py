@@ -89,6 +89,7 @@ ACTIVATION_MISTAKES = [
     act("Tanh's exponents exchanged", "up, down = np.exp(x), np.exp(negative)", "up, down = np.exp(negative), np.exp(x)", both("Tanh"), {"sign"}),
     act("Tanh of twice its input", "up, down = np.exp(x), np.exp(negative)", "up, down = np.exp(2 * x), np.exp(-2 * x)", both("Tanh"), {"scaled_input"}),
     act("Identity is zero", IDENTITY, "self.state = np.zeros_like(x)", {"Identity Forward", "Identity Backward"}, {"wrong"}),
+    act("ReLU keeps its mask in the class", RELU_RECORD, "ReLU.mask = x > 0\n        self.autograd_engine.add_operation([x], self.state, [None], lambda g, _: g * ReLU.mask)", {"ReLU Backward"}, {"shared_state"}, True),
     act("ReLU returns a tuple", RELU_RECORD + "\n        return self.state", RELU_RECORD + "\n        return self.state, None", both("ReLU"), {"not_array"}),
     act("ReLU has a slot of zeros", RELU_RECORD, RELU_RECORD.replace("[None]", "[np.zeros_like(x)]"), {"ReLU Backward"}, {"slot_hides"}),
     act("ReLU has no entry for its input", RELU_RECORD, RELU_RECORD.replace("[None]", "[]"), {"ReLU Backward"}, {"slot_count"}),
@@ -118,6 +119,7 @@ ACTIVATION_MISTAKES = [
     fused("Tanh's slope averaged over the batch", TANH_RULE, "lambda grad, x: (grad * (1 - y * y) / len(x),)", "Tanh", {"batch_mean"}, partial=True),
     fused("Tanh's function has its arguments exchanged", TANH_RULE, "lambda x, grad: (grad * (1 - np.tanh(x) ** 2),)", "Tanh", {"gradient_last"}),
     fused("Tanh's function takes its input for the gradient", TANH_RULE, "lambda x, grad: (grad * (1 - y * y),)", "Tanh", {"gradient_last"}),
+    fused("Tanh keeps its output in a global variable", "y = self.state = np.tanh(x)", "global y\n        y = self.state = np.tanh(x)", "Tanh", {"shared_state"}, partial=True),
     fused("Tanh without brackets", "y = self.state = np.tanh(x)", "y = self.state = (np.exp(x) - np.exp(-x)) / np.exp(x) + np.exp(-x)", "Tanh", {"wrong"}, both("Tanh")),
     fused("Tanh computes in narrow floats", "y = self.state = np.tanh(x)", "y = self.state = np.tanh(x.astype(np.float32)).astype(np.float64)", "Tanh", {"digits"}, both("Tanh")),
 ]  # fmt: skip
