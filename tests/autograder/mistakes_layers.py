@@ -135,7 +135,7 @@ LAYER_MISTAKES = [
     lin("Linear's slots in the other order", PRODUCT, PRODUCT.replace("[None, self.dW.T]", "[self.dW.T, None]"), {LINEAR, SKIP}, {"slot_shape"}),
     lin("Linear's db by mean", BIAS, BIAS.replace("add_backward", "lambda g, p, b: (g, g.mean(axis=0, keepdims=True))"), {LINEAR, SKIP}, {"batch_mean"}, True),
     lin("Linear's db from the first row", BIAS, BIAS.replace("add_backward", "lambda g, p, b: (g, g[:1])"), {LINEAR, SKIP}, {"first_row", "derivative", "wrong"}, True),
-    lin("Linear's db not summed", BIAS, BIAS.replace("add_backward", "lambda g, p, b: (g, g)"), {LINEAR, SKIP}, {"shapes_clash", "raised"}, True),
+    lin("Linear's db not summed", BIAS, BIAS.replace("add_backward", "lambda g, p, b: (g, g)"), {LINEAR, SKIP}, {"wrong_shape"}, True),
     lin("Linear stores dW anew", PRODUCT, "self.dW[...] = 0\n        " + PRODUCT, {LINEAR}, {"accumulate", "one_path", "stale"}, True),
     lin("Linear zeroes the engine", "product = x @ self.W.T", "self.autograd_engine.zero_grad()\n        product = x @ self.W.T", {LINEAR, SKIP}, {"slot_unchanged", "zero", "no_spot", "one_path"}, True),
     lin("Linear takes W untransposed where it can", "product = x @ self.W.T", "product = x @ (self.W if self.W.shape[0] == self.W.shape[1] else self.W.T)", {LINEAR, SKIP}, {"not_transposed"}, True),
