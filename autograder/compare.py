@@ -147,7 +147,7 @@ class _Difference:
 
     def _general(self, name: str, expected: np.ndarray, got: np.ndarray) -> tuple[str, float]:
         """A misconception that can happen anywhere."""
-        if not got.any():
+        if not got.any() and self.expected[name].kind in (Kind.GRADIENT, Kind.SLOT):
             return ("empty_spot" if self.check.scenario in OWN_OPERATIONS else "zero"), 0.0
         if close(got, -expected):
             return "sign", 0.0
@@ -218,7 +218,7 @@ def _same(got: Any, values: Any) -> bool:
 
 def _entry_by_entry(got: np.ndarray, expected: np.ndarray) -> str:
     """The hint where each entry is right but for one change that all got; empty if there is none."""
-    if not (expected < 0).any():
+    if not (expected < 0).any() or not got.any():
         return ""
     if close(got, np.abs(expected)):
         return "sign_lost"
@@ -267,7 +267,8 @@ def _hint_for_phrase(phrase: Any, kind: Kind) -> str:
         return "no_spot" if phrase == NO_SPOT else "empty_spot"
     if phrase == CLASS:
         return "returned_class"
-    return "not_tuple" if phrase == ONE_ARRAY or phrase.startswith(SEQUENCES) else "not_array"
+    returned = kind is Kind.GRADIENT and (phrase == ONE_ARRAY or phrase.startswith(SEQUENCES))
+    return "not_tuple" if returned else "not_array"
 
 
 def _hint_for_shape(kind: Kind, expected: np.ndarray, got: np.ndarray) -> str:

@@ -119,6 +119,10 @@ HINTS: dict[str, str] = {
     "missing_bias": "The output is what it would be without the bias.",
     "bias_twice": "The bias was added more than once.",
     "labels_ignored": ("This is what comes out if the labels are ignored: the ground truth has to enter too."),
+    "truth_masks": (
+        "The gradient is right at the wrong classes and zero at the true one. The truth is subtracted from the softmax, at "
+        "every class; it does not choose entries."
+    ),
     "labels_swapped": "Prediction and ground truth are swapped. The order is (y, y_hat), the truth first.",
     "no_softmax": "The scores were used as if they were probabilities already; the softmax is part of this loss.",
     "softmax_axis": "The softmax was taken over the wrong axis. Each row is a sample and its probabilities sum to one.",
@@ -196,8 +200,8 @@ HINTS: dict[str, str] = {
         "here, such as a None among the returned gradients, or many operations."
     ),
     "single_array": (
-        "A row of the returned gradient was taken for the gradient. With one input a backward function returns the "
-        "array itself, not a tuple; put it into a tuple before you loop over it."
+        "The gradient has lost its first axis. Was a row of it taken for the gradient? With one input a backward function "
+        "returns the array itself, not a tuple; put it into a tuple before you loop over it."
     ),
     "none_not_skipped": (
         "A None among the returned gradients was used as if it were an array. It means that nothing flows to that "
@@ -236,6 +240,10 @@ HINTS: dict[str, str] = {
     ),
     "state_unset": (
         ".state is None after the call: forward keeps its output there (self.state = ...), and returns that same array."
+    ),
+    "shared_state": (
+        "The gradient uses what another object of the same class has kept. A network has several of them: keep arrays in "
+        "self or in the backward function, not in the class or in a global variable."
     ),
     "earlier_output": (
         "This is the output of an earlier call of the same layer. Compute it anew in each forward, whatever the layer has kept."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
@@ -23,9 +24,9 @@ def _refused(given: Given) -> Expectations:
 
 
 def _refused_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
-    inputs, slots = given["lengths"].T
-    for wrong in (inputs < 0, inputs > slots, inputs < slots):
-        yield "lengths", {"refused": wrong.astype(np.int64)}
+    # Whatever is accepted or refused, there is one thing to say about it.
+    for refused in itertools.product((0, 1), repeat=len(given["lengths"])):
+        yield "lengths", {"refused": np.array(refused)}
 
 
 def _leaves(rng: np.random.Generator) -> list[Given]:

@@ -123,6 +123,8 @@ def _refuse_misrecorded(operations: list[Any], replaced: set[str]) -> None:
                 raise Misrecorded("not_proportional", about)
             if not operation["jacobians"] and not is_forward_of(operation):
                 raise Misrecorded("inputs_mismatch", about)
+            if operation["misfit"] >= 0:
+                raise Misrecorded("wrong_shape", f"input {operation['misfit']} of {about}")
 
 
 def is_forward_of(operation: Any) -> bool:

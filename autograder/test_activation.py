@@ -95,6 +95,9 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
         upstream = g * 3 * (1.7 * y + 0.25) ** 2 * 1.7
         yield "wrong_point", {name: over * derivative(f, [y], upstream)[0]}
         yield "wrong_point", {name: over * derivative(f, [x], upstream)[0]}
+        if where == "middle" and given["activation"] != "Identity":
+            # What the scenario gives to another object of the class.
+            yield "shared_state", {name: over * derivative(f, [0.25 - 0.75 * h], upstream)[0]}
         if given["activation"] in OF_OUTPUT:
             yield "wrong_point", {name: over * upstream * OF_OUTPUT[given["activation"]](h)}
         yield "grad_ignored", {name: over * derivative(f, [h], np.ones(h.shape))[0]}

@@ -111,6 +111,7 @@ def _backward_suspects(given: Given, expected: Values) -> Iterable[Suspect]:
         yield "mean_over_entries", {name: right * n / p.size}
         for scale in (1.0, 1.0 / n):
             yield "labels_ignored", {name: right * n * scale + y * scale}
+            yield "truth_masks", {name: right * (1 - y) * n * scale}
             yield "no_softmax", {name: (p - y) * scale}
             yield "labels_swapped", {name: (y - p) * scale}
             of_truth = np.exp(y)

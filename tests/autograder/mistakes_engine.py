@@ -166,5 +166,8 @@ ENGINE_MISTAKES = [
     engine("the list of slots is taken for a slot", SLOT, "if operation.gradients_to_update is not None:", {BACK}, {"none_used"}),
     engine("the list is bound to what append returns", "self.operation_list.append(", "self.operation_list = self.operation_list.append(", {ADD, BACK}, {"none_used"}),
     engine("the walk begins behind the end", LOOP, "for number in range(len(self.operation_list), 0, -1):\n            operation = self.operation_list[number]", {BACK}, {"raised"}),
+    engine("two lengths alone are looked at", LENGTHS, "if len(inputs) == 2 != len(gradients_to_update):", {ADD}, {"lengths"}),
+    engine("gradients are summed over the batch", UPDATE, "self.gradient_buffer.update_param(array, value.sum(axis=0, keepdims=True))", {BACK}, {"oversummed"}),
+    engine("gradients lose axes of one entry", UPDATE, "self.gradient_buffer.update_param(array, np.squeeze(value))", {BACK}, {"single_array"}),
     engine("None is left out of the slots", APPEND, APPEND.replace("gradients_to_update,", "[s for s in gradients_to_update if s is not None],"), {ADD}, {"record_identity"}),
 ]  # fmt: skip

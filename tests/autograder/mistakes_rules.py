@@ -181,5 +181,6 @@ LOSS_MISTAKES = [
     loss("cross-entropy: the result of the rule is recorded", CE_RECORD, CE_RECORD.replace("SoftmaxCrossEntropy_backward)", "SoftmaxCrossEntropy_backward(1, y_hat, y))"), {BACKWARD}, {"not_callable"}),
     rule("cross-entropy: a matrix product with grad_output", CE_RULE, CE_RULE.replace("grad_output * (", "grad_output @ ("), {"wrong_shape"}, costs={BACKWARD}),
     rule("cross-entropy: scores and truth exchanged in the gradient", CE_SHIFT, "pred, ground_truth = ground_truth, pred\n    " + CE_SHIFT, {"labels_swapped"}, costs={BACKWARD}),
+    rule("cross-entropy: the truth as a mask", CE_RULE, CE_RULE.replace(" - ground_truth)", " * (1 - ground_truth))"), {"truth_masks"}, costs={BACKWARD}),
     loss("cross-entropy: a loss of another shape", CE_VALUE, CE_VALUE.replace("[-np.sum(y * logs) / len(y)]", "-np.sum(y * logs) / len(y)"), set(), {"scalar_loss"}),
 ]  # fmt: skip

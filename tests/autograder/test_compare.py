@@ -68,6 +68,14 @@ def test_a_state_that_keeps_a_wrong_output_is_no_mistake_of_its_own() -> None:
         assert found.hint == expected
 
 
+@pytest.mark.parametrize(
+    ("kind", "expected"), [(Kind.GRADIENT, "zero"), (Kind.SLOT, "zero"), (Kind.RESULT, "wrong"), (Kind.LOSS, "wrong")]
+)
+def test_zeros_cut_a_path_where_a_gradient_is_expected(kind: Kind, expected: str) -> None:
+    right = np.array([2.0]) if kind is Kind.LOSS else RIGHT
+    assert hint(kind, 0 * right, right=right) == expected
+
+
 def test_every_kind_is_tried() -> None:
     (marker,) = (m for m in test_a_kind_has_its_hints_whatever_the_name.pytestmark if m.args[0] != "name")  # type: ignore[attr-defined]
     assert {case[0] for case in marker.args[1]} == set(Kind)
@@ -89,6 +97,7 @@ def test_a_loss_is_compared_as_a_number() -> None:
 )  # fmt: skip
 def test_what_stands_in_place_of_an_array(got: Any, expected: str) -> None:
     assert hint(Kind.GRADIENT, got) == expected
+    assert hint(Kind.RESULT, got) == ("not_array" if expected == "not_tuple" else expected)
     assert hint(Kind.SPOT, got) == "spot_missing"
     assert hint(Kind.ENTRY, got) == "record_identity"
 

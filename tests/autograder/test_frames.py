@@ -42,7 +42,7 @@ def test_an_exception_has_its_hint(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("came", "array", "of_engine"),
     [("()", "(4, 3)", "none_not_skipped"), ("(3,)", "(4, 3)", "single_array"), ("(2, 4, 3)", "(4, 3)", "arguments"),
-     ("(3, 4)", "(4, 3)", "shapes_clash")],
+     ("(3, 4)", "(4, 3)", "shapes_clash"), ("(1, 3)", "(4, 3)", "oversummed")],
 )  # fmt: skip
 def test_a_gradient_of_another_shape_is_the_engine_s_where_the_rule_is_right(
     came: str, array: str, of_engine: str

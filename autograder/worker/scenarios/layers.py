@@ -72,6 +72,10 @@ def activation_backward(student: Any, given: Given) -> dict[str, Any]:
         engine.zero_grad()
     h = affine(engine, x) if where in ("middle", "second step", "used twice") else x
     y = call(layer, h)
+    elsewhere = _that_records_nothing(engine) if where == "middle" else None
+    if elsewhere is not None:
+        # Another object of the class, in another network: what each of them keeps is its own.
+        call(student.get("activation", given["activation"])(elsewhere), 0.25 - 0.75 * h)
     if where in ("middle", "second step"):
         # Where y is 0, its cube alone would send nothing back, whatever the activation does.
         z = cube(engine, affine(engine, y))
@@ -83,6 +87,22 @@ def activation_backward(student: Any, given: Given) -> dict[str, Any]:
     else:
         engine.backward(given["g"])
     return {"gradient of x": gradient(engine, x), "x afterwards": plain(x)}
+
+
+def _that_records_nothing(engine: Any) -> Any:
+    """A second engine of the same class, whatever that class says about its number; None for one that cannot be copied."""
+
+    def add_operation(*arguments: Any, **settings: Any) -> None:
+        """Let go of the operation."""
+        del arguments, settings
+
+    try:
+        quiet = object.__new__(type(engine))
+        quiet.__dict__.update(engine.__dict__)
+        quiet.add_operation = add_operation
+    except (TypeError, AttributeError):
+        return None
+    return quiet
 
 
 @scenario

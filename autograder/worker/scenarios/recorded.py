@@ -121,13 +121,15 @@ def _derivatives(rule: Any, shape: tuple[int, ...], inputs: list[Any], arrays: l
 
     jacobians: for each input the matrix (output's entries, input's entries), or no matrix if the rule raises or returns
     anything but one gradient per input in its shape. flows: for each input whether it gets a gradient. proportional: minus
-    grad_output gives minus the gradients.
+    grad_output gives minus the gradients. misfit: the input whose gradient came in another shape, or -1.
     """
     size = int(np.prod(shape))
-    found: dict[str, Any] = {"jacobians": [], "flows": [False] * len(arrays), "proportional": True}
+    found: dict[str, Any] = {"jacobians": [], "flows": [False] * len(arrays), "proportional": True, "misfit": -1}
     try:
         rows = [_called(rule, unit.reshape(shape), inputs, arrays) for unit in np.eye(size)]
         opposite = [_called(rule, -unit.reshape(shape), inputs, arrays) for unit in np.eye(size)[:4]]
+    except _Misfit as error:
+        return {**found, "misfit": error.position}
     except Exception:
         return found
     flat = [[np.zeros(a.size) if g is None else np.ravel(g) for g, a in zip(row, arrays)] for row in rows]
@@ -143,9 +145,20 @@ def _called(rule: Any, grad_output: np.ndarray, inputs: list[Any], arrays: list[
     returned = rule(grad_output, *inputs)
     gradients = list(returned) if isinstance(returned, (tuple, list)) else [returned]
     gradients = [None if gradient is None else np.array(gradient, float) for gradient in gradients[: len(arrays)]]
-    if [array.shape if g is None else g.shape for g, array in zip(gradients, arrays)] != [a.shape for a in arrays]:
-        raise ValueError("not one gradient per input, in its shape")
+    if len(gradients) != len(arrays):
+        raise ValueError("not one gradient per input")
+    for position, (one, array) in enumerate(zip(gradients, arrays)):
+        if one is not None and one.shape != array.shape:
+            raise _Misfit(position)
     return gradients
+
+
+class _Misfit(Exception):
+    """A backward function returned a gradient of another shape than its input's."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(position)
+        self.position = position
 
 
 @scenario
