@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import inspect
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from mytorch.graph import backends
 from mytorch.graph import passes as _passes
 from mytorch.graph.eager import Work
 from mytorch.graph.plan import Plan
+from mytorch.graph.registry import RULES
 from mytorch.graph.replay import MISSED
 from mytorch.graph.trial import Entry, Options, Trial, attempt
 
@@ -35,6 +37,8 @@ class Step:
 
     def __init__(self, work: Work, options: Options, check_every: int) -> None:
         self.work, self.options, self.check_every = work, options, check_every
+        # By this name a function that calls the step is followed into it.
+        self.__wrapped__ = work.function
         self.plan: Plan | None = None
         self.reason: str | None = None
         self.plans: dict[Any, list[Entry]] = {}
@@ -43,9 +47,12 @@ class Step:
         self._last: Entry | None = None
         self._serve: Callable[[tuple[Any, ...]], Any] | None = None
         self._recordings: dict[Any, int] = {}
+        self._rules = dict(RULES)
         self._lock = threading.RLock()
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        if keywords:
+            arguments = self._in_order(arguments, keywords)
         with self._lock:
             serve = self._serve
             if serve is not None:
@@ -58,6 +65,23 @@ class Step:
                 if result is not MISSED:
                     return result
             return self._find(arguments)
+
+    def _in_order(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
+        """All arguments by position. Raises TypeError for those that the function does not take so."""
+        bound = inspect.signature(self.work.function).bind(*arguments, **keywords)
+        if bound.kwargs:
+            raise TypeError(
+                f"A compiled step passes its arguments on by position; the function takes {', '.join(bound.kwargs)} by keyword "
+                "only. Write the function without the * before it."
+            )
+        bound.apply_defaults()
+        return bound.args
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "A compiled step cannot be copied or pickled: its plans belong to the arrays of one network. Copy the network and "
+            "its optimiser, and compile a step for them."
+        )
 
     def _find(self, arguments: tuple[Any, ...]) -> Any:
         """A call that is not served by the plan of the last one."""
@@ -82,6 +106,11 @@ class Step:
 
     def _record(self, key: Any, arguments: tuple[Any, ...]) -> Any:
         """A step without a plan that holds: make one, unless that is hopeless."""
+        if self._rules != RULES:
+            # A rule has been registered since: what was refused for want of it may be planned now.
+            self._rules = dict(RULES)
+            self.refusals.clear()
+            self._recordings.clear()
         if key is None:
             self.refusals[key] = "the arguments are not plain arrays, numbers, strings or None"
         elif key not in self._recordings and len(self._recordings) >= MOST_KEYS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import random
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -25,12 +26,12 @@ PIECE = 1 << 15
 class State:
     """Copies of arrays, of random generators' states and of the optimiser's count, to go back to."""
 
-    def __init__(self, arrays: Iterable[np.ndarray], generators: Iterable[np.random.Generator], optimizer: Any) -> None:
+    def __init__(self, arrays: Iterable[np.ndarray], generators: Iterable[Any], optimizer: Any) -> None:
         self.copies = {
             place: (array, array.copy()) for place, array in {locate(array): array for array in arrays}.items()
         }
         distinct = {id(generator): generator for generator in generators}.values()
-        self.generators = [(generator, generator.bit_generator.state) for generator in distinct]
+        self.generators = [(generator, _position(generator)) for generator in distinct]
         self.optimizer = optimizer
         self.steps = getattr(optimizer, "steps", 0)
 
@@ -40,13 +41,18 @@ class State:
             if array.flags.writeable and place not in but:
                 np.copyto(array, copy)
         for generator, state in self.generators:
-            generator.bit_generator.state = state
+            if isinstance(generator, np.random.Generator):
+                generator.bit_generator.state = state
+            elif isinstance(generator, random.Random):
+                generator.setstate(state)
+            else:
+                generator.set_state(state)
         if self.optimizer is not None:
             self.optimizer.steps = self.steps
 
     def positions(self) -> list[bytes]:
         """The present state of each random generator."""
-        return [pickle.dumps(generator.bit_generator.state) for generator, _ in self.generators]
+        return [pickle.dumps(_position(generator)) for generator, _ in self.generators]
 
     def changed(self, but: Collection[Any]) -> list[np.ndarray]:
         """The arrays whose values are others now, without those at the locations ``but``."""
@@ -54,9 +60,16 @@ class State:
         return [array for array, copy in copies if not _same_bits(array, copy)]
 
 
+def _position(generator: Any) -> Any:
+    """The state of a random generator of NumPy's (of either kind) or Python's."""
+    if isinstance(generator, np.random.Generator):
+        return generator.bit_generator.state
+    return generator.getstate() if isinstance(generator, random.Random) else generator.get_state()
+
+
 def _same_bits(array: np.ndarray, copy: np.ndarray) -> bool:
     """Equal entries, NaN equal to NaN."""
-    if array.flags.c_contiguous and array.dtype.itemsize in (4, 8):
+    if array.flags.c_contiguous and array.dtype.kind in "fiub" and array.dtype.itemsize in (4, 8):
         whole = np.dtype(f"i{array.dtype.itemsize}")
         return bool((array.view(whole) == copy.view(whole)).all())
     return np.array_equal(array, copy, equal_nan=array.dtype.kind == "f")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mytorch.graph import backends, capture, guards, passes, proof, replay, updates
+from mytorch.graph import backends, capture, guards, passes, proof, replay, updates, walk
 from mytorch.graph.eager import Work, unique
 from mytorch.graph.errors import NoPlan
 from mytorch.graph.flat import side_by_side
@@ -65,7 +65,7 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
         )
     if entry is None and work.optimizer is not None and updates.kind_of(work.optimizer) != "optimizer":
         side_by_side(work.optimizer)
-    arguments = _apart(arguments, [*variables, *(one for module in modules for one in guards.of_module(module))])
+    arguments = _apart(arguments, [*variables, *(one for module in modules for one in walk.of_module(module))])
     before = _state(work, variables, modules, arguments, entry)
     drawn = _global_generators()
     attributes = {id(module): dict(vars(module)) for module in modules}
@@ -132,7 +132,7 @@ def _state(
     arrays = [] if entry is None else list(entry.held)
     arrays += [array for array in arguments if isinstance(array, np.ndarray)]
     arrays += [array for array, _, _ in guards.arrays_of(variables)]
-    generators = [one.expected for one in variables if isinstance(one.expected, np.random.Generator)]
+    generators = [found for found, _ in guards.of_kind(variables, walk.GENERATORS)]
     optimizer = work.optimizer
     # Gradients that the step zeroes first need no way back.
     zeroed = {id(parameter.gradient) for parameter in optimizer.parameters} if optimizer is not None else set()
@@ -144,7 +144,7 @@ def _state(
         for key, value in vars(owner).items():
             if isinstance(value, np.ndarray) and key not in guards.RESULTS:
                 arrays.append(value)
-            elif isinstance(value, np.random.Generator):
+            elif isinstance(value, walk.GENERATORS):
                 generators.append(value)
     return proof.State([array for array in arrays if id(array) not in zeroed], generators, optimizer)
 
@@ -206,13 +206,14 @@ def _entry(
     ]
     results = {(id(attributes), name) for attributes, name, _ in stale}
     engine = next((engine for engine in engines if engine.operation_list), engines[0])
-    found = [*held.guards, *(one for module in modules for one in guards.of_module(module))]
+    found = [*held.guards, *(one for module in modules for one in walk.of_module(module))]
     conditions, names = ["engine.__class__ is Autograd"], {"engine": engine, "Autograd": type(engine)}
     found += [
         guards.Guard(vars(engine), name, guards.ABSENT, f"engine.{name}") for name in ("add_operation", "backward")
     ]
     if work.optimizer is None:
-        found = [one for one in found if one.key != "training"]
+        modes = {id(vars(module)) for module in modules}
+        found = [one for one in found if not (one.key == "training" and id(one.holder) in modes)]
     else:
         conditions.append("engine.recording")
         found += updates.guards_of(work.optimizer)

@@ -16,6 +16,7 @@ from mytorch.graph.plan import UPDATES, Instruction, Plan, Value
 def build(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, ...]]]:
     """A function of the arguments that makes one step and returns the outputs, and what each of its lines updates."""
     source = Source(Binding(plan), FUNCTIONS)
+    source.keep_apart()
     emit(source, plan.instructions)
     return finish(source)
 

@@ -255,7 +255,17 @@ def _call(s: Source, i: Instruction) -> None:
     values = iter(i.inputs)
     arguments = [s(next(values)) if one is ... else s.bind(one) for one in positional]
     arguments += [f"{name}={s.bind(setting)}" for name, setting in settings]
-    s.line(f"copyto({s(i.output)}, {s.bind(i.attrs['function'], 'f')}({', '.join(arguments)}), 'same_kind')")
+    s.line(f"take_over({s(i.output)}, {s.bind(i.attrs['function'], 'f')}({', '.join(arguments)}))")
+
+
+def take_over(output: np.ndarray, found: Any) -> None:
+    """Copy what a registered function has returned; the 0 that stands for no gradient fills the output."""
+    if np.size(found) != output.size and not (isinstance(found, int) and found == 0):
+        raise ValueError(
+            f"A registered function returned shape {np.shape(found)} where it returned {output.shape} when its plan was made: the "
+            "shape depends on the values. Run this step eagerly."
+        )
+    np.copyto(output, found, "same_kind")
 
 
 @lines("optimizer")
@@ -393,5 +403,5 @@ FUNCTIONS: dict[str, Any] = {
         )
     },
     "sum_reduce": np.add.reduce, "max_reduce": np.maximum.reduce, "add_at": np.add.at, "erfc": _erfc, "thaw": thaw,
-    "clip": clip, "out_of_range": out_of_range,
+    "clip": clip, "out_of_range": out_of_range, "take_over": take_over, "array": np.array, "ndarray": np.ndarray,
 }  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 
 from mytorch.graph.binding import Binding
 from mytorch.graph.plan import Instruction, Value
+from mytorch.utils import owner
 
 
 class Source:
@@ -31,6 +32,22 @@ class Source:
     def line(self, text: str) -> None:
         self.lines.append(text)
         self.writes_of.append(self.writing)
+
+    def keep_apart(self) -> None:
+        """Append lines that copy arguments that may share memory with what the step changes.
+
+        An update may come before the last reading of an argument. Most arrays tell by their owner that they are none of these.
+        """
+        changed = self.binding.plan.changed()
+        self.names["owners"] = {id(owner(array)) for array in changed}
+        for value in self.binding.plan.arguments if changed else ():
+            a = f"a{value.index}"
+            if value.dtype.kind == "f" and value.size:
+                self.line(f"base = {a}.base")
+                self.line(
+                    f"if id({a}) in owners if base is None else type(base) is not ndarray or id(base) in owners: "
+                    f"{a} = array({a}, order='C')"
+                )
 
     def bind(self, value: Any, prefix: str = "c") -> str:
         """The name of an object; the same one for the same object."""

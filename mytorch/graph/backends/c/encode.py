@@ -122,6 +122,8 @@ class Encoder:
     def _run(self, instruction: Instruction) -> list[Row]:
         parts = instruction.parts or (instruction,)
         space = parts[0].output
+        if not space.size:
+            return []
         transposed = space in self.binding.plan.transposed
         shape = space.shape[::-1] if transposed else space.shape
         inner = instruction.inner

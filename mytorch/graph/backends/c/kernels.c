@@ -158,14 +158,19 @@ static int64_t walk(const ins *table, int64_t count, char *const *arguments) {
 /* A function that Python calls without a detour (METH_FASTCALL). self is the array that holds the table, whose first row has the
    numbers of arguments and of rows and says if others may run meanwhile. The arguments are array objects. DATA and FLAGS are
    the offsets of these fields in such an object; 0x101 says that the entries lie in rows, one after the other, and aligned.
-   Returns -1, -2 for an argument that lies otherwise, or the number of the instruction whose check has failed. */
+   The first row also names the ranges of memory that the step changes, and the bytes of each argument.
+   Returns -1, -2 for an argument that lies otherwise or in such a range, or the number of the instruction whose check has
+   failed. */
 static void *call(char *self, char *const *objects, int64_t given) {
     const ins *table = *(ins **)(self + DATA);
     char *arguments[5];
     arguments[4] = table->p[0];
     for (int k = 0; k < given; k++) {
         if ((*(int *)(objects[k] + FLAGS) & 0x101) != 0x101) return as_int(-2);
-        arguments[k] = *(char **)(objects[k] + DATA);
+        char *begin = arguments[k] = *(char **)(objects[k] + DATA);
+        char *const *range = (char *const *)table->p[1];
+        for (int64_t r = 0; r < table->i[2]; r++, range += 2)
+            if (begin < range[1] && range[0] < begin + table->i[3 + k]) return as_int(-2);
     }
     void *state = table->i[1] ? let_others_run() : 0;
     const int64_t code = walk(table + 1, table->i[0], arguments);
