@@ -31,6 +31,7 @@ class Held:
         for array, name, guard in guards.arrays_of(variables):
             self._own(array, name, guard)
         numbers: dict[str, int] = {}
+        parameters = list(parameters)
         owners = [*modules, *(parameter.owner for parameter in parameters)]
         for owner in {id(owner): owner for owner in owners}.values():
             kind = type(owner).__name__
@@ -38,9 +39,12 @@ class Held:
             for key, value in getattr(owner, "__dict__", {}).items():
                 if isinstance(value, np.ndarray) and key not in guards.RESULTS:
                     self._own(value, f"{kind}{number}.{key}", guards.guard(vars(owner), key, value, f"{kind}.{key}"))
+        for parameter in parameters:  # those that are a property or a slot of their owner; the update guards them
+            for array in (parameter.value, parameter.gradient):
+                self._own(array, f"{type(parameter.owner).__name__}.{parameter.name}")
 
-    def _own(self, array: np.ndarray, name: str, guard: guards.Guard) -> None:
-        self._owners.setdefault(locate(array), (array, name, []))[2].append(guard)
+    def _own(self, array: np.ndarray, name: str, *watched: guards.Guard) -> None:
+        self._owners.setdefault(locate(array), (array, name, []))[2].extend(watched)
 
     def value(self, array: np.ndarray, name: str = "") -> Value:
         """The value of a held array; from now on it is guarded. Raises NoPlan for one that nobody holds."""

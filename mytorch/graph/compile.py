@@ -166,13 +166,18 @@ class Step:
 def explain(entry: Entry | None, error: BaseException) -> None:
     """Add to an exception from the middle of a replay what the step has changed by then."""
     assert entry is not None
-    line, trace = 0, error.__traceback__
+    line, is_complete, trace = 0, False, error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "<plan>":
+        frame = trace.tb_frame
+        if frame.f_code.co_filename == "<plan>":
             line = trace.tb_lineno
+        elif frame.f_code.co_filename == "<replay>":
+            is_complete = "outputs" in frame.f_locals
         trace = trace.tb_next
     changed = sorted({name for names in entry.writes_of[:line] for name in names})
-    if changed and not getattr(error, "nothing_changed", False):
+    if is_complete:
+        text = "The step was complete; only its result is lost."
+    elif changed and not getattr(error, "nothing_changed", False):
         text = (
             f"The step was interrupted in its update; changed by then, the last perhaps in part: {', '.join(changed)}."
         )

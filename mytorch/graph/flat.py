@@ -25,6 +25,8 @@ def side_by_side(optimizer: Any) -> None:
     state = optimizer.state
     groups: dict[np.dtype, list[int]] = {}
     for index, parameter in enumerate(optimizer.parameters):
+        if not {parameter.name, parameter.gradient_name} <= getattr(parameter.owner, "__dict__", {}).keys():
+            continue
         places = _places(parameter, state, index)
         arrays = [place[0][0][place[0][1]] for place in places]
         first = arrays[0]

@@ -90,9 +90,16 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
         _refuse_changes(work, before, entry)
     except NoPlan as reason:
         return Trial(_finish(work, recording, engines), refusal=str(reason))
-    difference, result = _compare(work, entry, arguments, before, recording, engines)
+    entry.function("finish")  # compiled by now, so that hardly anything is left to interrupt behind the update
+    try:
+        difference, result = _compare(work, entry, arguments, before, recording, engines)
+    except BaseException:
+        # Interrupted in the middle of an update, perhaps.
+        before.restore()
+        raise
     if difference is None:
-        entry.proofs += 1
+        # An update of rate 0 shows nothing of gradients that are not kept.
+        entry.proofs += work.optimizer is None or work.keep_gradients or work.optimizer.lr != 0
         return Trial(result, entry)
     before.restore()
     return Trial(work.step(arguments), refusal=f"the plan did not prove itself: {difference}")
@@ -138,7 +145,8 @@ def _state(
     zeroed = {id(parameter.gradient) for parameter in optimizer.parameters} if optimizer is not None else set()
     owners: list[Any] = list(modules)
     if optimizer is not None:
-        owners += [parameter.owner for parameter in optimizer.parameters]
+        owners += [parameter.owner for parameter in optimizer.parameters if hasattr(parameter.owner, "__dict__")]
+        arrays += [parameter.value for parameter in optimizer.parameters]
         arrays += [array for index in range(len(optimizer.parameters)) for array in optimizer._state_of(index)]
     for owner in unique(owners):
         for key, value in vars(owner).items():
