@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import inspect
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,7 +33,7 @@ class Step:
     """A compiled step, called like the function it was made from.
 
     plan: the plan of the last call, or None where it ran eagerly; then ``reason`` says why. ``print(step)`` shows all plans and
-    reasons. One lock per step: threads that call it wait for each other.
+    reasons. Threads that call steps of one engine wait for each other.
     """
 
     def __init__(self, work: Work, options: Options, check_every: int) -> None:
@@ -48,7 +49,7 @@ class Step:
         self._serve: Callable[[tuple[Any, ...]], Any] | None = None
         self._recordings: dict[Any, int] = {}
         self._rules = dict(RULES)
-        self._lock = threading.RLock()
+        self._lock = _lock_of(work)
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         if keywords:
@@ -222,6 +223,21 @@ def compile(
         raise ValueError(f"check_every is a whole number of steps, 0 for never; it was {check_every!r}.")
     options = Options(_passes.chosen(passes), backends.chosen(backend))
     return Step(Work(function, optimizer, clip_grad_norm, keep_gradients), options, check_every)
+
+
+# The lock of each engine: two steps of one net must not meet, as one may switch the net to evaluation for a while.
+_LOCKS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+_LOCKS_LOCK = threading.Lock()
+
+
+def _lock_of(work: Work) -> Any:
+    """The lock of the step's engine; one of its own where the function leads to no engine yet."""
+    try:
+        engine = work.surroundings()[2][0]
+    except TypeError:
+        return threading.RLock()
+    with _LOCKS_LOCK:
+        return _LOCKS.setdefault(engine, threading.RLock())
 
 
 def _key(arguments: tuple[Any, ...]) -> Any:

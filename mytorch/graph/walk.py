@@ -55,8 +55,8 @@ def of_module(module: Module) -> Iterator[Guard]:
 
 
 def of_function(function: Any) -> Iterator[Guard]:
-    """The values that a function reads from outside: closures, globals, defaults and its own attributes, and in turn what lies in
-    the containers, objects, classes and Python modules among them, as far as their names stand in the code.
+    """The values that a function reads from outside: closures, globals, defaults and its own attributes, and in turn what lies
+    in the containers, objects, classes and Python modules among them, as far as their names stand in the code.
 
     Functions and classes among them are followed, except those of NumPy, mytorch, the standard library and installed packages;
     those of the function's own package are always followed. Of any object, the attributes that are named are guarded.

@@ -262,8 +262,8 @@ def take_over(output: np.ndarray, found: Any) -> None:
     """Copy what a registered function has returned; the 0 that stands for no gradient fills the output."""
     if np.size(found) != output.size and not (isinstance(found, int) and found == 0):
         raise ValueError(
-            f"A registered function returned shape {np.shape(found)} where it returned {output.shape} when its plan was made: the "
-            "shape depends on the values. Run this step eagerly."
+            f"A registered function returned shape {np.shape(found)} where it returned {output.shape} when its plan was made: "
+            "its shape depends on the values. Run this step eagerly."
         )
     np.copyto(output, found, "same_kind")
 
