@@ -1,5 +1,7 @@
 """Compiled steps: what they take, what they return and leave behind, and what happens when they are interrupted."""
 
+import copy
+import pickle
 import threading
 from functools import partial
 
@@ -7,8 +9,9 @@ import numpy as np
 import pytest
 
 import mytorch
-from mytorch import nn, optim
+from mytorch import Autograd, nn, optim
 from mytorch.nn import functional as F
+from mytorch.nn.modules.module import Parameter
 from tests.graph.nets import Chain, batch, largest_difference, run, training, twins
 
 # Exceptions and threads
@@ -350,3 +353,106 @@ def test_parameters_that_get_no_gradient():
     assert step.plan is not None
     np.testing.assert_allclose(one.unused.W, other.unused.W, rtol=1e-13)
     assert not one.unused.dW.any()
+
+
+def test_an_interrupted_proof_leaves_the_state(monkeypatch):
+    """The plan's first update is interrupted in its middle: the parameters are as before the step."""
+    one = training("batchnorm", optimizer="adam")
+    step = one.compiled(backend="numpy")
+    x, y = batch(np.random.default_rng(0), 6, np.float64, "classes")
+    step(x, y)
+    ((entry,),) = step.plans.values()
+    function, left = entry.run.__globals__["sqrt"], 1
+
+    def interrupted(*arguments):
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+        return function(*arguments)
+
+    # The square roots of Adam come after those of the normalisation.
+    monkeypatch.setitem(entry.run.__globals__, "sqrt", interrupted)
+    before = {name: value.copy() for name, value in one.arrays().items() if not name.startswith("gradient")}
+    with pytest.raises(KeyboardInterrupt):
+        step(x, y)
+    after = one.arrays()
+    for name, value in before.items():
+        np.testing.assert_array_equal(after[name], value, err_msg=name)
+
+
+@pytest.mark.skipif(not HAS_NOTES, reason="this Python adds no notes to exceptions")
+def test_an_interruption_behind_the_update(monkeypatch):
+    one = training("relu")
+    step = one.compiled()
+    x, y = batch(np.random.default_rng(0), 6, np.float64, "classes")
+    for _ in range(4):
+        step(x, y)
+    ((entry,),) = step.plans.values()
+    run_plan, before = entry.run, one.net[0].W.copy()
+
+    class Late(float):
+        def item(self):
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(entry.function("serve").__globals__, "run", lambda *given: (Late(run_plan(*given)[0][0]),))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        step(x, y)
+    assert "The step was complete" in notes_of(caught.value)
+    assert (before != one.net[0].W).any()
+
+
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_step_is_not_copied(how):
+    one = training("relu")
+    step = one.compiled()
+    with pytest.raises(TypeError, match="compile a step for"):
+        how(step)
+
+
+@pytest.mark.parametrize("kind", ["property", "slot"])
+def test_parameters_that_are_no_plain_attributes(kind, backend):
+    class Borrowed(nn.Module):
+        parameter_names = ("W",)
+        W, dW = property(lambda self: self.other.W), property(lambda self: self.other.dW)
+
+        def __init__(self, engine, other):
+            super().__init__(engine)
+            self.other = other
+
+    class Slotted:
+        __slots__ = ("W", "dW")
+
+    def make():
+        engine = Autograd()
+        layer, loss = nn.Linear(5, 3, engine, rng=0), nn.SoftmaxCrossEntropy(engine)
+        if kind == "property":
+            owner = Borrowed(engine, layer)
+        else:
+            owner = Slotted()
+            owner.W, owner.dW = layer.W, layer.dW
+
+        def function(x, y):
+            scores = x @ owner.W.T
+            engine.add_operation([x, owner.W], scores, [None, owner.dW], product_backward)
+            return loss(y, scores)
+
+        return engine, owner, function, optim.SGD([Parameter(owner, "W")], lr=0.1)
+
+    def product_backward(grad_output, x, weight):
+        return grad_output @ weight, grad_output.T @ x
+
+    mytorch.graph.register(product_backward, lambda x, weight: x @ weight.T)
+    (_, owner, function, optimizer), (engine, other, eager, its) = make(), make()
+    step = mytorch.compile(function, optimizer, backend=backend)
+    rng = np.random.default_rng(0)
+    for _ in range(6):
+        x, y = batch(rng, 6, np.float64, "classes")
+        engine.zero_grad()
+        its.zero_grad()
+        expected = eager(x, y)
+        engine.backward(expected)
+        its.step()
+        assert step(x, y) == pytest.approx(float(expected[0]), rel=1e-12)
+    assert step.plan is not None, step.reason
+    np.testing.assert_allclose(owner.W, other.W, rtol=1e-12)
