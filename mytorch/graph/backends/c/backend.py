@@ -23,8 +23,20 @@ DONE, LIES_OTHERWISE = -1, -2
 
 def build(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, ...]]]:
     """As the NumPy backend's ``build``. Raises library.Unavailable."""
-    self_test()
+    reason = unavailable()
+    if reason is not None:
+        raise library.Unavailable(reason)
     return _built(plan)
+
+
+@functools.lru_cache(maxsize=1)
+def unavailable() -> str | None:
+    """The reason why plans cannot run in C, or None. A process asks once: a compiler that hangs is not called again."""
+    try:
+        self_test()
+    except library.Unavailable as reason:
+        return str(reason)
+    return None
 
 
 def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, ...]]]:

@@ -103,7 +103,7 @@ def _built(source: str) -> Path:
     compiler = _compiler()
     key = "\0".join([source, compiler, str(os.stat(compiler).st_mtime_ns), *FLAGS, _processor()])
     path = _folder() / f"mytorch-{hashlib.sha256(key.encode()).hexdigest()[:32]}.so"
-    if path.exists():
+    if _is_whole(path):
         return path
     try:
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
@@ -117,9 +117,26 @@ def _built(source: str) -> Path:
                 lines = [line for line in done.stderr.splitlines() if "error" in line] or [f"exit {done.returncode}"]
                 raise Unavailable(f"{compiler} failed: {lines[0][:200]}")
             os.replace(built, path)
+            _sum_of(path).write_bytes(_digest(path))
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"the library could not be built ({error})") from None
     return path
+
+
+def _is_whole(path: Path) -> bool:
+    """True where the cached library is as it was written. A damaged one could end the process instead of raising an error."""
+    try:
+        return _sum_of(path).read_bytes() == _digest(path)
+    except OSError:
+        return False
+
+
+def _digest(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).hexdigest().encode()
+
+
+def _sum_of(path: Path) -> Path:
+    return path.with_suffix(".sha256")
 
 
 def _folder() -> Path:
