@@ -166,7 +166,7 @@ class Walk:
             self._hold(guard(variables, name, value, f"{what}.{name}".lstrip(".")))
 
     def _class(self, kind: type) -> None:
-        """What the class and its bases define under the names, and that no class before them does."""
+        """Guards of what the class and its bases define under the names, and of what no class before them defines."""
         ours = [owner for owner in kind.__mro__ if self._is_ours(owner.__module__)]
         for name in sorted(self.names & {name for owner in ours for name in vars(owner)}):
             is_found = False

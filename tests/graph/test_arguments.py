@@ -162,7 +162,9 @@ def test_numbers_given_as_arguments(backend):
     for number, (x, y) in enumerate(batches(60)):
         for factor in (1, 1.0, True, -0.0, 0.0, 0.01 * number, float("nan") if number > 58 else 3):
             np.testing.assert_allclose(step(x, y, factor), other.eager(x, y, factor), rtol=1e-9)
-    assert sum(map(len, step.plans.values())) <= 32
+    assert len(step.plans) <= 32
+    # 0.0 and -0.0 are equal, and have a plan each.
+    assert sum(map(len, step.plans.values())) <= 33
     assert len(step.refusals) <= 32
 
 
