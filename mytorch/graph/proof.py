@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mytorch import optim
+from mytorch.graph.plan import Plan
 from mytorch.graph.recorder import locate
 
 # How far the two may lie apart, relative to the largest entry of an array: they sum in another order. Gradients are also
@@ -105,6 +106,14 @@ class Gap(NamedTuple):
                 distance = most if not most <= distance else distance
                 largest = max(largest, least)
         return cls(name, kind, largest, distance)
+
+
+def tolerance_of(plan: Plan) -> dict[str, float]:
+    """The tolerance of what a plan computes: single precision anywhere in it is passed on to arrays of double precision."""
+    values = (value for instruction in plan.instructions for value in (*instruction.inputs, *instruction.outputs))
+    if any(value.dtype.char == "f" for value in values):
+        return dict.fromkeys(TOLERANCE, TOLERANCE["f"])
+    return TOLERANCE
 
 
 def first_difference(gaps: Sequence[Gap], tolerance: dict[str, float], together: bool = False) -> str | None:

@@ -273,7 +273,7 @@ def _compare(
     for number, (array, other) in enumerate(zip(map(np.asarray, outputs), expected)):
         if array.shape != other.shape:
             return f"output {number} has shape {array.shape} in the plan and {other.shape} in the eager step", outputs
-    tolerance = proof.TOLERANCE
+    tolerance = proof.tolerance_of(entry.plan)
     pairs = [(f"output {number}", array, other) for number, (array, other) in enumerate(zip(outputs, expected))]
     difference = proof.first_difference([proof.Gap.between(*pair, tolerance) for pair in pairs], tolerance)
     if difference is None:

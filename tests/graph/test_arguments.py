@@ -70,6 +70,19 @@ def test_data_of_other_dtypes(dtype, backend):
     compare(simple(nn.Tanh), others, backend=backend)
 
 
+def test_double_behind_single_precision(backend):
+    """A float64 layer behind float32 ones is as exact as these: its plan proves itself."""
+    engine, rng = Autograd(), np.random.default_rng(0)
+    first, last = (
+        nn.Linear(n, m, engine, rng=0, dtype=d) for n, m, d in ((300, 50, np.float32), (50, OUT, np.float64))
+    )
+    net, loss = nn.Sequential(first, nn.Sigmoid(engine), last), nn.SoftmaxCrossEntropy(engine)
+    step = mytorch.compile(lambda x, y: loss(y, net(x)), optim.SGD(net.parameters(), 0.1), backend=backend)
+    for _ in range(3):
+        step(rng.standard_normal((1, 300)).astype(np.float32), rng.integers(0, OUT, 1))
+    assert step.plan is not None, step.reason
+
+
 @pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "i4", "u4", "u8"])
 @pytest.mark.parametrize("n", [1, 2, 7])
 @pytest.mark.slow
