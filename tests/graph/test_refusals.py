@@ -220,6 +220,19 @@ def test_an_argument_that_is_no_array_belongs_to_the_key():
     assert values[0] != values[1]
 
 
+@pytest.mark.parametrize("name", ["W", "dW", "momentum_W"])
+def test_a_read_only_array_is_not_changed(name, backend):
+    one = training("relu")
+    array = getattr(one.net[0], name)
+    array += 1
+    array.flags.writeable = False
+    step = one.compiled(backend=backend)
+    for _ in range(3):
+        with pytest.raises(ValueError, match="read-only"):
+            step(*batch(np.random.default_rng(0), 6, np.float64, "classes"))
+    assert getattr(one.net[0], name) is array
+
+
 def test_a_rule_registered_after_the_first_steps():
     def fourth_backward(grad_output, a):
         return 4 * a**3 * grad_output
