@@ -118,9 +118,12 @@ class Step:
             self.plan, self.reason = None, "it is called with ever other shapes or values"
             return self.work.step(arguments)
         elif key not in self.refusals:
-            self._recordings[key] = self._recordings.get(key, 0) + 1
-            if self._recordings[key] <= MOST_RECORDINGS:
-                return self._keep(key, attempt(self.work, self.options, arguments, None))
+            count = self._recordings.get(key, 0)
+            if count < MOST_RECORDINGS:
+                trial = attempt(self.work, self.options, arguments, None)
+                # A call that raises is not counted: labels that are out of range say nothing about the next ones.
+                self._recordings[key] = count + 1
+                return self._keep(key, trial)
             self.plans.pop(key, None)
             self.refusals[key] = "something that the plan depends on is another at every call"
         self.plan, self.reason = None, self.refusals[key]

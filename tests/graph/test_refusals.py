@@ -1,6 +1,7 @@
 """Steps that no plan can repeat stay eager and say why; rules of one's own take part once their forward is known."""
 
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -218,6 +219,50 @@ def test_an_argument_that_is_no_array_belongs_to_the_key():
     assert values[0::2] == [values[0]] * 3
     assert values[1::2] == [values[1]] * 3
     assert values[0] != values[1]
+
+
+RAISING = {
+    "forward": (lambda p, r: r.inputs[7], lambda p, r, g: (g,), "its rule raised IndexError"),
+    "no value": (lambda p, r: 3.0, lambda p, r, g: (g,), "its rule raised AttributeError"),
+    "backward": (lambda p, r: r.inputs[0], lambda p, r, g: (g / 0,), "its rule raised TypeError"),
+    "no tuple": (lambda p, r: r.inputs[0], lambda p, r, g: g, "its rule raised TypeError"),
+}
+
+
+@pytest.mark.parametrize("kind", RAISING)
+def test_a_rule_that_raises(kind):
+    def same_backward(grad_output, a):
+        return grad_output
+
+    forward, backward, words = RAISING[kind]
+    one, other, step = with_module(lambda e: Chain(e, (lambda a: a + 0, same_backward)))
+    mytorch.graph.register(same_backward, mytorch.graph.Rule(forward, backward))
+    try:
+        run(one, other, step)
+    finally:
+        del mytorch.graph.registry.RULES[same_backward]
+    assert f"operation 1 (same): {words}" in str(step)
+
+
+def test_calls_that_raise_do_not_count():
+    one = training("relu")
+    step = one.compiled()
+    x, y = batch(np.random.default_rng(0), 6, np.float64, "classes")
+    for _ in range(20):
+        with pytest.raises(ValueError):
+            step(x, y + 3)
+    step(x, y)
+    assert step.plan is not None, step.reason
+
+
+def test_a_named_tuple_stays_one():
+    class Found(NamedTuple):
+        scores: np.ndarray
+
+    net = nn.Linear(5, 3, Autograd(), rng=0)
+    predict = mytorch.compile(lambda x: Found(net(x)))
+    assert all(predict(np.ones((2, 5))).scores.shape == (2, 3) for _ in range(3))
+    assert "returned a Found" in str(predict)
 
 
 @pytest.mark.parametrize("name", ["W", "dW", "momentum_W"])
