@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mytorch import optim
+from mytorch.graph.copies import copies
 from mytorch.graph.recorder import locate
 
 # How far the two may lie apart, relative to the largest entry of an array: they sum in another order. Gradients are also
@@ -26,11 +27,10 @@ class State:
     """Copies of arrays, of random generators' states and of the optimiser's count, to go back to."""
 
     def __init__(self, arrays: Iterable[np.ndarray], generators: Iterable[np.random.Generator], optimizer: Any) -> None:
-        self.copies = {
-            place: (array, array.copy()) for place, array in {locate(array): array for array in arrays}.items()
-        }
-        distinct = {id(generator): generator for generator in generators}.values()
-        self.generators = [(generator, generator.bit_generator.state) for generator in distinct]
+        distinct = {locate(array): array for array in arrays}
+        self.copies = dict(zip(distinct, zip(distinct.values(), copies(list(distinct.values())))))
+        once = {id(generator): generator for generator in generators}.values()
+        self.generators = [(generator, generator.bit_generator.state) for generator in once]
         self.optimizer = optimizer
         self.steps = getattr(optimizer, "steps", 0)
 
