@@ -14,6 +14,7 @@ from numpy import ndarray
 from mytorch import optim
 from mytorch.graph import backends
 from mytorch.graph import passes as _passes
+from mytorch.graph.copies import give_back
 from mytorch.graph.eager import Work
 from mytorch.graph.plan import Plan
 from mytorch.graph.registry import RULES
@@ -25,6 +26,8 @@ PROOFS = 2
 # Plans for one set of shapes, as for training and evaluation; and recordings in a row without a replay in between.
 MOST_PLANS = 4
 MOST_RECORDINGS = 8
+# From this many bytes of parameters, gradients and state on, the memory that eager steps have left free is given back.
+LARGE = 1 << 22
 # Sets of shapes and values that a step keeps plans or reasons for.
 MOST_KEYS = 32
 
@@ -142,6 +145,8 @@ class Step:
         if trial.entry not in entries:
             entries.insert(0, trial.entry)
             del entries[MOST_PLANS:]
+        if trial.entry.proofs == PROOFS and sum(array.nbytes for array in trial.entry.held) >= LARGE:
+            give_back()
         return trial.entry.function("finish")(trial.result)
 
     def __repr__(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mytorch import optim
+from mytorch.graph.copies import copies
 from mytorch.graph.plan import Plan
 from mytorch.graph.recorder import locate
 
@@ -28,11 +29,10 @@ class State:
     """Copies of arrays, of random generators' states and of the optimiser's count, to go back to."""
 
     def __init__(self, arrays: Iterable[np.ndarray], generators: Iterable[Any], optimizer: Any) -> None:
-        self.copies = {
-            place: (array, array.copy()) for place, array in {locate(array): array for array in arrays}.items()
-        }
-        distinct = {id(generator): generator for generator in generators}.values()
-        self.generators = [(generator, _position(generator)) for generator in distinct]
+        distinct = {locate(array): array for array in arrays}
+        self.copies = dict(zip(distinct, zip(distinct.values(), copies(list(distinct.values())))))
+        once = {id(generator): generator for generator in generators}.values()
+        self.generators = [(generator, _position(generator)) for generator in once]
         self.optimizer = optimizer
         self.steps = getattr(optimizer, "steps", 0)
 
@@ -146,21 +146,24 @@ def update_gaps(
     for indices in sharing.values():
         arrays = {index: [optimizer.parameters[index].value, *optimizer._state_of(index)] for index in indices}
         places = {index: list(map(locate, mine)) for index, mine in arrays.items()}
-        constants = optim.Constants(arrays[indices[0]][0].dtype)
-        for begin in range(0, arrays[indices[0]][0].size, PIECE):
-            piece = slice(begin, begin + PIECE)
-            again: dict[Any, tuple[np.ndarray, np.ndarray]] = {}
+        found = {p: array.reshape(-1) for index in indices for p, array in zip(places[index], arrays[index])}
+        expected = {place: before.copies[place][1].reshape(-1) for place in found}
+        slopes = {index: gradients[index].reshape(-1) for index in indices}
+        size = arrays[indices[0]][0].size
+        # Each piece is updated in the same few buffers, which stay in the cache.
+        again = {place: np.empty(min(size, PIECE), array.dtype) for place, array in expected.items()}
+        constants, scratch = optim.Constants(arrays[indices[0]][0].dtype), np.empty_like(again[places[indices[0]][-1]])
+        for begin in range(0, size, PIECE):
+            piece = slice(begin, min(begin + PIECE, size))
+            own = {place: buffer[: piece.stop - begin] for place, buffer in again.items()}
+            for place, buffer in own.items():
+                np.copyto(buffer, expected[place][piece])
             for index in indices:
-                for place, array in zip(places[index], arrays[index]):
-                    if place not in again:
-                        copy = before.copies[place][1]
-                        again[place] = array.reshape(-1)[piece], copy.reshape(-1)[piece].copy()
-                own = [again[place][1] for place in places[index]]
-                gradient = gradients[index].reshape(-1)[piece]
-                optimizer._update(constants, own[0], gradient, *own[1:], np.empty_like(own[-1]))
-            for place, (found, expected) in again.items():
+                value, *state = (own[place] for place in places[index])
+                optimizer._update(constants, value, slopes[index][piece], *state, scratch[: value.size])
+            for place, buffer in own.items():
                 if place in names:
-                    yield Gap.between(names[place], found, expected, tolerance)
+                    yield Gap.between(names[place], found[place][piece], buffer, tolerance)
 
 
 def _pieces(*arrays: np.ndarray) -> Iterator[list[np.ndarray]]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mytorch.graph import backends, capture, guards, passes, proof, replay, updates, walk
+from mytorch.graph.copies import copies
 from mytorch.graph.eager import Work, unique
 from mytorch.graph.errors import NoPlan
 from mytorch.graph.flat import side_by_side
@@ -249,7 +250,8 @@ def _compare(
     returned = recording.returned if isinstance(recording.returned, tuple) else (recording.returned,)
     expected = [np.array(array) for array in returned]
     written = entry.plan.written()
-    stored = [(value, np.array(value.array)) for value, is_updated in written.items() if not is_updated]
+    kept = [value for value, is_updated in written.items() if not is_updated]
+    stored = list(zip(kept, copies([np.asarray(value.array) for value in kept])))
     is_known = optimizer is not None and updates.kind_of(optimizer) != "optimizer"
     updated = {
         locate(np.asarray(value.array)): value.name for value, is_updated in written.items() if is_updated and is_known

@@ -95,14 +95,11 @@ def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, 
 
 def _table(rows: list[encode.Row], may_wait: bool) -> np.ndarray:
     """The rows behind a first one that counts them and says if other threads of Python may run meanwhile."""
-    table = np.zeros(len(rows) + 1, encode.ROW)
-    table[0]["i"][:2] = len(rows), may_wait
-    for row, (op, numbers, places) in zip(table[1:], rows):
-        row["op"] = op
-        row["i"][: len(numbers)] = numbers
-        row["p"][: len(places)] = places
-        row["i"][9] = len(places)
-    return table
+    first: encode.Row = 0, [len(rows), may_wait], []
+    numbers = [
+        [op, *(i + [0] * 9)[:9], len(places), *places, *[0] * (10 - len(places))] for op, i, places in (first, *rows)
+    ]
+    return np.array(numbers, np.int64).view(encode.ROW)[:, 0]
 
 
 def _watch(table: np.ndarray, plan: Plan, kept: list[Any]) -> None:
