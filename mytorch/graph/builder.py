@@ -123,6 +123,10 @@ class Builder:
     def copy(self, a: Value) -> Value:
         return self.emit("copy", [a])
 
+    def positive(self, a: Value) -> Value:
+        """1 where a > 0 and 0 elsewhere, in a's dtype, for an a that is never negative."""
+        return self.emit("positive", [a])
+
     def add(self, a: Operand, b: Operand) -> Value:
         return self._ufunc("add", a, b)
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from mytorch.graph.binding import ALIGNMENT
+
 # Larger arrays gain nothing: their update takes much longer than the calls.
-LARGEST = 1 << 14
+LARGEST = 1 << 15
 
 
 def side_by_side(optimizer: Any) -> None:
@@ -67,7 +69,7 @@ def _is_ours(place: Place) -> bool:
 def _move(parameters: list[list[Place]]) -> None:
     for kind in zip(*parameters):
         arrays = [place[0][0][place[0][1]] for place in kind]
-        flat = np.empty(sum(array.size for array in arrays), arrays[0].dtype)
+        flat = _aligned(sum(array.size for array in arrays), arrays[0].dtype)
         at = 0
         for place, array in zip(kind, arrays):
             view = flat[at : at + array.size].reshape(array.shape)
@@ -75,3 +77,10 @@ def _move(parameters: list[list[Place]]) -> None:
             for container, key in place:
                 container[key] = view
             at += array.size
+
+
+def _aligned(size: int, dtype: np.dtype) -> np.ndarray:
+    """An uninitialised flat array that begins at a multiple of ALIGNMENT; its base is of the same dtype."""
+    memory = np.empty(size + ALIGNMENT // dtype.itemsize, dtype)
+    begin = -memory.__array_interface__["data"][0] % ALIGNMENT // dtype.itemsize
+    return memory[begin : begin + size]

@@ -149,6 +149,7 @@ PRIMITIVES: dict[str, Primitive] = {
     **{name: _elementwise(_boolean, 0) for name in ("greater", "greater_equal", "equal", "logical_not")},
     "where": _elementwise(_where, 0),
     "cast": _elementwise(_cast, 0),
+    "positive": _elementwise(_floating),
     "sum": Primitive(_reduce, _per_input),
     "max": Primitive(_reduce, _per_input),
     "matmul": Primitive(_matmul, _product),

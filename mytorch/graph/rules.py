@@ -93,7 +93,7 @@ def _maximum(p: Builder, r: Recorded) -> Value:
 @entry(F.max_backward, _maximum)
 def _max(p, r, g):
     if len(r.inputs) == 1:
-        return (p.mul(g, p.greater(r.output, 0.0)),)
+        return (p.mul(g, p.positive(r.output)),)
     a, b = r.inputs
     from_a = p.greater(a, b)
     return p.mul(g, from_a), p.mul(g, p.logical_not(from_a))

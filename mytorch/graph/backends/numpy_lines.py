@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,11 +10,14 @@ from typing import Any
 import numpy as np
 
 from mytorch import optim
+from mytorch.graph.backends.numpy_products import multiply
 from mytorch.graph.backends.source import Source
-from mytorch.graph.plan import Instruction, Value, piece_rows
+from mytorch.graph.plan import PIECE, Instruction, Value, piece_rows
 from mytorch.graph.primitives import thaw
 from mytorch.graph.updates import SCALARS, adam_scalars
 
+# Up to this many entries np.sign and np.fmax make a mask faster than a comparison does.
+SMALL = 512
 # From this many entries on, arrays are updated block by block, and outer products left to einsum.
 LARGE, BLOCK = 1 << 18, 1 << 17
 
@@ -56,7 +60,25 @@ def _binary(s: Source, i: Instruction) -> None:
 @lines("maximum")
 def _maximum(s: Source, i: Instruction) -> None:
     a, b = s.operands(i)
+    y, number = s.binding.arrays[i.output], i.inputs[1].number
+    if number is not None and y.size <= PIECE and _is_flat(s, i.output):
+        # Two arrays are compared up to three times as fast as an array and a number.
+        b = s.bind(_formed(_repeated(number, y.dtype)[: y.size], y))
     s.line(f"maximum({a}, {b}, out={s(i.output)})")
+
+
+def _formed(flat: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Flat memory in the form of an array that lies by rows or by columns."""
+    return flat.reshape(like.shape) if like.flags.c_contiguous else flat.reshape(like.shape[::-1]).T
+
+
+@functools.lru_cache(maxsize=4)
+def _repeated(number: float, dtype: np.dtype) -> np.ndarray:
+    """As many entries of one number as a piece has. Zeros that nobody writes take no memory."""
+    array = np.zeros(PIECE, dtype)
+    if number:
+        array.fill(number)
+    return array
 
 
 @lines("erfc")
@@ -74,6 +96,20 @@ def _where(s: Source, i: Instruction) -> None:
     condition, a, b = i.inputs
     s.line(f"copyto({s(i.output)}, {s(b)})")
     s.line(f"copyto({s(i.output)}, {s(a)}, where={s(condition)})")
+
+
+@lines("positive")
+def _positive(s: Source, i: Instruction) -> None:
+    """1 where the output of ReLU is positive, else 0, also for NaN, of which fmax takes the other."""
+    zero = s.bind(np.zeros((), i.output.dtype))
+    if i.output.size <= SMALL:
+        s.line(f"sign({s(i.inputs[0])}, {s(i.output)})")
+        s.line(f"fmax({s(i.output)}, {zero}, {s(i.output)})")
+    else:
+        # By way of booleans: a comparison that makes floats takes twice as long.
+        mask = s.bind(_formed(s.scratch(bool, i.output.size), s.binding.arrays[i.output]), "mask")
+        s.line(f"greater({s(i.inputs[0])}, {zero}, {mask})")
+        s.line(f"copyto({s(i.output)}, {mask})")
 
 
 @lines("sum", "max")
@@ -112,10 +148,8 @@ def _matmul(s: Source, i: Instruction) -> None:
         # A single row is no work for a matrix product; einsum writes a large result in one sweep.
         left, right = (f"{s(value)}.reshape(-1)" for value in (a, b))
         s.line(f"einsum('i,j->ij', {left}, {right}, out={s(y)})")
-    elif y in s.binding.plan.transposed:
-        s.line(f"dot({s.transposed(b)}, {s.transposed(a)}, {s.transposed(y)})")
     else:
-        s.line(f"dot({s(a)}, {s(b)}, {s(y)})")
+        multiply(s, i)
 
 
 @lines("entries")
@@ -271,7 +305,7 @@ def pieces(arrays: list[np.ndarray], scratch: np.ndarray) -> Iterator[list[np.nd
 def _update_pieces(s: Source, i: Instruction) -> Iterator[list[str]]:
     dtype = i.writes[0].dtype
     entries = i.writes[0].size if i.writes[0].size <= LARGE else BLOCK
-    scratch = s.names.setdefault(f"scratch_{dtype.char}{entries}", np.empty(entries, dtype))
+    scratch = s.scratch(dtype, entries)
     arrays = [np.asarray(s.binding.arrays[value]) for value in (i.inputs[0], *i.writes)]
     for piece in pieces(arrays, scratch):
         yield [s.bind(array, "u") for array in piece]
@@ -376,7 +410,7 @@ FUNCTIONS: dict[str, Any] = {
         name: getattr(np, name)
         for name in (
             "negative", "exp", "log", "log1p", "sqrt", "absolute", "sign", "square", "tanh", "logical_not", "add", "subtract",
-            "multiply", "divide", "power", "maximum", "greater", "greater_equal", "equal", "copyto", "dot", "matmul",
+            "multiply", "divide", "power", "maximum", "fmax", "greater", "greater_equal", "equal", "copyto", "dot", "matmul",
             "take", "concatenate", "broadcast_to", "float64", "einsum",
         )
     },

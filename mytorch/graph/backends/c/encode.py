@@ -18,7 +18,7 @@ INSTRUCTIONS = (
 )  # fmt: skip
 OPERATIONS = (
     "add", "subtract", "multiply", "divide", "maximum", "greater", "greater_equal", "equal", "copy", "cast", "negative",
-    "absolute", "square", "sqrt", "sign", "logical_not", "exp", "tanh", "log", "log1p", "erfc", "power", "where",
+    "absolute", "square", "sqrt", "sign", "positive", "logical_not", "exp", "tanh", "log", "log1p", "erfc", "power", "where",
 )  # fmt: skip
 FULL, PER_ROW, PER_COLUMN, ONE, TEMPORARY, FULL_BOOLEAN = range(6)
 NORMAL, TRANSPOSED = 111, 112

@@ -100,6 +100,7 @@ HIDDEN void N(apply)(int64_t op, int64_t n, const T *a, const T *b, const T *c, 
     EACH(square, a[k] * a[k]);
     EACH(sqrt, M(sqrt)(a[k]));
     EACH(sign, a[k] != a[k] ? a[k] : (T)((a[k] > 0) - (a[k] < 0)));
+    EACH(positive, (T)(a[k] > 0));
     EACH(logical_not, (T)(a[k] == 0));
     EACH(exp, N(exp)(a[k]));
     EACH(tanh, N(tanh)(a[k]));
