@@ -101,13 +101,13 @@ def _where(s: Source, i: Instruction) -> None:
 @lines("positive")
 def _positive(s: Source, i: Instruction) -> None:
     """1 where the output of ReLU is positive, else 0, also for NaN, of which fmax takes the other."""
-    zero = s.bind(np.zeros((), i.output.dtype))
-    if i.output.size <= SMALL:
+    y, zero = s.binding.arrays[i.output], s.bind(np.zeros((), i.output.dtype))
+    if y.size <= SMALL:
         s.line(f"sign({s(i.inputs[0])}, {s(i.output)})")
         s.line(f"fmax({s(i.output)}, {zero}, {s(i.output)})")
     else:
         # By way of booleans: a comparison that makes floats takes twice as long.
-        mask = s.bind(_formed(s.scratch(bool, i.output.size), s.binding.arrays[i.output]), "mask")
+        mask = s.bind(_formed(s.scratch(bool, y.size), y), "mask")
         s.line(f"greater({s(i.inputs[0])}, {zero}, {mask})")
         s.line(f"copyto({s(i.output)}, {mask})")
 
