@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.graph.backends.numpy_lines import FUNCTIONS, LARGE, LINES
+from mytorch.graph.backends.numpy_lines import FUNCTIONS, LINES
+from mytorch.graph.backends.numpy_updates import LARGE
 from mytorch.graph.backends.source import Source
 from mytorch.graph.binding import Binding
 from mytorch.graph.plan import UPDATES, Instruction, Plan, Value

@@ -19,6 +19,8 @@ MOST, MOST_DOTS, LEAST_TERMS = 10**6, 1200, 32
 LEAST_ROWS, LEAST, ROWS = 16, 1 << 18, 8
 # A factor is turned round where each of its entries is used so often.
 OFTEN = 128
+# From this many entries on, outer products are left to einsum.
+LARGE = 1 << 18
 
 
 class Factor(NamedTuple):
@@ -30,10 +32,18 @@ class Factor(NamedTuple):
 
 
 def multiply(s: Source, i: Instruction) -> None:
-    """Append the lines of a product of two matrices. They follow from shapes and layouts, so that a product rounds alike in
-    all runs on a machine.
+    """Append the lines of a product of matrices. They follow from shapes and layouts, so that a product rounds alike in all
+    runs on a machine.
     """
     (a, b), y = i.inputs, i.output
+    if max(len(value.shape) for value in (a, b, y)) > 2:
+        s.line(f"matmul({s(a)}, {s(b)}, {s(y)})")
+        return
+    if a.shape[1] == 1 and y.size >= LARGE and y not in s.binding.plan.transposed:
+        # A single row is no work for a matrix product; einsum writes a large result in one sweep.
+        column, row = (f"{s(value)}.reshape(-1)" for value in (a, b))
+        s.line(f"einsum('i,j->ij', {column}, {row}, out={s(y)})")
+        return
     if y in s.binding.plan.transposed:
         left, right, out = _factor(s, b, True), _factor(s, a, True), s.transposed(y)
     else:
