@@ -134,7 +134,8 @@ def test_a_self_test_that_fails(c, monkeypatch):
 
 
 def test_no_products_to_be_found(c, monkeypatch):
-    from mytorch.graph.backends.c import backend, blas, library
+    from mytorch.graph.backends import blas
+    from mytorch.graph.backends.c import backend, library
 
     monkeypatch.setattr(blas, "find", lambda: None)
     for remembered in (library.load, backend.self_test, backend.unavailable):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.graph.binding import Binding
+from mytorch.graph.binding import Binding, aligned_bytes
 from mytorch.graph.plan import Instruction, Value
 from mytorch.utils import owner
 
@@ -25,6 +25,7 @@ class Source:
         self.writes_of: list[tuple[str, ...]] = []
         self.names = dict(functions)
         self._bound: dict[int, str] = {}
+        self._scratch: dict[tuple[np.dtype, int], np.ndarray] = {}
         self.counted = False
         # Entries of a single sample, as variables that hold an int.
         self.indices: dict[Value, str] = {}
@@ -83,6 +84,13 @@ class Source:
         """The source of a buffer as one row, in the order in which it lies in memory."""
         is_transposed = value in self.binding.plan.transposed
         return self._derived(value, "flat", lambda array: (array.T if is_transposed else array).reshape(-1))
+
+    def scratch(self, dtype: Any, entries: int) -> np.ndarray:
+        """Flat memory that lines which follow each other may use; the same for the same dtype and size."""
+        dtype = np.dtype(dtype)
+        if (dtype, entries) not in self._scratch:
+            self._scratch[dtype, entries] = aligned_bytes(entries * dtype.itemsize).view(dtype)
+        return self._scratch[dtype, entries]
 
     def _derived(self, value: Value, kind: str, make: Callable[[np.ndarray], np.ndarray]) -> str:
         name = f"{self(value)}_{kind}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.graph.backends import numpy_backend, numpy_lines
+from mytorch.graph.backends import numpy_backend, numpy_lines, numpy_updates
 from mytorch.graph.backends.c import encode, library
 from mytorch.graph.backends.source import Source
 from mytorch.graph.binding import Binding, aligned_bytes
@@ -48,7 +48,7 @@ def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, 
         return numpy_backend.finish(source)
 
     def scalars(instruction: Instruction) -> list[np.ndarray]:
-        return [source.names[name] for name in numpy_lines.scalars(source, instruction)]
+        return [source.names[name] for name in numpy_updates.scalars(source, instruction)]
 
     encoder = encode.Encoder(source.binding, scalars, loaded.largest)
     # The tables hold bare addresses of its arrays.

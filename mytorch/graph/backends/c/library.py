@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mytorch.graph.backends.c import blas, encode
+from mytorch.graph.backends import blas
+from mytorch.graph.backends.c import encode
 
 HERE = Path(__file__).resolve().parent
 FLAGS = (
