@@ -154,6 +154,17 @@ def layer_sizes(text: str) -> list[int]:
     return [COUNT(part.strip()) for part in text.split(",")]
 
 
+def check_backend(opts: argparse.Namespace) -> None:
+    """Raises BadInput for a MYTORCH_BACKEND that names no backend of compiled steps."""
+    from mytorch.graph import backends
+
+    try:
+        if not opts.eager:
+            backends.chosen(None)
+    except ValueError as error:
+        raise BadInput(f"the environment variable MYTORCH_BACKEND: {error}") from None
+
+
 def check_momentum(opts: argparse.Namespace) -> None:
     """Raises BadInput for Nesterov's method without momentum."""
     if opts.optimizer == "nesterov" and opts.momentum == 0:

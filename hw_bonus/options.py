@@ -18,6 +18,7 @@ from hw_bonus.command import (
     Parser,
     add_output,
     add_training,
+    check_backend,
     check_momentum,
     layer_sizes,
     number,
@@ -94,6 +95,7 @@ def complete(given: dict[str, Any]) -> argparse.Namespace:
     if options.epochs is None:
         options.epochs = 150 if options.data is None else 20
     check_momentum(options)
+    check_backend(options)
     if options.shard and not options.distributed:
         raise BadInput("--shard was given without --distributed; give both, and start with mpiexec -n N")
     return options

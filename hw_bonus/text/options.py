@@ -16,6 +16,7 @@ from hw_bonus.command import (
     Parser,
     add_output,
     add_training,
+    check_backend,
     check_momentum,
     layer_sizes,
 )
@@ -106,4 +107,5 @@ def complete(given: dict[str, Any]) -> argparse.Namespace:
             kind = "sentences (--data)" if options.data is None else "names"
             raise BadInput(f"--{name.replace('_', '-')} was given, but it is for {kind}; leave it out")
     check_momentum(options)
+    check_backend(options)
     return options

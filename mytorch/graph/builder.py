@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mytorch.graph.errors import NoPlan
 from mytorch.graph.plan import Instruction, Value
 from mytorch.graph.primitives import PRIMITIVES, freeze, is_number
 
@@ -41,7 +42,10 @@ class Builder:
     def effect(
         self, op: str, inputs: Sequence[Value], writes: Sequence[Value] = (), flops: int = 0, **attrs: Any
     ) -> None:
-        """Append an instruction without an output."""
+        """Append an instruction without an output. Raises NoPlan where it would change a read-only array."""
+        for value in writes:
+            if value.array is not None and not value.array.flags.writeable:
+                raise NoPlan(f"it changes {value.name or 'an array'}, which is read-only")
         self.instructions.append(Instruction(op, tuple(inputs), (), attrs, tuple(writes), self.origin, flops=flops))
 
     # Constants

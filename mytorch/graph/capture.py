@@ -31,6 +31,7 @@ class Held:
         for array, name, guard in guards.arrays_of(variables):
             self._own(array, name, guard)
         numbers: dict[str, int] = {}
+        parameters = list(parameters)
         owners = [*modules, *(parameter.owner for parameter in parameters)]
         for owner in {id(owner): owner for owner in owners}.values():
             kind = type(owner).__name__
@@ -38,9 +39,12 @@ class Held:
             for key, value in getattr(owner, "__dict__", {}).items():
                 if isinstance(value, np.ndarray) and key not in guards.RESULTS:
                     self._own(value, f"{kind}{number}.{key}", guards.guard(vars(owner), key, value, f"{kind}.{key}"))
+        for parameter in parameters:  # those that are a property or a slot of their owner; the update guards them
+            for array in (parameter.value, parameter.gradient):
+                self._own(array, f"{type(parameter.owner).__name__}.{parameter.name}")
 
-    def _own(self, array: np.ndarray, name: str, guard: guards.Guard) -> None:
-        self._owners.setdefault(locate(array), (array, name, []))[2].append(guard)
+    def _own(self, array: np.ndarray, name: str, *watched: guards.Guard) -> None:
+        self._owners.setdefault(locate(array), (array, name, []))[2].extend(watched)
 
     def value(self, array: np.ndarray, name: str = "") -> Value:
         """The value of a held array; from now on it is guarded. Raises NoPlan for one that nobody holds."""
@@ -86,8 +90,8 @@ class Capture:
             self.builder.origin = f"{number} {name}"
             try:
                 self._forward(line)
-            except NoPlan as reason:
-                raise NoPlan(f"operation {number} ({name}): {reason}") from None
+            except Exception as error:
+                raise _refusal(number, name, error) from error
 
     def _forward(self, line: Line) -> None:
         operation, settings = rule_of(line.backward_operation)
@@ -173,19 +177,27 @@ class Capture:
             operation, _ = rule_of(line.backward_operation)
             p.origin = f"{number} {describe_rule(operation)}, backward"
             try:
-                grads = RULES[operation].backward(p, recorded, grad_output)
-            except NoPlan as reason:
-                raise NoPlan(f"operation {number} ({describe_rule(operation)}): {reason}") from None
+                grads = [
+                    None if gradient is None or not isinstance(value, Value) else p.fit(gradient, value)
+                    for value, gradient in zip(recorded.inputs, RULES[operation].backward(p, recorded, grad_output))
+                ]
+            except Exception as error:
+                raise _refusal(number, describe_rule(operation), error) from error
             for value, slot, gradient in zip(recorded.inputs, line.gradients_to_update, grads):
-                if gradient is None or not isinstance(value, Value):
+                if gradient is None:
                     continue
-                gradient = p.fit(gradient, value)
                 if slot is not None:
                     before = slots.get(id(slot))
                     slots[id(slot)] = (gradient if before is None else p.add(before[0], gradient), slot)
                 else:
                     arrived[value] = p.add(arrived[value], gradient) if value in arrived else gradient
         return slots
+
+
+def _refusal(number: int, name: str, error: Exception) -> NoPlan:
+    """The refusal of a plan, with the operation whose rule has raised an error, perhaps one of its own."""
+    reason = str(error) if isinstance(error, NoPlan) else f"its rule raised {type(error).__name__}: {error}"
+    return NoPlan(f"operation {number} ({name}): {reason}")
 
 
 def _identity(value: Any) -> Any:
@@ -207,6 +219,8 @@ def plan_of(
     """
     if recording.engines > 1:
         raise NoPlan("its operations are recorded by several engines; give all layers one engine")
+    if update is None and isinstance(recording.returned, tuple) and type(recording.returned) is not tuple:
+        raise NoPlan(f"the function returned a {type(recording.returned).__name__}, where plans return plain tuples")
     capture = Capture(recording, arguments, held)
     returned = recording.returned if isinstance(recording.returned, tuple) else (recording.returned,)
     outputs = [capture.result(array) for array in returned]

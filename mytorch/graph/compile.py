@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import inspect
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,8 +14,10 @@ from numpy import ndarray
 from mytorch import optim
 from mytorch.graph import backends
 from mytorch.graph import passes as _passes
+from mytorch.graph.copies import give_back
 from mytorch.graph.eager import Work
 from mytorch.graph.plan import Plan
+from mytorch.graph.registry import RULES
 from mytorch.graph.replay import MISSED
 from mytorch.graph.trial import Entry, Options, Trial, attempt
 
@@ -22,6 +26,8 @@ PROOFS = 2
 # Plans for one set of shapes, as for training and evaluation; and recordings in a row without a replay in between.
 MOST_PLANS = 4
 MOST_RECORDINGS = 8
+# From this many bytes of parameters, gradients and state on, the memory that eager steps have left free is given back.
+LARGE = 1 << 22
 # Sets of shapes and values that a step keeps plans or reasons for.
 MOST_KEYS = 32
 
@@ -30,11 +36,13 @@ class Step:
     """A compiled step, called like the function it was made from.
 
     plan: the plan of the last call, or None where it ran eagerly; then ``reason`` says why. ``print(step)`` shows all plans and
-    reasons. One lock per step: threads that call it wait for each other.
+    reasons. Threads that call steps of one engine wait for each other.
     """
 
     def __init__(self, work: Work, options: Options, check_every: int) -> None:
         self.work, self.options, self.check_every = work, options, check_every
+        # By this name a function that calls the step is followed into it.
+        self.__wrapped__ = work.function
         self.plan: Plan | None = None
         self.reason: str | None = None
         self.plans: dict[Any, list[Entry]] = {}
@@ -43,9 +51,12 @@ class Step:
         self._last: Entry | None = None
         self._serve: Callable[[tuple[Any, ...]], Any] | None = None
         self._recordings: dict[Any, int] = {}
-        self._lock = threading.RLock()
+        self._rules = dict(RULES)
+        self._lock = _lock_of(work)
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        if keywords:
+            arguments = self._in_order(arguments, keywords)
         with self._lock:
             serve = self._serve
             if serve is not None:
@@ -58,6 +69,23 @@ class Step:
                 if result is not MISSED:
                     return result
             return self._find(arguments)
+
+    def _in_order(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
+        """All arguments by position. Raises TypeError for those that the function does not take so."""
+        bound = inspect.signature(self.work.function).bind(*arguments, **keywords)
+        if bound.kwargs:
+            raise TypeError(
+                f"A compiled step passes its arguments on by position; the function takes {', '.join(bound.kwargs)} by keyword "
+                "only. Write the function without the * before it."
+            )
+        bound.apply_defaults()
+        return bound.args
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "A compiled step cannot be copied or pickled: its plans belong to the arrays of one network. Copy the network and "
+            "its optimiser, and compile a step for them."
+        )
 
     def _find(self, arguments: tuple[Any, ...]) -> Any:
         """A call that is not served by the plan of the last one."""
@@ -82,15 +110,23 @@ class Step:
 
     def _record(self, key: Any, arguments: tuple[Any, ...]) -> Any:
         """A step without a plan that holds: make one, unless that is hopeless."""
+        if self._rules != RULES:
+            # A rule has been registered since: what was refused for want of it may be planned now.
+            self._rules = dict(RULES)
+            self.refusals.clear()
+            self._recordings.clear()
         if key is None:
             self.refusals[key] = "the arguments are not plain arrays, numbers, strings or None"
         elif key not in self._recordings and len(self._recordings) >= MOST_KEYS:
             self.plan, self.reason = None, "it is called with ever other shapes or values"
             return self.work.step(arguments)
         elif key not in self.refusals:
-            self._recordings[key] = self._recordings.get(key, 0) + 1
-            if self._recordings[key] <= MOST_RECORDINGS:
-                return self._keep(key, attempt(self.work, self.options, arguments, None))
+            count = self._recordings.get(key, 0)
+            if count < MOST_RECORDINGS:
+                trial = attempt(self.work, self.options, arguments, None)
+                # A call that raises is not counted: labels that are out of range say nothing about the next ones.
+                self._recordings[key] = count + 1
+                return self._keep(key, trial)
             self.plans.pop(key, None)
             self.refusals[key] = "something that the plan depends on is another at every call"
         self.plan, self.reason = None, self.refusals[key]
@@ -109,6 +145,8 @@ class Step:
         if trial.entry not in entries:
             entries.insert(0, trial.entry)
             del entries[MOST_PLANS:]
+        if trial.entry.proofs == PROOFS and sum(array.nbytes for array in trial.entry.held) >= LARGE:
+            give_back()
         return trial.entry.function("finish")(trial.result)
 
     def __repr__(self) -> str:
@@ -137,13 +175,18 @@ class Step:
 def explain(entry: Entry | None, error: BaseException) -> None:
     """Add to an exception from the middle of a replay what the step has changed by then."""
     assert entry is not None
-    line, trace = 0, error.__traceback__
+    line, is_complete, trace = 0, False, error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "<plan>":
+        frame = trace.tb_frame
+        if frame.f_code.co_filename == "<plan>":
             line = trace.tb_lineno
+        elif frame.f_code.co_filename == "<replay>":
+            is_complete = "outputs" in frame.f_locals
         trace = trace.tb_next
     changed = sorted({name for names in entry.writes_of[:line] for name in names})
-    if changed and not getattr(error, "nothing_changed", False):
+    if is_complete:
+        text = "The step was complete; only its result is lost."
+    elif changed and not getattr(error, "nothing_changed", False):
         text = (
             f"The step was interrupted in its update; changed by then, the last perhaps in part: {', '.join(changed)}."
         )
@@ -188,6 +231,21 @@ def compile(
         raise ValueError(f"check_every is a whole number of steps, 0 for never; it was {check_every!r}.")
     options = Options(_passes.chosen(passes), backends.chosen(backend))
     return Step(Work(function, optimizer, clip_grad_norm, keep_gradients), options, check_every)
+
+
+# The lock of each engine: two steps of one net must not meet, as one may switch the net to evaluation for a while.
+_LOCKS: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+_LOCKS_LOCK = threading.Lock()
+
+
+def _lock_of(work: Work) -> Any:
+    """The lock of the step's engine; one of its own where the function leads to no engine yet."""
+    try:
+        engine = work.surroundings()[2][0]
+    except TypeError:
+        return threading.RLock()
+    with _LOCKS_LOCK:
+        return _LOCKS.setdefault(engine, threading.RLock())
 
 
 def _key(arguments: tuple[Any, ...]) -> Any:

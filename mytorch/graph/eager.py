@@ -11,7 +11,7 @@ import numpy as np
 
 from mytorch import optim
 from mytorch.autograd_engine import Autograd
-from mytorch.graph import guards, updates
+from mytorch.graph import guards, updates, walk
 from mytorch.graph.recorder import Recording, record
 from mytorch.nn.modules.module import Module
 
@@ -29,8 +29,8 @@ class Work:
 
     def surroundings(self) -> tuple[list[guards.Guard], list[Module], list[Autograd]]:
         """The variables that the function reads, the modules that it can reach, and their engines."""
-        variables = list(guards.of_function(self.function))
-        modules, engines = guards.reachable(self.function, variables)
+        variables = list(walk.of_function(self.function))
+        modules, engines = walk.reachable(self.function, variables)
         modules = unique([*modules, *self.met])
         owners = [parameter.owner for parameter in self.optimizer.parameters] if self.optimizer is not None else []
         found = [getattr(owner, "autograd_engine", None) for owner in [*owners, *modules]]

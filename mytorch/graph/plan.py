@@ -156,6 +156,10 @@ class Plan:
             found.update(dict.fromkeys(instruction.writes, instruction.op in UPDATES))
         return found
 
+    def changed(self) -> list[np.ndarray]:
+        """The arrays of the held values that a step changes."""
+        return [value.array for value in self.written() if value.array is not None]
+
     @property
     def buffer_bytes(self) -> int:
         """Bytes of buffers: the arena's once memory is planned, before that the sum over all buffers."""

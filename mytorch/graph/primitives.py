@@ -31,11 +31,15 @@ class Primitive(NamedTuple):
     effect: bool = False
 
 
+def _shape(*inputs: Value) -> tuple[int, ...]:
+    """The shape that NumPy broadcasts to. NumPy is slow to ask; mostly there is but one shape beside those of numbers."""
+    shapes = {v.shape for v in inputs if v.shape}
+    return np.broadcast_shapes(*shapes) if len(shapes) > 1 else shapes.pop() if shapes else ()
+
+
 def _broadcast(attrs: dict[str, Any], *inputs: Value) -> Form:
-    first = inputs[0]
-    if all(v.shape == first.shape and v.dtype is first.dtype for v in inputs):
-        return first.shape, first.dtype
-    return np.broadcast_shapes(*(v.shape for v in inputs)), np.result_type(*(v.dtype for v in inputs))
+    dtypes = {v.dtype for v in inputs}
+    return _shape(*inputs), np.result_type(*dtypes) if len(dtypes) > 1 else inputs[0].dtype
 
 
 def _floating(attrs: dict[str, Any], *inputs: Value) -> Form:
@@ -44,11 +48,11 @@ def _floating(attrs: dict[str, Any], *inputs: Value) -> Form:
 
 
 def _boolean(attrs: dict[str, Any], *inputs: Value) -> Form:
-    return np.broadcast_shapes(*(v.shape for v in inputs)), np.dtype(bool)
+    return _shape(*inputs), np.dtype(bool)
 
 
 def _where(attrs: dict[str, Any], condition: Value, a: Value, b: Value) -> Form:
-    return np.broadcast_shapes(condition.shape, a.shape, b.shape), np.result_type(a.dtype, b.dtype)
+    return _shape(condition, a, b), np.result_type(a.dtype, b.dtype)
 
 
 def _cast(attrs: dict[str, Any], a: Value) -> Form:

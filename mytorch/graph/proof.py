@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import pickle
+import random
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mytorch import optim
+from mytorch.graph.copies import copies
+from mytorch.graph.plan import Plan
 from mytorch.graph.recorder import locate
 
 # How far the two may lie apart, relative to the largest entry of an array: they sum in another order. Gradients are also
@@ -25,12 +28,11 @@ PIECE = 1 << 15
 class State:
     """Copies of arrays, of random generators' states and of the optimiser's count, to go back to."""
 
-    def __init__(self, arrays: Iterable[np.ndarray], generators: Iterable[np.random.Generator], optimizer: Any) -> None:
-        self.copies = {
-            place: (array, array.copy()) for place, array in {locate(array): array for array in arrays}.items()
-        }
-        distinct = {id(generator): generator for generator in generators}.values()
-        self.generators = [(generator, generator.bit_generator.state) for generator in distinct]
+    def __init__(self, arrays: Iterable[np.ndarray], generators: Iterable[Any], optimizer: Any) -> None:
+        distinct = {locate(array): array for array in arrays}
+        self.copies = dict(zip(distinct, zip(distinct.values(), copies(list(distinct.values())))))
+        once = {id(generator): generator for generator in generators}.values()
+        self.generators = [(generator, _position(generator)) for generator in once]
         self.optimizer = optimizer
         self.steps = getattr(optimizer, "steps", 0)
 
@@ -40,13 +42,18 @@ class State:
             if array.flags.writeable and place not in but:
                 np.copyto(array, copy)
         for generator, state in self.generators:
-            generator.bit_generator.state = state
+            if isinstance(generator, np.random.Generator):
+                generator.bit_generator.state = state
+            elif isinstance(generator, random.Random):
+                generator.setstate(state)
+            else:
+                generator.set_state(state)
         if self.optimizer is not None:
             self.optimizer.steps = self.steps
 
     def positions(self) -> list[bytes]:
         """The present state of each random generator."""
-        return [pickle.dumps(generator.bit_generator.state) for generator, _ in self.generators]
+        return [pickle.dumps(_position(generator)) for generator, _ in self.generators]
 
     def changed(self, but: Collection[Any]) -> list[np.ndarray]:
         """The arrays whose values are others now, without those at the locations ``but``."""
@@ -54,9 +61,16 @@ class State:
         return [array for array, copy in copies if not _same_bits(array, copy)]
 
 
+def _position(generator: Any) -> Any:
+    """The state of a random generator of NumPy's (of either kind) or Python's."""
+    if isinstance(generator, np.random.Generator):
+        return generator.bit_generator.state
+    return generator.getstate() if isinstance(generator, random.Random) else generator.get_state()
+
+
 def _same_bits(array: np.ndarray, copy: np.ndarray) -> bool:
     """Equal entries, NaN equal to NaN."""
-    if array.flags.c_contiguous and array.dtype.itemsize in (4, 8):
+    if array.flags.c_contiguous and array.dtype.kind in "fiub" and array.dtype.itemsize in (4, 8):
         whole = np.dtype(f"i{array.dtype.itemsize}")
         return bool((array.view(whole) == copy.view(whole)).all())
     return np.array_equal(array, copy, equal_nan=array.dtype.kind == "f")
@@ -94,6 +108,14 @@ class Gap(NamedTuple):
         return cls(name, kind, largest, distance)
 
 
+def tolerance_of(plan: Plan) -> dict[str, float]:
+    """The tolerance of what a plan computes: single precision anywhere in it is passed on to arrays of double precision."""
+    values = (value for instruction in plan.instructions for value in (*instruction.inputs, *instruction.outputs))
+    if any(value.dtype.char == "f" for value in values):
+        return dict.fromkeys(TOLERANCE, TOLERANCE["f"])
+    return TOLERANCE
+
+
 def first_difference(gaps: Sequence[Gap], tolerance: dict[str, float], together: bool = False) -> str | None:
     """A sentence about the first array that differs by more than rounding, or None.
 
@@ -124,21 +146,24 @@ def update_gaps(
     for indices in sharing.values():
         arrays = {index: [optimizer.parameters[index].value, *optimizer._state_of(index)] for index in indices}
         places = {index: list(map(locate, mine)) for index, mine in arrays.items()}
-        constants = optim.Constants(arrays[indices[0]][0].dtype)
-        for begin in range(0, arrays[indices[0]][0].size, PIECE):
-            piece = slice(begin, begin + PIECE)
-            again: dict[Any, tuple[np.ndarray, np.ndarray]] = {}
+        found = {p: array.reshape(-1) for index in indices for p, array in zip(places[index], arrays[index])}
+        expected = {place: before.copies[place][1].reshape(-1) for place in found}
+        slopes = {index: gradients[index].reshape(-1) for index in indices}
+        size = arrays[indices[0]][0].size
+        # Each piece is updated in the same few buffers, which stay in the cache.
+        again = {place: np.empty(min(size, PIECE), array.dtype) for place, array in expected.items()}
+        constants, scratch = optim.Constants(arrays[indices[0]][0].dtype), np.empty_like(again[places[indices[0]][-1]])
+        for begin in range(0, size, PIECE):
+            piece = slice(begin, min(begin + PIECE, size))
+            own = {place: buffer[: piece.stop - begin] for place, buffer in again.items()}
+            for place, buffer in own.items():
+                np.copyto(buffer, expected[place][piece])
             for index in indices:
-                for place, array in zip(places[index], arrays[index]):
-                    if place not in again:
-                        copy = before.copies[place][1]
-                        again[place] = array.reshape(-1)[piece], copy.reshape(-1)[piece].copy()
-                own = [again[place][1] for place in places[index]]
-                gradient = gradients[index].reshape(-1)[piece]
-                optimizer._update(constants, own[0], gradient, *own[1:], np.empty_like(own[-1]))
-            for place, (found, expected) in again.items():
+                value, *state = (own[place] for place in places[index])
+                optimizer._update(constants, value, slopes[index][piece], *state, scratch[: value.size])
+            for place, buffer in own.items():
                 if place in names:
-                    yield Gap.between(names[place], found, expected, tolerance)
+                    yield Gap.between(names[place], found[place][piece], buffer, tolerance)
 
 
 def _pieces(*arrays: np.ndarray) -> Iterator[list[np.ndarray]]:

@@ -59,6 +59,8 @@ def record(
         def observed(
             inputs: Sequence[Any], output: Any, gradients_to_update: Sequence[Any], backward_operation: Any
         ) -> None:
+            if keep and not engine.recording:
+                return
             if keep:
                 add_operation(inputs, output, gradients_to_update, backward_operation)
             chain = _modules_that_call(sys._getframe(1))

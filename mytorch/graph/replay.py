@@ -44,7 +44,9 @@ def build(
             exact.append(f"{form} is dtype{number}")
         else:
             names[f"value{number}"], names[f"type{number}"] = argument, type(argument)
-            tests.append(f"type({a}) is type{number} and {a} == value{number}")
+            # 0.0 and -0.0 are equal.
+            sign = f" and str({a}) == {str(argument)!r}" if isinstance(argument, float) and argument == 0 else ""
+            tests.append(f"type({a}) is type{number} and {a} == value{number}{sign}")
             exact.append(tests[-1])
     unpack = f"{', '.join(named)}, = arguments" if named else "() = arguments"
     arrays = ", ".join(a for a, argument in zip(named, arguments) if isinstance(argument, np.ndarray))

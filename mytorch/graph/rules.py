@@ -293,6 +293,8 @@ def _index(r: Recorded) -> tuple[list[Value], tuple[Any, ...]]:
     found = [r.held(part, "index") if isinstance(part, np.ndarray) else part for part in parts]
     if any(isinstance(part, list) for part in found):
         raise NoPlan("its index is a list; give an array that a module or the program holds")
+    if any(isinstance(part, Value) and part.dtype == bool for part in found):
+        raise NoPlan("its index is an array of booleans: how many entries it takes depends on their values")
     return [part for part in found if isinstance(part, Value)], tuple(found)
 
 

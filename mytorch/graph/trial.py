@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mytorch.graph import backends, capture, guards, passes, proof, replay, updates
+from mytorch.graph import backends, capture, guards, passes, proof, replay, updates, walk
+from mytorch.graph.copies import copies
 from mytorch.graph.eager import Work, unique
 from mytorch.graph.errors import NoPlan
 from mytorch.graph.flat import side_by_side
@@ -65,7 +66,7 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
         )
     if entry is None and work.optimizer is not None and updates.kind_of(work.optimizer) != "optimizer":
         side_by_side(work.optimizer)
-    arguments = _apart(arguments, [*variables, *(one for module in modules for one in guards.of_module(module))])
+    arguments = _apart(arguments, [*variables, *(one for module in modules for one in walk.of_module(module))])
     before = _state(work, variables, modules, arguments, entry)
     drawn = _global_generators()
     attributes = {id(module): dict(vars(module)) for module in modules}
@@ -90,9 +91,16 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
         _refuse_changes(work, before, entry)
     except NoPlan as reason:
         return Trial(_finish(work, recording, engines), refusal=str(reason))
-    difference, result = _compare(work, entry, arguments, before, recording, engines)
+    entry.function("finish")  # compiled by now, so that hardly anything is left to interrupt behind the update
+    try:
+        difference, result = _compare(work, entry, arguments, before, recording, engines)
+    except BaseException:
+        # Interrupted in the middle of an update, perhaps.
+        before.restore()
+        raise
     if difference is None:
-        entry.proofs += 1
+        # An update of rate 0 shows nothing of gradients that are not kept.
+        entry.proofs += work.optimizer is None or work.keep_gradients or work.optimizer.lr != 0
         return Trial(result, entry)
     before.restore()
     return Trial(work.step(arguments), refusal=f"the plan did not prove itself: {difference}")
@@ -132,19 +140,20 @@ def _state(
     arrays = [] if entry is None else list(entry.held)
     arrays += [array for array in arguments if isinstance(array, np.ndarray)]
     arrays += [array for array, _, _ in guards.arrays_of(variables)]
-    generators = [one.expected for one in variables if isinstance(one.expected, np.random.Generator)]
+    generators = [found for found, _ in guards.of_kind(variables, walk.GENERATORS)]
     optimizer = work.optimizer
     # Gradients that the step zeroes first need no way back.
     zeroed = {id(parameter.gradient) for parameter in optimizer.parameters} if optimizer is not None else set()
     owners: list[Any] = list(modules)
     if optimizer is not None:
-        owners += [parameter.owner for parameter in optimizer.parameters]
+        owners += [parameter.owner for parameter in optimizer.parameters if hasattr(parameter.owner, "__dict__")]
+        arrays += [parameter.value for parameter in optimizer.parameters]
         arrays += [array for index in range(len(optimizer.parameters)) for array in optimizer._state_of(index)]
     for owner in unique(owners):
         for key, value in vars(owner).items():
             if isinstance(value, np.ndarray) and key not in guards.RESULTS:
                 arrays.append(value)
-            elif isinstance(value, np.random.Generator):
+            elif isinstance(value, walk.GENERATORS):
                 generators.append(value)
     return proof.State([array for array in arrays if id(array) not in zeroed], generators, optimizer)
 
@@ -206,13 +215,14 @@ def _entry(
     ]
     results = {(id(attributes), name) for attributes, name, _ in stale}
     engine = next((engine for engine in engines if engine.operation_list), engines[0])
-    found = [*held.guards, *(one for module in modules for one in guards.of_module(module))]
+    found = [*held.guards, *(one for module in modules for one in walk.of_module(module))]
     conditions, names = ["engine.__class__ is Autograd"], {"engine": engine, "Autograd": type(engine)}
     found += [
         guards.Guard(vars(engine), name, guards.ABSENT, f"engine.{name}") for name in ("add_operation", "backward")
     ]
     if work.optimizer is None:
-        found = [one for one in found if one.key != "training"]
+        modes = {id(vars(module)) for module in modules}
+        found = [one for one in found if not (one.key == "training" and id(one.holder) in modes)]
     else:
         conditions.append("engine.recording")
         found += updates.guards_of(work.optimizer)
@@ -240,7 +250,8 @@ def _compare(
     returned = recording.returned if isinstance(recording.returned, tuple) else (recording.returned,)
     expected = [np.array(array) for array in returned]
     written = entry.plan.written()
-    stored = [(value, np.array(value.array)) for value, is_updated in written.items() if not is_updated]
+    kept = [value for value, is_updated in written.items() if not is_updated]
+    stored = list(zip(kept, copies([np.asarray(value.array) for value in kept])))
     is_known = optimizer is not None and updates.kind_of(optimizer) != "optimizer"
     updated = {
         locate(np.asarray(value.array)): value.name for value, is_updated in written.items() if is_updated and is_known
@@ -264,7 +275,7 @@ def _compare(
     for number, (array, other) in enumerate(zip(map(np.asarray, outputs), expected)):
         if array.shape != other.shape:
             return f"output {number} has shape {array.shape} in the plan and {other.shape} in the eager step", outputs
-    tolerance = proof.TOLERANCE
+    tolerance = proof.tolerance_of(entry.plan)
     pairs = [(f"output {number}", array, other) for number, (array, other) in enumerate(zip(outputs, expected))]
     difference = proof.first_difference([proof.Gap.between(*pair, tolerance) for pair in pairs], tolerance)
     if difference is None:

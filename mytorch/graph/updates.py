@@ -96,10 +96,12 @@ def guards_of(optimizer: Any) -> list[guards.Guard]:
         guards.Guard(attributes, "parameters", list(optimizer.parameters), "the optimiser's parameters", entries=True)
     ]
     for parameter in optimizer.parameters:
-        owner = vars(parameter.owner)
+        owner, what = parameter.owner, f"{type(parameter.owner).__name__}.{parameter.name}"
         for name in (parameter.name, parameter.gradient_name, parameter.momentum_name):
-            if name is not None:
-                found.append(guards.Guard(owner, name, owner[name], f"{type(parameter.owner).__name__}.{name}"))
+            if name in getattr(owner, "__dict__", ()):
+                found.append(guards.Guard(vars(owner), name, vars(owner)[name], what))
+            elif name is not None:  # a property or a slot
+                found.append(guards.Guard(owner, name, getattr(owner, name), what, attribute=True))
     found.append(guards.Guard(optimizer, "__class__", type(optimizer), "the optimiser's class", attribute=True))
     for name in ("step", "_update", "zero_grad"):
         value = attributes.get(name, guards.ABSENT)

@@ -27,17 +27,17 @@ engine = Autograd()
 net, loss = nn.Linear(5, 3, engine, rng=0), nn.SoftmaxCrossEntropy(engine)
 step = mytorch.compile(lambda x, y: loss(y, net(x)), optim.SGD(net.parameters(), lr=0.1))
 rng = np.random.default_rng(0)
-for _ in range(4):
-    value = step(rng.standard_normal((4, 5)), rng.integers(0, 3, 4))
+for n in (4, 4, 4, 4):
+    value = step(rng.standard_normal((n, 5)), rng.integers(0, 3, n))
 print(step.plan.backend)
 """
 
 
-def backend_of(root=ROOT, **environment):
+def backend_of(root=ROOT, program=PROGRAM, **environment):
     """The backend that a process of its own comes to."""
     environment = {**os.environ, "PYTHONPATH": str(root), **environment}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, cwd=root, check=True
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, cwd=root, check=True
     )
     return done.stdout.strip()
 
@@ -87,6 +87,40 @@ def test_the_library_is_cached_in_a_private_folder(c, tmp_path):
     assert library.stat().st_mtime_ns == before
 
 
+@pytest.mark.skipif(os.name != "posix", reason="the compiler of this test is a shell script")
+def test_a_compiler_is_asked_once_in_a_process(tmp_path):
+    compiler, calls = tmp_path / "a compiler", tmp_path / "calls"
+    compiler.write_text(f"#!/bin/sh\necho called >> '{calls}'\nexit 1\n")
+    compiler.chmod(0o755)
+    counts = []
+    for program in (PROGRAM, PROGRAM.replace("(4, 4, 4, 4)", "(1, 2, 3, 4)")):
+        calls.write_text("")
+        said = backend_of(
+            program=program, CC=str(compiler), XDG_CACHE_HOME=str(tmp_path / "cache"), MYTORCH_BACKEND="c"
+        )
+        assert said.startswith("numpy (C is not available")
+        counts.append(calls.read_text().count("called"))
+    assert counts[0] == counts[1] > 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the compiler of this test is a shell script")
+@pytest.mark.parametrize("damage", [b"", b"who", b"whose"])
+def test_a_damaged_library_is_built_anew(damage, tmp_path, monkeypatch):
+    """Loading half a library would end the process."""
+    library = pytest.importorskip("mytorch.graph.backends.c.library")
+    compiler = tmp_path / "a compiler"
+    compiler.write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\nprintf whole > "$2"\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CC", str(compiler))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    built = library._built("a source")
+    written = built.stat().st_mtime_ns
+    assert library._built("a source") == built
+    assert built.stat().st_mtime_ns == written
+    built.write_bytes(damage)
+    assert library._built("a source").read_bytes() == b"whole"
+
+
 def test_a_self_test_that_fails(c, monkeypatch):
     from mytorch.graph.backends.c import backend
 
@@ -100,11 +134,12 @@ def test_a_self_test_that_fails(c, monkeypatch):
 
 
 def test_no_products_to_be_found(c, monkeypatch):
-    from mytorch.graph.backends.c import backend, blas, library
+    from mytorch.graph.backends import blas
+    from mytorch.graph.backends.c import backend, library
 
     monkeypatch.setattr(blas, "find", lambda: None)
-    library.load.cache_clear()
-    backend.self_test.cache_clear()
+    for remembered in (library.load, backend.self_test, backend.unavailable):
+        remembered.cache_clear()
     try:
         one = training("relu")
         step = one.compiled(backend="c")
@@ -112,8 +147,8 @@ def test_no_products_to_be_found(c, monkeypatch):
         assert step.plan.backend == "numpy (C is not available: NumPy's BLAS has no sgemm and dgemm that can be found)"
     finally:
         monkeypatch.undo()
-        library.load.cache_clear()
-        backend.self_test.cache_clear()
+        for remembered in (library.load, backend.self_test, backend.unavailable):
+            remembered.cache_clear()
 
 
 @pytest.mark.slow

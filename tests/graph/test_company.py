@@ -236,3 +236,38 @@ def test_what_is_printed_before_the_first_call():
     step = mytorch.compile(one.function, one.optimizer)
     assert step.plan is None
     assert "0 plans" in str(step)
+
+
+def test_one_thread_trains_while_another_predicts(backend):
+    """Prediction switches the net to evaluation for a while: no training step falls into that."""
+
+    def make():
+        engine = Autograd()
+        net = net_of(engine, nn.BatchNorm1d(4, engine), nn.Dropout(engine, 0.2, rng=0))
+        loss = nn.SoftmaxCrossEntropy(engine)
+        return net, Scene(engine, lambda x, y: loss(y, net(x)), optim.SGD(net.parameters(), 0.1))
+
+    (net, one), (_, other) = make(), make()
+    step = mytorch.compile(one.function, one.optimizer, backend=backend)
+    predict = mytorch.compile(net, backend=backend)
+    is_over, errors = threading.Event(), []
+
+    def work():
+        number = 0
+        while not is_over.is_set():
+            try:
+                predict(np.ones((2 + number % 9, IN)))
+            except Exception as error:
+                errors.append(error)
+                return
+            number += 1
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        found = [step(*pair) for n in (4, 5, 6) for pair in batches(20, n=n)]
+    finally:
+        is_over.set()
+        thread.join()
+    assert not errors
+    np.testing.assert_allclose(found, [other.eager(*pair) for n in (4, 5, 6) for pair in batches(20, n=n)], rtol=1e-9)

@@ -1,5 +1,7 @@
-"""Compiled steps: what they take, what they return and leave behind, and what happens when they are interrupted."""
+"""Compiled steps: what they take, what they return and what they leave behind."""
 
+import copy
+import pickle
 import threading
 from functools import partial
 
@@ -7,75 +9,12 @@ import numpy as np
 import pytest
 
 import mytorch
-from mytorch import nn, optim
+from mytorch import Autograd, nn, optim
 from mytorch.nn import functional as F
+from mytorch.nn.modules.module import Parameter
 from tests.graph.nets import Chain, batch, largest_difference, run, training, twins
 
-# Exceptions and threads
-
-
-def notes_of(error):
-    """The notes that were added to an exception; none with Python 3.10."""
-    return "".join(getattr(error, "__notes__", ()))
-
-
-HAS_NOTES = hasattr(BaseException, "add_note")
-
-
-def test_a_class_out_of_range_changes_nothing(backend):
-    one = training("relu", optimizer="adam")
-    step = one.compiled(backend=backend)
-    rng = np.random.default_rng(0)
-    for _ in range(4):
-        x, y = batch(rng, 6, np.float64, "classes")
-        step(x, y)
-    before = {name: value.copy() for name, value in one.arrays().items() if not name.startswith("gradient")}
-    for wrong in (3, -1):
-        y[2] = wrong
-        with pytest.raises(ValueError, match=str(wrong)) as caught:
-            step(x, y)
-        assert not HAS_NOTES or "no parameter has changed" in notes_of(caught.value)
-    after = one.arrays()
-    for name, value in before.items():
-        np.testing.assert_array_equal(after[name], value, err_msg=name)
-
-
-@pytest.mark.skipif(not HAS_NOTES, reason="this Python adds no notes to exceptions")
-@pytest.mark.parametrize("keep_gradients", [True, False])
-@pytest.mark.parametrize("name", ["dot", "subtract"])
-def test_an_interrupted_step_says_what_has_changed(name, keep_gradients, monkeypatch):
-    one = training("relu")
-    step = one.compiled(backend="numpy", keep_gradients=keep_gradients)
-    rng = np.random.default_rng(0)
-    for _ in range(4):
-        x, y = batch(rng, 6, np.float64, "classes")
-        step(x, y)
-    ((entry,),) = step.plans.values()
-    function, left = entry.run.__globals__[name], 0
-
-    def interrupted(*arguments):
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise KeyboardInterrupt
-        return function(*arguments)
-
-    monkeypatch.setitem(entry.run.__globals__, name, interrupted)
-    updated = [value for value, is_updated in entry.plan.written().items() if is_updated]
-    said = set()
-    for count in range(100):
-        left, before = count, [value.array.copy() for value in updated]
-        try:
-            step(x, y)
-            break
-        except KeyboardInterrupt as error:
-            changed = [v.name for v, old in zip(updated, before) if not np.array_equal(v.array, old)]
-            note = notes_of(error)
-            assert all(one in note for one in changed)
-            assert ("no parameter has changed" in note) == ("changed by then" not in note)
-            assert changed or "changed by then" not in note or name == "subtract"
-            said.add("changed by then" in note)
-    assert said == ({True, False} if name == "subtract" or not keep_gradients else {False})
+# Threads
 
 
 def test_two_threads_take_turns():
@@ -350,3 +289,59 @@ def test_parameters_that_get_no_gradient():
     assert step.plan is not None
     np.testing.assert_allclose(one.unused.W, other.unused.W, rtol=1e-13)
     assert not one.unused.dW.any()
+
+
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_step_is_not_copied(how):
+    one = training("relu")
+    step = one.compiled()
+    with pytest.raises(TypeError, match="compile a step for"):
+        how(step)
+
+
+@pytest.mark.parametrize("kind", ["property", "slot"])
+def test_parameters_that_are_no_plain_attributes(kind, backend):
+    class Borrowed(nn.Module):
+        parameter_names = ("W",)
+        W, dW = property(lambda self: self.other.W), property(lambda self: self.other.dW)
+
+        def __init__(self, engine, other):
+            super().__init__(engine)
+            self.other = other
+
+    class Slotted:
+        __slots__ = ("W", "dW")
+
+    def make():
+        engine = Autograd()
+        layer, loss = nn.Linear(5, 3, engine, rng=0), nn.SoftmaxCrossEntropy(engine)
+        if kind == "property":
+            owner = Borrowed(engine, layer)
+        else:
+            owner = Slotted()
+            owner.W, owner.dW = layer.W, layer.dW
+
+        def function(x, y):
+            scores = x @ owner.W.T
+            engine.add_operation([x, owner.W], scores, [None, owner.dW], product_backward)
+            return loss(y, scores)
+
+        return engine, owner, function, optim.SGD([Parameter(owner, "W")], lr=0.1)
+
+    def product_backward(grad_output, x, weight):
+        return grad_output @ weight, grad_output.T @ x
+
+    mytorch.graph.register(product_backward, lambda x, weight: x @ weight.T)
+    (_, owner, function, optimizer), (engine, other, eager, its) = make(), make()
+    step = mytorch.compile(function, optimizer, backend=backend)
+    rng = np.random.default_rng(0)
+    for _ in range(6):
+        x, y = batch(rng, 6, np.float64, "classes")
+        engine.zero_grad()
+        its.zero_grad()
+        expected = eager(x, y)
+        engine.backward(expected)
+        its.step()
+        assert step(x, y) == pytest.approx(float(expected[0]), rel=1e-12)
+    assert step.plan is not None, step.reason
+    np.testing.assert_allclose(owner.W, other.W, rtol=1e-12)

@@ -1,5 +1,8 @@
 """Steps that no plan can repeat stay eager and say why; rules of one's own take part once their forward is known."""
 
+from functools import partial
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
@@ -216,3 +219,145 @@ def test_an_argument_that_is_no_array_belongs_to_the_key():
     assert values[0::2] == [values[0]] * 3
     assert values[1::2] == [values[1]] * 3
     assert values[0] != values[1]
+
+
+RAISING = {
+    "forward": (lambda p, r: r.inputs[7], lambda p, r, g: (g,), "its rule raised IndexError"),
+    "no value": (lambda p, r: 3.0, lambda p, r, g: (g,), "its rule raised AttributeError"),
+    "backward": (lambda p, r: r.inputs[0], lambda p, r, g: (g / 0,), "its rule raised TypeError"),
+    "no tuple": (lambda p, r: r.inputs[0], lambda p, r, g: g, "its rule raised TypeError"),
+}
+
+
+@pytest.mark.parametrize("kind", RAISING)
+def test_a_rule_that_raises(kind):
+    def same_backward(grad_output, a):
+        return grad_output
+
+    forward, backward, words = RAISING[kind]
+    one, other, step = with_module(lambda e: Chain(e, (lambda a: a + 0, same_backward)))
+    mytorch.graph.register(same_backward, mytorch.graph.Rule(forward, backward))
+    try:
+        run(one, other, step)
+    finally:
+        del mytorch.graph.registry.RULES[same_backward]
+    assert f"operation 1 (same): {words}" in str(step)
+
+
+def test_calls_that_raise_do_not_count():
+    one = training("relu")
+    step = one.compiled()
+    x, y = batch(np.random.default_rng(0), 6, np.float64, "classes")
+    for _ in range(20):
+        with pytest.raises(ValueError):
+            step(x, y + 3)
+    step(x, y)
+    assert step.plan is not None, step.reason
+
+
+def test_a_named_tuple_stays_one():
+    class Found(NamedTuple):
+        scores: np.ndarray
+
+    net = nn.Linear(5, 3, Autograd(), rng=0)
+    predict = mytorch.compile(lambda x: Found(net(x)))
+    assert all(predict(np.ones((2, 5))).scores.shape == (2, 3) for _ in range(3))
+    assert "returned a Found" in str(predict)
+
+
+@pytest.mark.parametrize("name", ["W", "dW", "momentum_W"])
+def test_a_read_only_array_is_not_changed(name, backend):
+    one = training("relu")
+    array = getattr(one.net[0], name)
+    array += 1
+    array.flags.writeable = False
+    step = one.compiled(backend=backend)
+    for _ in range(3):
+        with pytest.raises(ValueError, match="read-only"):
+            step(*batch(np.random.default_rng(0), 6, np.float64, "classes"))
+    assert getattr(one.net[0], name) is array
+
+
+def test_a_rule_registered_after_the_first_steps():
+    def fourth_backward(grad_output, a):
+        return 4 * a**3 * grad_output
+
+    one, other, step = with_module(lambda e: Chain(e, (lambda a: a**4, fourth_backward)))
+    run(one, other, step)
+    assert step.plan is None
+    mytorch.graph.register(fourth_backward, lambda a: a**4)
+    try:
+        run(one, other, step)
+    finally:
+        del mytorch.graph.registry.RULES[fourth_backward]
+    assert step.plan is not None, step.reason
+
+
+def test_an_index_of_booleans():
+    """The number of rows that it takes differs from batch to batch."""
+    engine = Autograd()
+    net = nn.Linear(5, 3, engine, rng=0)
+
+    def chosen(x, mask):
+        h = net(x)
+        y = h[mask]
+        engine.add_operation([h], y, [None], partial(F.getitem_backward, index=mask))
+        return y
+
+    predict = mytorch.compile(chosen)
+    x = np.random.default_rng(0).standard_normal((6, 5))
+    for count in (3, 3, 3, 1, 6):
+        assert predict(x, np.arange(6) < count).shape == (count, 3)
+    assert "array of booleans" in str(predict)
+
+
+def test_a_registered_forward_whose_shape_depends_on_data():
+    """A single row would be repeated to fill the place of three."""
+
+    def positive_backward(grad_output, a):
+        grad = np.zeros_like(a)
+        grad[a[:, 0] > 0] = grad_output
+        return grad
+
+    engine = Autograd()
+
+    def positive(x):
+        y = x[x[:, 0] > 0]
+        engine.add_operation([x], y, [None], positive_backward)
+        return y
+
+    net = nn.Linear(5, 3, engine, rng=0)
+    predict = mytorch.compile(lambda x: net(positive(x)))
+    x = np.abs(np.random.default_rng(0).standard_normal((6, 5)))
+    x[3:, 0] *= -1
+    mytorch.graph.register(positive_backward, lambda a: a[a[:, 0] > 0])
+    try:
+        assert all(predict(x).shape == (3, 3) for _ in range(4))
+        x[1:, 0] = -1
+        with pytest.raises(ValueError, match=r"returned shape \(1, 5\) where it returned \(3, 5\)"):
+            predict(x)
+    finally:
+        del mytorch.graph.registry.RULES[positive_backward]
+
+
+def test_a_wrong_gradient_shows_once_the_rate_is_above_zero():
+    """Without gradients kept, steps of rate zero prove nothing."""
+
+    def half_backward(grad_output, a):
+        return 0.5 * grad_output
+
+    wrong = mytorch.graph.Rule(lambda p, r: p.mul(0.5, r.inputs[0]), lambda p, r, g: (p.mul(0.75, g),))
+    one, other = training("relu"), training("relu")
+    for each in (one, other):
+        each.net.layers.insert(1, Chain(each.engine, (lambda a: 0.5 * a, half_backward)))
+        each.optimizer = optim.SGD(each.net.parameters(), lr=0.0)
+    step = one.compiled(keep_gradients=False)
+    mytorch.graph.register(half_backward, wrong)
+    try:
+        run(one, other, step)
+        assert step.plan is not None
+        one.optimizer.lr = other.optimizer.lr = 0.1
+        run(one, other, step, seed=1)
+    finally:
+        del mytorch.graph.registry.RULES[half_backward]
+    assert "did not prove itself" in str(step)

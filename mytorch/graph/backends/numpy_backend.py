@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.graph.backends.numpy_lines import FUNCTIONS, LINES
+from mytorch.graph.backends.numpy_updates import LARGE
 from mytorch.graph.backends.source import Source
 from mytorch.graph.binding import Binding
 from mytorch.graph.plan import UPDATES, Instruction, Plan, Value
@@ -16,6 +17,7 @@ from mytorch.graph.plan import UPDATES, Instruction, Plan, Value
 def build(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, ...]]]:
     """A function of the arguments that makes one step and returns the outputs, and what each of its lines updates."""
     source = Source(Binding(plan), FUNCTIONS)
+    source.keep_apart()
     emit(source, plan.instructions)
     return finish(source)
 
@@ -57,8 +59,9 @@ def names_of(instructions: Sequence[Instruction]) -> tuple[str, ...]:
 def _apart(s: Source, instructions: Sequence[Instruction]) -> Iterator[Instruction]:
     """The instructions; a product joined with an update gains nothing here and comes apart.
 
-    Updates of small neighbouring arrays are better done together, so they wait for the end and come in the order of memory; but
-    not if their gradient lies in the arena, where the next instruction may write over it.
+    Updates of small neighbouring arrays are better done together, so they wait for the end and come in the order of memory. A
+    large one comes at once, while some of its gradient is in the cache; so does one whose gradient lies in the arena, where
+    the next instruction may write over it.
     """
     waiting: list[Instruction] = []
     for instruction in instructions:
@@ -66,7 +69,8 @@ def _apart(s: Source, instructions: Sequence[Instruction]) -> Iterator[Instructi
         if instruction.op == "matmul_update":
             product, update = instruction.parts
             yield product
-        if update.op in ("sgd", "adam") and not _is_in_arena(s, update.inputs[0]):
+        is_small = update.op in ("sgd", "adam") and update.writes[0].size <= LARGE
+        if is_small and not _is_in_arena(s, update.inputs[0]):
             waiting.append(update)
         else:
             yield update

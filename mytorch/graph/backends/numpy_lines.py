@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from mytorch import optim
+from mytorch.graph.backends.numpy_products import multiply
+from mytorch.graph.backends.numpy_updates import adam, sgd
 from mytorch.graph.backends.source import Source
-from mytorch.graph.plan import Instruction, Value, piece_rows
+from mytorch.graph.plan import PIECE, Instruction, Value, piece_rows
 from mytorch.graph.primitives import thaw
-from mytorch.graph.updates import SCALARS, adam_scalars
 
 # Up to this many entries np.sign and np.fmax make a mask faster than a comparison does.
 SMALL = 512
-# From this many entries on, arrays are updated block by block, and outer products left to einsum.
-LARGE, BLOCK = 1 << 18, 1 << 17
 
-# Operations whose result Python's floats give without an error or a warning of their own.
-SCALAR = {"add": "+", "subtract": "-", "multiply": "*"}
+# Operations whose result Python's floats give.
+SCALAR = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
 
 _erfc = np.frompyfunc(math.erfc, 1, 1)
 
@@ -45,11 +45,13 @@ def _unary(s: Source, i: Instruction) -> None:
 
 @lines("add", "subtract", "multiply", "divide", "power", "greater", "greater_equal", "equal")
 def _binary(s: Source, i: Instruction) -> None:
-    exact = i.op in SCALAR or (i.op == "divide" and i.inputs[1].number)
-    if i.output.size == 1 and exact and i.output.dtype.kind == "f":
+    if i.output.size == 1 and i.op in SCALAR and i.output.dtype.kind == "f":
         # One entry is computed in Python: float64 rounded to float32 is what float32 arithmetic gives.
         a, b = (f"{s(v)}.item()" if v.number is None else repr(v.number) for v in i.inputs)
-        s.line(f"{s.entry(i.output)}[()] = {a} {SCALAR.get(i.op, '/')} {b}")
+        if i.op == "divide" and not i.inputs[1].number:
+            # Where Python refuses to divide by zero, NumPy's own zero gives infinity, NaN and the warning.
+            b = f"({b} or {s(i.inputs[1])}.reshape(-1)[0])"
+        s.line(f"{s.entry(i.output)}[()] = {a} {SCALAR[i.op]} {b}")
         return
     a, b = s.operands(i)
     s.line(f"{i.op}({a}, {b}, {s(i.output)})")
@@ -58,7 +60,25 @@ def _binary(s: Source, i: Instruction) -> None:
 @lines("maximum")
 def _maximum(s: Source, i: Instruction) -> None:
     a, b = s.operands(i)
+    y, number = s.binding.arrays[i.output], i.inputs[1].number
+    if number is not None and y.size <= PIECE and _is_flat(s, i.output):
+        # Two arrays are compared up to three times as fast as an array and a number.
+        b = s.bind(_formed(_repeated(number, y.dtype)[: y.size], y))
     s.line(f"maximum({a}, {b}, out={s(i.output)})")
+
+
+def _formed(flat: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """Flat memory in the form of an array that lies by rows or by columns."""
+    return flat.reshape(like.shape) if like.flags.c_contiguous else flat.reshape(like.shape[::-1]).T
+
+
+@functools.lru_cache(maxsize=4)
+def _repeated(number: float, dtype: np.dtype) -> np.ndarray:
+    """As many entries of one number as a piece has. Zeros that nobody writes take no memory."""
+    array = np.zeros(PIECE, dtype)
+    if number:
+        array.fill(number)
+    return array
 
 
 @lines("erfc")
@@ -81,12 +101,15 @@ def _where(s: Source, i: Instruction) -> None:
 @lines("positive")
 def _positive(s: Source, i: Instruction) -> None:
     """1 where the output of ReLU is positive, else 0, also for NaN, of which fmax takes the other."""
-    zero = s.bind(np.zeros((), i.output.dtype))
-    if i.output.size <= SMALL:
+    y, zero = s.binding.arrays[i.output], s.bind(np.zeros((), i.output.dtype))
+    if y.size <= SMALL:
         s.line(f"sign({s(i.inputs[0])}, {s(i.output)})")
         s.line(f"fmax({s(i.output)}, {zero}, {s(i.output)})")
     else:
-        s.line(f"greater({s(i.inputs[0])}, {zero}, {s(i.output)})")
+        # By way of booleans: a comparison that makes floats takes twice as long.
+        mask = s.bind(_formed(s.scratch(bool, y.size), y), "mask")
+        s.line(f"greater({s(i.inputs[0])}, {zero}, {mask})")
+        s.line(f"copyto({s(i.output)}, {mask})")
 
 
 @lines("sum", "max")
@@ -114,21 +137,6 @@ def _is_flat(s: Source, value: Value) -> bool:
     """True for floats that lie one after the other, in rows or in columns, as products read and write them."""
     array = s.binding.arrays.get(value)
     return array is not None and array.dtype.kind == "f" and (array.flags.c_contiguous or array.flags.f_contiguous)
-
-
-@lines("matmul")
-def _matmul(s: Source, i: Instruction) -> None:
-    (a, b), y = i.inputs, i.output
-    if len(y.shape) > 2 or len(a.shape) > 2 or len(b.shape) > 2:
-        s.line(f"matmul({s(a)}, {s(b)}, {s(y)})")
-    elif a.shape[1] == 1 and y.size >= LARGE and y not in s.binding.plan.transposed:
-        # A single row is no work for a matrix product; einsum writes a large result in one sweep.
-        left, right = (f"{s(value)}.reshape(-1)" for value in (a, b))
-        s.line(f"einsum('i,j->ij', {left}, {right}, out={s(y)})")
-    elif y in s.binding.plan.transposed:
-        s.line(f"dot({s.transposed(b)}, {s.transposed(a)}, {s.transposed(y)})")
-    else:
-        s.line(f"dot({s(a)}, {s(b)}, {s(y)})")
 
 
 @lines("entries")
@@ -198,8 +206,9 @@ def _check_index(s: Source, i: Instruction) -> None:
     if indices.size == 1:
         test = f"not 0 <= {s(indices)}.item() < {below}"
     else:
+        # Read without a sign, a negative index is large. The entry at argmax takes half the time of a reduction.
         unsigned = s.bind(np.dtype(f"u{indices.dtype.itemsize}"))
-        test = f"max_reduce({s(indices)}.view({unsigned}), None) >= {below}"
+        test = f"not 0 <= {s(indices)}.item({s(indices)}.view({unsigned}).argmax()) < {below}"
     s.line(f"if {test}: out_of_range({s(indices)}, {s.bind(i.attrs, 'check')})")
 
 
@@ -255,38 +264,22 @@ def _call(s: Source, i: Instruction) -> None:
     values = iter(i.inputs)
     arguments = [s(next(values)) if one is ... else s.bind(one) for one in positional]
     arguments += [f"{name}={s.bind(setting)}" for name, setting in settings]
-    s.line(f"copyto({s(i.output)}, {s.bind(i.attrs['function'], 'f')}({', '.join(arguments)}), 'same_kind')")
+    s.line(f"take_over({s(i.output)}, {s.bind(i.attrs['function'], 'f')}({', '.join(arguments)}))")
+
+
+def take_over(output: np.ndarray, found: Any) -> None:
+    """Copy what a registered function has returned; the 0 that stands for no gradient fills the output."""
+    if np.size(found) != output.size and not (isinstance(found, int) and found == 0):
+        raise ValueError(
+            f"A registered function returned shape {np.shape(found)} where it returned {output.shape} when its plan was made: "
+            "its shape depends on the values. Run this step eagerly."
+        )
+    np.copyto(output, found, "same_kind")
 
 
 @lines("optimizer")
 def _optimizer(s: Source, i: Instruction) -> None:
     s.line(f"{s.bind(i.attrs['optimizer'])}.step()")
-
-
-def pieces(arrays: list[np.ndarray], scratch: np.ndarray) -> Iterator[list[np.ndarray]]:
-    """Arrays of one size with scratch memory, whole if they are small or lie scattered, else block by block."""
-    size = arrays[0].size
-    flags = [array.flags for array in arrays]
-    if all(f.c_contiguous for f in flags):
-        arrays = [array.reshape(-1) for array in arrays]
-    elif all(f.f_contiguous for f in flags):
-        arrays = [array.T.reshape(-1) for array in arrays]
-    else:
-        yield [*arrays, np.empty(arrays[0].shape, arrays[0].dtype)]
-        return
-    step = BLOCK if size > LARGE else max(size, 1)
-    for begin in range(0, size, step):
-        piece = [array[begin : begin + step] for array in arrays]
-        yield [*piece, scratch[: piece[0].size]]
-
-
-def _update_pieces(s: Source, i: Instruction) -> Iterator[list[str]]:
-    dtype = i.writes[0].dtype
-    entries = i.writes[0].size if i.writes[0].size <= LARGE else BLOCK
-    scratch = s.names.setdefault(f"scratch_{dtype.char}{entries}", np.empty(entries, dtype))
-    arrays = [np.asarray(s.binding.arrays[value]) for value in (i.inputs[0], *i.writes)]
-    for piece in pieces(arrays, scratch):
-        yield [s.bind(array, "u") for array in piece]
 
 
 @lines("fused")
@@ -304,84 +297,9 @@ def _fused(s: Source, i: Instruction) -> None:
     s.binding = whole
 
 
-@lines("sgd")
-def _sgd(s: Source, i: Instruction) -> None:
-    numbers = scalars(s, i)
-    for piece in _update_pieces(s, i):
-        _sgd_piece(s, i, numbers, piece)
-
-
-def _sgd_piece(s: Source, i: Instruction, numbers: list[str], piece: list[str]) -> None:
-    lr, momentum, weight_decay = numbers
-    g, w, scratch = piece[0], piece[1], piece[-1]
-    if i.attrs["weight_decay"]:
-        s.line(f"multiply({w}, {weight_decay}, {scratch})")
-        s.line(f"add({scratch}, {g}, {scratch})")
-        g = scratch
-    if not i.attrs["momentum"]:
-        s.line(f"multiply({g}, {lr}, {scratch})")
-    else:
-        v = piece[2]
-        s.line(f"multiply({v}, {momentum}, {v})")
-        s.line(f"add({v}, {g}, {v})")
-        if i.attrs["nesterov"]:
-            look = s.bind(np.empty_like(s.names[v]), "u")
-            s.line(f"multiply({v}, {momentum}, {look})")
-            s.line(f"add({g}, {look}, {scratch})")
-            s.line(f"multiply({scratch}, {lr}, {scratch})")
-        else:
-            s.line(f"multiply({v}, {lr}, {scratch})")
-    s.line(f"subtract({w}, {scratch}, {w})")
-
-
-@lines("adam")
-def _adam(s: Source, i: Instruction) -> None:
-    rate, correction, decay, eps, weight_decay, beta1, beta2, rest1, rest2 = scalars(s, i)
-    for g, w, m, v, scratch in _update_pieces(s, i):
-        if i.attrs["decay"] and i.attrs["apart"]:
-            s.line(f"multiply({w}, {decay}, {w})")
-        elif i.attrs["decay"]:
-            kept = s.bind(np.empty_like(s.names[g]), "u")
-            s.line(f"multiply({w}, {weight_decay}, {kept})")
-            s.line(f"add({kept}, {g}, {kept})")
-            g = kept
-        s.line(f"multiply({m}, {beta1}, {m})")
-        s.line(f"multiply({g}, {rest1}, {scratch})")
-        s.line(f"add({m}, {scratch}, {m})")
-        s.line(f"multiply({v}, {beta2}, {v})")
-        s.line(f"square({g}, {scratch})")
-        s.line(f"multiply({scratch}, {rest2}, {scratch})")
-        s.line(f"add({v}, {scratch}, {v})")
-        s.line(f"sqrt({v}, {scratch})")
-        s.line(f"divide({scratch}, {correction}, {scratch})")
-        s.line(f"add({scratch}, {eps}, {scratch})")
-        s.line(f"divide({m}, {scratch}, {scratch})")
-        s.line(f"multiply({scratch}, {rate}, {scratch})")
-        s.line(f"subtract({w}, {scratch}, {w})")
-
-
-def scalars(s: Source, i: Instruction) -> list[str]:
-    """The names of the numbers that an update reads, as arrays of one entry, which NumPy uses faster than floats.
-
-    The first update of a step counts it and reads the numbers from the optimiser.
-    """
-    optimizer, kind = s.bind(i.attrs["optimizer"]), "adam" if i.op == "adam" else "sgd"
-    dtype = i.writes[0].dtype
-    names = [f"{name}_{dtype.char}" for name in SCALARS[kind]]
-    if not s.counted:
-        s.counted = True
-        s.line(f"{optimizer}.steps += 1")
-    if names[0] not in s.names:
-        s.names.update((name, np.zeros((), dtype)) for name in names)
-        if kind == "sgd":
-            for name, attribute in zip(names, SCALARS["sgd"]):
-                if i.attrs.get(attribute, True):
-                    s.line(f"{name}[()] = {optimizer}.{attribute}")
-        else:
-            s.names["adam_scalars"] = adam_scalars
-            s.line(f"{', '.join(f'{name}[()]' for name in names)} = adam_scalars({optimizer})")
-    return names
-
+lines("matmul")(multiply)
+lines("sgd")(sgd)
+lines("adam")(adam)
 
 FUNCTIONS: dict[str, Any] = {
     **{
@@ -393,5 +311,5 @@ FUNCTIONS: dict[str, Any] = {
         )
     },
     "sum_reduce": np.add.reduce, "max_reduce": np.maximum.reduce, "add_at": np.add.at, "erfc": _erfc, "thaw": thaw,
-    "clip": clip, "out_of_range": out_of_range,
+    "clip": clip, "out_of_range": out_of_range, "take_over": take_over, "array": np.array, "ndarray": np.ndarray,
 }  # fmt: skip

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.graph.binding import Binding
+from mytorch.graph.binding import Binding, aligned_bytes
 from mytorch.graph.plan import Instruction, Value
+from mytorch.utils import owner
 
 
 class Source:
@@ -24,6 +25,7 @@ class Source:
         self.writes_of: list[tuple[str, ...]] = []
         self.names = dict(functions)
         self._bound: dict[int, str] = {}
+        self._scratch: dict[tuple[np.dtype, int], np.ndarray] = {}
         self.counted = False
         # Entries of a single sample, as variables that hold an int.
         self.indices: dict[Value, str] = {}
@@ -31,6 +33,22 @@ class Source:
     def line(self, text: str) -> None:
         self.lines.append(text)
         self.writes_of.append(self.writing)
+
+    def keep_apart(self) -> None:
+        """Append lines that copy arguments that may share memory with what the step changes.
+
+        An update may come before the last reading of an argument. Most arrays tell by their owner that they are none of these.
+        """
+        changed = self.binding.plan.changed()
+        self.names["owners"] = {id(owner(array)) for array in changed}
+        for value in self.binding.plan.arguments if changed else ():
+            a = f"a{value.index}"
+            if value.dtype.kind == "f" and value.size:
+                self.line(f"base = {a}.base")
+                self.line(
+                    f"if id({a}) in owners if base is None else type(base) is not ndarray or id(base) in owners: "
+                    f"{a} = array({a}, order='C')"
+                )
 
     def bind(self, value: Any, prefix: str = "c") -> str:
         """The name of an object; the same one for the same object."""
@@ -66,6 +84,13 @@ class Source:
         """The source of a buffer as one row, in the order in which it lies in memory."""
         is_transposed = value in self.binding.plan.transposed
         return self._derived(value, "flat", lambda array: (array.T if is_transposed else array).reshape(-1))
+
+    def scratch(self, dtype: Any, entries: int) -> np.ndarray:
+        """Flat memory that lines which follow each other may use; the same for the same dtype and size."""
+        dtype = np.dtype(dtype)
+        if (dtype, entries) not in self._scratch:
+            self._scratch[dtype, entries] = aligned_bytes(entries * dtype.itemsize).view(dtype)
+        return self._scratch[dtype, entries]
 
     def _derived(self, value: Value, kind: str, make: Callable[[np.ndarray], np.ndarray]) -> str:
         name = f"{self(value)}_{kind}"

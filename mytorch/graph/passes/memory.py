@@ -10,6 +10,7 @@ import numpy as np
 from mytorch.graph.binding import ALIGNMENT
 from mytorch.graph.plan import Instruction, Plan, Value, piece_bytes
 from mytorch.graph.primitives import PRIMITIVES
+from mytorch.utils import owner
 
 # Inputs over which the output may be written, where not all are.
 OVERWRITES = {"where": (2,), "put": (0,), "clip": ()}
@@ -76,13 +77,14 @@ def _roots(plan: Plan) -> dict[Value, Value]:
 def _homes(plan: Plan, roots: dict[Value, Value]) -> dict[Value, Value]:
     """The buffers that can be written where they are stored later."""
     uses: dict[int, int] = {}
-    arrays: dict[int, np.ndarray] = {}
+    # The held arrays by the id of who owns their memory.
+    arrays: dict[int, dict[int, np.ndarray]] = {}
     for instruction in plan.instructions:
         for value in {*instruction.inputs, *instruction.writes}:
             root = roots.get(value, value)
             if root.kind == "held" and root.array is not None:
                 uses[id(root.array)] = uses.get(id(root.array), 0) + 1
-                arrays[id(root.array)] = root.array
+                arrays.setdefault(id(owner(root.array)), {})[id(root.array)] = root.array
     written = {v for i in plan.instructions if i.op != "view" for v in i.outputs if v.kind == "buffer"}
     making = {i.output: i for i in plan.instructions if i.op == "view"}
     homes: dict[Value, Value] = {}
@@ -100,7 +102,7 @@ def _homes(plan: Plan, roots: dict[Value, Value]) -> dict[Value, Value]:
             and value.size == array.size
             and array.flags.c_contiguous
             and uses[id(array)] == 1
-            and not any(other is not array and np.may_share_memory(other, array) for other in arrays.values())
+            and not any(o is not array and np.may_share_memory(o, array) for o in arrays[id(owner(array))].values())
             and _shows_all(instruction.inputs[0], value, making)
         ):
             homes[value] = slot

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mytorch.graph.backends import numpy_backend, numpy_lines
+from mytorch.graph.backends import numpy_backend, numpy_lines, numpy_updates
 from mytorch.graph.backends.c import encode, library
 from mytorch.graph.backends.source import Source
 from mytorch.graph.binding import Binding, aligned_bytes
@@ -23,19 +23,32 @@ DONE, LIES_OTHERWISE = -1, -2
 
 def build(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, ...]]]:
     """As the NumPy backend's ``build``. Raises library.Unavailable."""
-    self_test()
+    reason = unavailable()
+    if reason is not None:
+        raise library.Unavailable(reason)
     return _built(plan)
+
+
+@functools.lru_cache(maxsize=1)
+def unavailable() -> str | None:
+    """The reason why plans cannot run in C, or None. A process asks once: a compiler that hangs is not called again."""
+    try:
+        self_test()
+    except library.Unavailable as reason:
+        return str(reason)
+    return None
 
 
 def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, ...]]]:
     loaded = library.load()
     source = Source(Binding(plan), numpy_lines.FUNCTIONS)
     if len(plan.arguments) > encode.ARGUMENTS:
+        source.keep_apart()
         numpy_backend.emit(source, plan.instructions)
         return numpy_backend.finish(source)
 
     def scalars(instruction: Instruction) -> list[np.ndarray]:
-        return [source.names[name] for name in numpy_lines.scalars(source, instruction)]
+        return [source.names[name] for name in numpy_updates.scalars(source, instruction)]
 
     encoder = encode.Encoder(source.binding, scalars, loaded.largest)
     # The tables hold bare addresses of its arrays.
@@ -44,10 +57,16 @@ def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, 
     rows: list[encode.Row] = []
     tables: list[np.ndarray] = []
 
+    is_apart = False
+
     def close() -> None:
-        """Turn the segment so far into one call."""
+        """Turn the segment so far into one call; the first of them looks at where the arguments lie."""
+        nonlocal is_apart
         if rows:
             table = _table(rows, may_wait=plan.flops >= SHORT)
+            if not is_apart:
+                _watch(table, plan, encoder.kept)
+            is_apart = True
             _call(source, loaded.walker(table), segment)
             tables.append(table)
         segment.clear()
@@ -59,6 +78,9 @@ def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, 
             segment.append(instruction)
         except encode.NotEncoded:
             close()
+            if not is_apart:
+                source.keep_apart()
+            is_apart = True
             numpy_backend.emit(source, [instruction])
             for value in set(instruction.outputs) & source.indices.keys():
                 # NumPy's lines keep a single entry in a variable; the table looks for it in its buffer.
@@ -73,14 +95,35 @@ def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, 
 
 def _table(rows: list[encode.Row], may_wait: bool) -> np.ndarray:
     """The rows behind a first one that counts them and says if other threads of Python may run meanwhile."""
-    table = np.zeros(len(rows) + 1, encode.ROW)
-    table[0]["i"][:2] = len(rows), may_wait
-    for row, (op, numbers, places) in zip(table[1:], rows):
-        row["op"] = op
-        row["i"][: len(numbers)] = numbers
-        row["p"][: len(places)] = places
-        row["i"][9] = len(places)
-    return table
+    first: encode.Row = 0, [len(rows), may_wait], []
+    numbers = [
+        [op, *(i + [0] * 9)[:9], len(places), *places, *[0] * (10 - len(places))] for op, i, places in (first, *rows)
+    ]
+    return np.array(numbers, np.int64).view(encode.ROW)[:, 0]
+
+
+def _watch(table: np.ndarray, plan: Plan, kept: list[Any]) -> None:
+    """Let the table name the memory that the step changes: an argument that lies there has to be copied first."""
+    found: list[list[int]] = []
+    for begin, end in sorted(map(_bounds, plan.changed())):
+        if found and begin <= found[-1][1]:
+            found[-1][1] = max(end, found[-1][1])
+        else:
+            found.append([begin, end])
+    ranges = np.array(found, np.uint64).reshape(-1)
+    kept.append(ranges)
+    table[0]["i"][2] = len(found)
+    table[0]["i"][3 : 3 + len(plan.arguments)] = [value.nbytes for value in plan.arguments]
+    table[0]["p"][1] = ranges.__array_interface__["data"][0]
+
+
+def _bounds(array: np.ndarray) -> tuple[int, int]:
+    """The first address of an array's memory and the one behind its end."""
+    begin = end = array.__array_interface__["data"][0]
+    for n, stride in zip(array.shape, array.strides):
+        way = max(n - 1, 0) * stride
+        begin, end = begin + min(way, 0), end + max(way, 0)
+    return begin, end + array.itemsize
 
 
 def _call(source: Source, walk: Callable[..., int], segment: list[Instruction]) -> None:
@@ -89,9 +132,10 @@ def _call(source: Source, walk: Callable[..., int], segment: list[Instruction]) 
     name = source.bind(walk, "walk")
     source.writing = numpy_backend.names_of(segment)
     source.line(f"code = {name}({', '.join(given)})")
-    # Arguments that do not lie in rows are copied first.
+    # Arguments that do not lie in rows, or lie where the step changes something, are copied first.
     copies = ", ".join(f"array({one}, order='C')" for one in given)
-    source.line(f"if code == {LIES_OTHERWISE}: code = {name}({copies})")
+    if given:
+        source.line(f"if code == {LIES_OTHERWISE}: {', '.join(given)}, = {copies},; code = {name}({', '.join(given)})")
     checks = [(source(i.inputs[0]), source.bind(i.attrs)) for i in segment if i.op == "check_index"]
     if checks:
         pairs = ", ".join(f"({indices}, {attrs})" for indices, attrs in checks)

@@ -75,6 +75,7 @@ class Encoder:
         self.binding, self.scalars, self.largest = binding, scalars, largest
         self.scratch_bytes = 0
         self.kept: list[Any] = []
+        self._places: dict[Value, Place] = {}
         self._shown: dict[Value, np.ndarray] = {}
         self._argument: dict[Value, int] = {}
         for number, value in enumerate(binding.plan.arguments):
@@ -97,6 +98,11 @@ class Encoder:
 
     def place(self, value: Value) -> Place:
         """The place of a value."""
+        if value not in self._places:
+            self._places[value] = self._found(value)
+        return self._places[value]
+
+    def _found(self, value: Value) -> Place:
         if value in self._shown:
             return Place(self._argument[value] + 1, self._shown[value])
         array = self.binding.arrays.get(value)
@@ -122,6 +128,8 @@ class Encoder:
     def _run(self, instruction: Instruction) -> list[Row]:
         parts = instruction.parts or (instruction,)
         space = parts[0].output
+        if not space.size:
+            return []
         transposed = space in self.binding.plan.transposed
         shape = space.shape[::-1] if transposed else space.shape
         inner = instruction.inner
@@ -208,9 +216,9 @@ def _plane(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _code(name: str, dtype: np.dtype | None = None) -> int:
-    if dtype is not None and dtype not in (np.float32, np.float64):
+    if dtype is not None and dtype.char not in "fd":
         raise NotEncoded
-    return 2 * INSTRUCTIONS.index(name) + (dtype == np.float64)
+    return 2 * INSTRUCTIONS.index(name) + (dtype is not None and dtype.char == "d")
 
 
 ENCODERS: dict[str, Callable[[Encoder, Instruction], list[Row]]] = {}

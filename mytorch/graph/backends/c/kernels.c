@@ -1,178 +1,271 @@
-/* The C backend: one function that walks a table of instructions, and the loops that they name.
+/* The loops that a table's instructions name, for one type T; N(name) is the name with the type, M(name) the function of math.h
+   for it. The compiler is told these three: this file is compiled once for float and once for double. */
+#include "common.h"
+#include "maths.h"
 
-   The enums of instructions (I_...) and of elementwise operations (E_...) stand above this text when it is compiled: they
-   are generated from the lists in encode.py. typed.h is included once for float and once for double, product.h by it. */
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
-
-#define HIDDEN static __attribute__((noinline))
-#define INLINE static inline __attribute__((always_inline))
-
-typedef BLASINT bint;
-/* An instruction: numbers, the last of them the count of places, and places. A place below 16 is the argument of that number plus
-   one, or the scratch memory. */
-typedef struct {
-    int64_t op, i[10];
-    char *p[10];
-} ins;
-
-#define PLACE(p) ((uintptr_t)(p) - 1 < 15 ? arguments[(uintptr_t)(p) - 1] : (p))
-
-enum { ROW_MAJOR = 101, NORMAL = 111, TRANSPOSED = 112 };
-/* Entries of a piece: what a run of elementwise operations keeps in the first cache. */
-enum { PIECE = 256, TEMPORARIES = 24 };
-/* How an operand of an elementwise operation is reached. */
-enum { FULL, PER_ROW, PER_COLUMN, ONE, TEMPORARY, FULL_BOOLEAN };
-
-/* Bytes of a vector, rows of a tile that leave registers for the rest, and up to which size of the right factor these products
-   beat those of the BLAS. */
-#if defined(__AVX512F__)
-enum { WIDE = 64, ROWS = 8, LARGEST = 1 << 19 };
-#elif defined(__AVX__)
-enum { WIDE = 32, ROWS = 4, LARGEST = 1 << 14 };
-#else
-enum { WIDE = 16, ROWS = 8, LARGEST = 1 << 14 };
-#endif
 typedef int32_t whole_float;
 typedef int64_t whole_double;
 
-INLINE float exp_float(float x) {
-    /* Cephes' polynomial (Moshier): within 2 units of the last place. */
-    float n = floorf(x * 1.44269504088896341f + 0.5f);
-    n = n > 128.0f ? 128.0f : n < -127.0f ? -127.0f : n;
-    float r = x - n * 0.693359375f;
-    r += n * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    union { int32_t i; float f; } power = {((int32_t)n + 127) << 23};
-    float y = p * power.f;
-    y = x > 88.72283f ? INFINITY : y;
-    y = x < -87.33654f ? 0.0f : y;
-    return x != x ? x : y;
+typedef void (*N(gemm_type))(int, int, int, bint, bint, bint, T, const T *, bint, const T *, bint, T, T *, bint);
+static N(gemm_type) N(gemm);
+
+/* y = A x with A (rows, columns): four rows at a time, so that x is read once for four. */
+HIDDEN void N(matvec)(int64_t rows, int64_t columns, const T *A, const T *x, T *restrict y) {
+    int64_t r = 0;
+    for (; r + 4 <= rows; r += 4) {
+        const T *a = A + r * columns;
+        T s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+#pragma omp simd reduction(+ : s0, s1, s2, s3)
+        for (int64_t k = 0; k < columns; k++) {
+            T t = x[k];
+            s0 += t * a[k];
+            s1 += t * a[columns + k];
+            s2 += t * a[2 * columns + k];
+            s3 += t * a[3 * columns + k];
+        }
+        y[r] = s0, y[r + 1] = s1, y[r + 2] = s2, y[r + 3] = s3;
+    }
+    for (; r < rows; r++) {
+        T s = 0;
+#pragma omp simd reduction(+ : s)
+        for (int64_t k = 0; k < columns; k++) s += x[k] * A[r * columns + k];
+        y[r] = s;
+    }
 }
 
-INLINE double exp_double(double x) {
-    double n = floor(x * 1.4426950408889634074 + 0.5);
-    n = n > 1024.0 ? 1024.0 : n < -1023.0 ? -1023.0 : n;
-    double r = x - n * 6.93145751953125e-1;
-    r -= n * 1.42860682030941723212e-6;
-    double s = r * r;
-    double p = r * ((1.26177193074810590878e-4 * s + 3.02994407707441961300e-2) * s + 9.99999999999999999910e-1);
-    double q = ((3.00198505138664455042e-6 * s + 2.52448340349684104192e-3) * s + 2.27265548208155028766e-1) * s + 2.0;
-    double y = 1.0 + 2.0 * p / (q - p);
-    /* Adding 1.5 * 2^52 leaves n in the low bits, from where it goes into the exponent. */
-    union { double f; int64_t i; } low = {n + 6755399441055744.0}, power;
-    power.i = (int64_t)((uint64_t)low.i << 52) + ((int64_t)1023 << 52);
-    y *= power.f;
-    y = x > 709.78 ? exp(x) : y;
-    y = x < -708.39 ? 0.0 : y;
-    return x != x ? x : y;
+/* y = x A with A (rows, columns). */
+HIDDEN void N(vecmat)(int64_t rows, int64_t columns, const T *x, const T *A, T *restrict y) {
+    for (int64_t k = 0; k < columns; k++) y[k] = 0;
+    int64_t r = 0;
+    for (; r + 4 <= rows; r += 4) {
+        const T *a = A + r * columns;
+        T x0 = x[r], x1 = x[r + 1], x2 = x[r + 2], x3 = x[r + 3];
+#pragma omp simd
+        for (int64_t k = 0; k < columns; k++)
+            y[k] += x0 * a[k] + x1 * a[columns + k] + x2 * a[2 * columns + k] + x3 * a[3 * columns + k];
+    }
+    for (; r < rows; r++) {
+        T s = x[r];
+#pragma omp simd
+        for (int64_t k = 0; k < columns; k++) y[k] += s * A[r * columns + k];
+    }
 }
 
-INLINE float tanh_float(float x) {
-    float a = fabsf(x), s = x * x;
-    float p = -5.70498872745e-3f;
-    p = p * s + 2.06390887954e-2f;
-    p = p * s - 5.37397155531e-2f;
-    p = p * s + 1.33314422036e-1f;
-    p = p * s - 3.33332819422e-1f;
-    float small = p * s * x + x;
-    float large = copysignf(1.0f - 2.0f / (exp_float(2.0f * a) + 1.0f), x);
-    return a < 0.625f ? small : x != x ? x : large;
+HIDDEN void N(sum_rows)(int64_t rows, int64_t columns, const T *a, T *restrict y) {
+    for (int64_t r = 0; r < rows; r++) {
+        T s = 0;
+#pragma omp simd reduction(+ : s)
+        for (int64_t k = 0; k < columns; k++) s += a[r * columns + k];
+        y[r] = s;
+    }
 }
 
-INLINE double tanh_double(double x) {
-    double a = fabs(x), s = x * x;
-    double p = (-9.64399179425052238628e-1 * s - 9.92877231001918586564e1) * s - 1.61468768441708447952e3;
-    double q = ((s + 1.12811678491632931402e2) * s + 2.23548839060100448583e3) * s + 4.84406305325125486048e3;
-    double small = x * s * (p / q) + x;
-    double large = copysign(1.0 - 2.0 / (exp_double(2.0 * (a > 300.0 ? 300.0 : a)) + 1.0), x);
-    return a < 0.625 ? small : x != x ? x : large;
+HIDDEN void N(sum_columns)(int64_t rows, int64_t columns, const T *a, T *restrict y) {
+    for (int64_t k = 0; k < columns; k++) y[k] = 0;
+    for (int64_t r = 0; r < rows; r++)
+#pragma omp simd
+        for (int64_t k = 0; k < columns; k++) y[k] += a[r * columns + k];
 }
 
-#define T float
-#define N(name) name##_float
-#define M(name) name##f
-#include "typed.h"
-#undef T
-#undef N
-#undef M
-#define T double
-#define N(name) name##_double
-#define M(name) name
-#include "typed.h"
+#define LARGER(a, b) ((a) > (b) || (a) != (a) ? (a) : (b))
 
-/* Functions of Python's stable interface, given by address, so that none of its headers is needed. */
-static void *(*as_int)(long), *(*let_others_run)(void);
-static void (*go_on)(void *);
-
-void mytorch_init(void *const *given) {
-    gemm_float = (gemm_type_float)given[0];
-    gemm_double = (gemm_type_double)given[1];
-    as_int = (void *(*)(long))given[2];
-    let_others_run = (void *(*)(void))given[3];
-    go_on = (void (*)(void *))given[4];
-    turn_init_float();
-    turn_init_double();
+HIDDEN void N(max_rows)(int64_t rows, int64_t columns, const T *a, T *restrict y) {
+    for (int64_t r = 0; r < rows; r++) {
+        T s = a[r * columns];
+        for (int64_t k = 1; k < columns; k++) s = LARGER(a[r * columns + k], s);
+        y[r] = s;
+    }
 }
 
-int64_t mytorch_largest(void) { return LARGEST; }
-
-/* Where entries of class numbers stand: out = y * factor + position * step. */
-HIDDEN void entries(int64_t n, const int64_t *y, int64_t factor, int64_t step, int64_t *out) {
-    for (int64_t k = 0; k < n; k++) out[k] = y[k] * factor + k * step;
+HIDDEN void N(max_columns)(int64_t rows, int64_t columns, const T *a, T *restrict y) {
+    for (int64_t k = 0; k < columns; k++) y[k] = a[k];
+    for (int64_t r = 1; r < rows; r++)
+#pragma omp simd
+        for (int64_t k = 0; k < columns; k++) y[k] = LARGER(a[r * columns + k], y[k]);
 }
 
-HIDDEN int outside(int64_t n, const int64_t *y, int64_t below) {
-    uint64_t most = 0;
-    for (int64_t k = 0; k < n; k++) most = (uint64_t)y[k] > most ? (uint64_t)y[k] : most;
-    return n && most >= (uint64_t)below;
+/* Elementwise */
+
+/* One operation on n entries. */
+HIDDEN void N(apply)(int64_t op, int64_t n, const T *a, const T *b, const T *c, T *y) {
+#define EACH(name, expression) case E_##name: _Pragma("omp simd") for (int64_t k = 0; k < n; k++) y[k] = (expression); break
+#define CALL(name, expression) case E_##name: for (int64_t k = 0; k < n; k++) y[k] = (expression); break
+    switch (op) {
+    EACH(add, a[k] + b[k]);
+    EACH(subtract, a[k] - b[k]);
+    EACH(multiply, a[k] * b[k]);
+    EACH(divide, a[k] / b[k]);
+    EACH(maximum, LARGER(a[k], b[k]));
+    EACH(greater, (T)(a[k] > b[k]));
+    EACH(greater_equal, (T)(a[k] >= b[k]));
+    EACH(equal, (T)(a[k] == b[k]));
+    EACH(copy, a[k]);
+    EACH(cast, a[k]);
+    EACH(negative, -a[k]);
+    EACH(absolute, M(fabs)(a[k]));
+    EACH(square, a[k] * a[k]);
+    EACH(sqrt, M(sqrt)(a[k]));
+    EACH(sign, a[k] != a[k] ? a[k] : (T)((a[k] > 0) - (a[k] < 0)));
+    EACH(positive, (T)(a[k] > 0));
+    EACH(logical_not, (T)(a[k] == 0));
+    EACH(exp, N(exp)(a[k]));
+    EACH(tanh, N(tanh)(a[k]));
+    EACH(where, a[k] != 0 ? b[k] : c[k]);
+    CALL(log, M(log)(a[k]));
+    CALL(log1p, M(log1p)(a[k]));
+    CALL(erfc, M(erfc)(a[k]));
+    CALL(power, M(pow)(a[k], b[k]));
+    }
 }
 
-static int64_t walk(const ins *table, int64_t count, char *const *arguments) {
-    for (int64_t at = 0; at < count; at++) {
-        const ins *t = table + at;
-        const int64_t *i = t->i;
-        char *p[10];
-        for (int k = 0; k < i[9]; k++) p[k] = PLACE(t->p[k]);
-        switch (t->op) {
-        case I_copy: memcpy(p[1], p[0], i[0]); break;
-        case I_entries: entries(i[0], (int64_t *)p[0], i[1], i[2], (int64_t *)p[1]); break;
-        case I_check_index: if (outside(i[0], (int64_t *)p[0], i[1])) return i[2]; break;
-        default:
-            if (t->op & 1) step_double(t, t->op - 1, i, p, arguments); else step_float(t, t->op, i, p, arguments);
-            /* The operations of an elementwise run stand behind it, and an update that has been done with a product. */
-            if (t->op >> 1 == I_run >> 1) at += i[2];
-            else if (i[8]) at++;
+/* A run of operations over (rows, columns), piece by piece. */
+HIDDEN void N(run)(const ins *t, int64_t rows, int64_t columns, int64_t count, char *const *arguments) {
+    T temporaries[TEMPORARIES][PIECE] __attribute__((aligned(64)));
+    T spread[3][PIECE] __attribute__((aligned(64)));
+    /* Short rows are taken several at a time. */
+    const int64_t together = columns <= PIECE / 2 ? PIECE / columns : 1;
+    for (int64_t r = 0; r < rows; r += together)
+        for (int64_t begin = 0; begin < columns; begin += PIECE) {
+            const int64_t height = rows - r < together ? rows - r : together;
+            const int64_t width = columns - begin < PIECE ? columns - begin : PIECE, n = height * width, here = r * columns + begin;
+            for (int64_t o = 0; o < count; o++) {
+                const ins *e = t + 1 + o;
+                const T *operand[3] = {0, 0, 0};
+                for (int k = 0; k < e->i[0]; k++) {
+                    char *p = PLACE(e->p[k]);
+                    T *s = spread[k];
+                    switch (e->i[1 + k]) {
+                    case FULL: operand[k] = (T *)p + here; continue;
+                    case TEMPORARY: operand[k] = temporaries[e->i[5 + k]]; continue;
+                    case PER_COLUMN:
+                        if (height == 1) { operand[k] = (T *)p + begin; continue; }
+                        for (int64_t h = 0; h < height; h++)
+                            for (int64_t j = 0; j < width; j++) s[h * width + j] = ((T *)p)[begin + j];
+                        break;
+                    case PER_ROW:
+                        for (int64_t h = 0; h < height; h++) {
+                            const T one = ((T *)p)[r + h];
+                            for (int64_t j = 0; j < width; j++) s[h * width + j] = one;
+                        }
+                        break;
+                    case ONE: {
+                        const T one = *(T *)p;
+                        for (int64_t j = 0; j < n; j++) s[j] = one;
+                        break;
+                    }
+                    case FULL_BOOLEAN:
+                        for (int64_t j = 0; j < n; j++) s[j] = ((uint8_t *)p)[here + j];
+                    }
+                    operand[k] = s;
+                }
+                T *y = e->i[4] == FULL ? (T *)e->p[3] + here : temporaries[e->i[8]];
+                N(apply)(e->op, n, operand[0], operand[1], operand[2], y);
+                if (e->i[4] == FULL_BOOLEAN)
+                    for (int64_t j = 0; j < n; j++) ((uint8_t *)e->p[3])[here + j] = y[j] != 0;
+            }
+        }
+}
+
+/* Updates. mode: 1 with momentum, 2 Nesterov, 4 weight decay. */
+
+INLINE void N(sgd_mode)(int64_t n, const T *g, T *restrict w, T *restrict v, T lr, T momentum, T weight_decay, const int mode) {
+#pragma omp simd
+    for (int64_t k = 0; k < n; k++) {
+        T d = g[k];
+        if (mode & 4) d += weight_decay * w[k];
+        if (mode & 1) {
+            T u = momentum * v[k] + d;
+            v[k] = u;
+            d = mode & 2 ? d + momentum * u : u;
+        }
+        w[k] -= lr * d;
+    }
+}
+
+HIDDEN void N(sgd)(int64_t n, const T *g, T *w, T *v, T lr, T momentum, T weight_decay, int64_t mode) {
+    if (mode == 0) N(sgd_mode)(n, g, w, w, lr, momentum, weight_decay, 0);
+    else if (mode == 1) N(sgd_mode)(n, g, w, v, lr, momentum, weight_decay, 1);
+    else if (mode & 1) N(sgd_mode)(n, g, w, v, lr, momentum, mode & 4 ? weight_decay : 0, mode & 2 ? 7 : 5);
+    else N(sgd_mode)(n, g, w, w, lr, momentum, weight_decay, 4);
+}
+
+/* s: rate, correction, decay, eps, weight_decay, beta1, beta2, rest1, rest2. mode: 1 weight decay, 2 apart (AdamW). */
+HIDDEN void N(adam)(int64_t n, const T *g, T *restrict w, T *restrict m, T *restrict v, char *const *s, int64_t mode) {
+    T rate = *(T *)s[0], correction = *(T *)s[1], decay = mode == 3 ? *(T *)s[2] : 1, eps = *(T *)s[3], weight_decay = *(T *)s[4];
+    T beta1 = *(T *)s[5], beta2 = *(T *)s[6], rest1 = *(T *)s[7], rest2 = *(T *)s[8];
+    if (mode == 1) {
+        /* Product and sum are rounded one by one, as in NumPy: where they cancel, Adam magnifies what is left. */
+        T decayed[PIECE];
+        for (int64_t begin = 0, width; begin < n; begin += width) {
+            width = n - begin < PIECE ? n - begin : PIECE;
+            for (int64_t k = 0; k < width; k++) decayed[k] = weight_decay * w[begin + k];
+            for (int64_t k = 0; k < width; k++) decayed[k] += g[begin + k];
+            N(adam)(width, decayed, w + begin, m + begin, v + begin, s, 0);
+        }
+        return;
+    }
+#pragma omp simd
+    for (int64_t k = 0; k < n; k++) {
+        T x = w[k] * decay, d = g[k];
+        T a = m[k] * beta1 + d * rest1, b = v[k] * beta2 + d * d * rest2;
+        m[k] = a, v[k] = b;
+        w[k] = x - a / (M(sqrt)(b) / correction + eps) * rate;
+    }
+}
+
+/* The update of n entries from a place on. */
+HIDDEN void N(update)(const ins *t, int64_t begin, int64_t n) {
+    T *p[4];
+    for (int k = 0; k < 4; k++) p[k] = (T *)t->p[k] + begin;
+    if (t->op >> 1 == I_sgd >> 1)
+        N(sgd)(n, p[0], p[1], p[2], *(T *)t->p[6], *(T *)t->p[7], *(T *)t->p[8], t->i[1]);
+    else
+        N(adam)(n, p[0], p[1], p[2], p[3], (char *const *)t->p[4], t->i[1]);
+}
+
+/* y = a b^T, row by row; then the row's update, if there is one. That of SGD with momentum is done in the same sweep. */
+HIDDEN void N(outer)(int64_t rows, int64_t columns, const T *a, const T *b, T *restrict y, const ins *update) {
+    const int is_plain = update && update->op >> 1 == I_sgd >> 1 && update->i[1] == 1;
+    const T lr = is_plain ? *(T *)update->p[6] : 0, momentum = is_plain ? *(T *)update->p[7] : 0;
+    for (int64_t r = 0; r < rows; r++, y += columns) {
+        const T s = a[r];
+        if (is_plain) {
+            T *restrict w = (T *)update->p[1] + r * columns, *restrict v = (T *)update->p[2] + r * columns;
+#pragma omp simd
+            for (int64_t k = 0; k < columns; k++) {
+                T g = s * b[k], u = momentum * v[k] + g;
+                y[k] = g, v[k] = u, w[k] -= lr * u;
+            }
+        } else {
+#pragma omp simd
+            for (int64_t k = 0; k < columns; k++) y[k] = s * b[k];
+            if (update) N(update)(update, r * columns, columns);
         }
     }
-    return -1;
 }
 
-/* A function that Python calls without a detour (METH_FASTCALL). self is the array that holds the table, whose first row has the
-   numbers of arguments and of rows and says if others may run meanwhile. The arguments are array objects. DATA and FLAGS are
-   the offsets of these fields in such an object; 0x101 says that the entries lie in rows, one after the other, and aligned.
-   Returns -1, -2 for an argument that lies otherwise, or the number of the instruction whose check has failed. */
-static void *call(char *self, char *const *objects, int64_t given) {
-    const ins *table = *(ins **)(self + DATA);
-    char *arguments[5];
-    arguments[4] = table->p[0];
-    for (int k = 0; k < given; k++) {
-        if ((*(int *)(objects[k] + FLAGS) & 0x101) != 0x101) return as_int(-2);
-        arguments[k] = *(char **)(objects[k] + DATA);
+#include "product.h"
+
+void N(step)(const ins *t, int64_t op, const int64_t *i, char *const *p, char *const *arguments) {
+    switch (op) {
+    case I_run: N(run)(t, i[0], i[1], i[2], arguments); break;
+    case I_gemm: N(gemm)(ROW_MAJOR, i[0], i[1], i[2], i[3], i[4], 1, (T *)p[0], i[5], (T *)p[1], i[6], 0, (T *)p[2], i[7]); break;
+    case I_matvec: N(matvec)(i[0], i[1], (T *)p[0], (T *)p[1], (T *)p[2]); break;
+    case I_vecmat: N(vecmat)(i[0], i[1], (T *)p[0], (T *)p[1], (T *)p[2]); break;
+    case I_outer: N(outer)(i[0], i[1], (T *)p[0], (T *)p[1], (T *)p[2], i[8] ? t + 1 : 0); break;
+    case I_product: N(product)(i[0], i[1], i[2], (T *)p[0], i[3], i[4], (T *)p[1], i[5], i[6], (T *)p[2], (T *)p[3], i[8] ? t + 1 : 0); break;
+    case I_sum_rows: N(sum_rows)(i[0], i[1], (T *)p[0], (T *)p[1]); break;
+    case I_sum_columns: N(sum_columns)(i[0], i[1], (T *)p[0], (T *)p[1]); break;
+    case I_max_rows: N(max_rows)(i[0], i[1], (T *)p[0], (T *)p[1]); break;
+    case I_max_columns: N(max_columns)(i[0], i[1], (T *)p[0], (T *)p[1]); break;
+    case I_pick: for (int64_t k = 0; k < i[0]; k++) ((T *)p[2])[k] = ((T *)p[0])[((int64_t *)p[1])[k]]; break;
+    case I_put: for (int64_t k = 0; k < i[0]; k++) ((T *)p[2])[((int64_t *)p[0])[k]] = ((T *)p[1])[k]; break;
+    case I_accumulate: for (int64_t k = 0; k < i[0]; k++) ((T *)p[1])[k] += ((T *)p[0])[k]; break;
+    case I_sgd: case I_adam: N(update)(t, 0, i[0]); break;
     }
-    void *state = table->i[1] ? let_others_run() : 0;
-    const int64_t code = walk(table + 1, table->i[0], arguments);
-    if (state) go_on(state);
-    return as_int((long)code);
 }
 
-/* As Python's PyMethodDef. */
-struct { const char *name; void *(*function)(char *, char *const *, int64_t); int flags; const char *doc; } mytorch_method = {
-    "walk", call, 0x80, 0};
+void N(start)(void *gemm) {
+    N(gemm) = (N(gemm_type))gemm;
+    N(turn_init)();
+}

@@ -12,18 +12,26 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from mytorch.graph.backends.c import blas, encode
+from mytorch.graph.backends import blas
+from mytorch.graph.backends.c import encode
 
 HERE = Path(__file__).resolve().parent
 FLAGS = (
-    *("-O2", "-ftree-vectorize", "-march=native", "-std=gnu11", "-fPIC", "-shared"),
+    *("-O2", "-ftree-vectorize", "-march=native", "-std=gnu11", "-fPIC", "-fvisibility=hidden"),
     *("-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-ffp-contract=fast"),
 )
+# The parts that are compiled at the same time, each from a file with these macros.
+PARTS = {
+    "walk": ("walk.c",),
+    "float": ("kernels.c", "-DT=float", "-DN(name)=name##_float", "-DM(name)=name##f"),
+    "double": ("kernels.c", "-DT=double", "-DN(name)=name##_double", "-DM(name)=name"),
+}
 SECONDS = 120
 
 
@@ -47,8 +55,7 @@ def load() -> Library:
     if products is None:
         raise Unavailable("NumPy's BLAS has no sgemm and dgemm that can be found")
     data, flags = _fields()
-    source = _source(products.bits, data, flags)
-    path = _built(source)
+    path = _built(_table(products.bits, data, flags))
     try:
         library = ctypes.PyDLL(str(path))
         python = ctypes.pythonapi
@@ -83,12 +90,9 @@ def _fields() -> tuple[int, int]:
     return data, flags
 
 
-def _source(bits: int, data: int, flags: int) -> str:
-    text = (HERE / "kernels.c").read_text(encoding="utf-8")
-    for name in ("typed.h", "product.h"):
-        text = text.replace(f'#include "{name}"', (HERE / name).read_text(encoding="utf-8"))
-    head = f"#define BLASINT int{bits}_t\n#define DATA {data}\n#define FLAGS {flags}\n{encode.enums()}\n"
-    return head + text
+def _table(bits: int, data: int, flags: int) -> str:
+    """The text of ``table.h``."""
+    return f"#define BLASINT int{bits}_t\n#define DATA {data}\n#define FLAGS {flags}\n{encode.enums()}\n"
 
 
 def _compiler() -> str:
@@ -99,27 +103,54 @@ def _compiler() -> str:
     raise Unavailable("no C compiler was found (cc, gcc or clang)")
 
 
-def _built(source: str) -> Path:
+def _built(table: str) -> Path:
     compiler = _compiler()
-    key = "\0".join([source, compiler, str(os.stat(compiler).st_mtime_ns), *FLAGS, _processor()])
+    sources = [file.read_text(encoding="utf-8") for file in sorted(HERE.glob("*.[ch]"))]
+    key = "\0".join([table, *sources, repr(PARTS), compiler, str(os.stat(compiler).st_mtime_ns), *FLAGS, _processor()])
     path = _folder() / f"mytorch-{hashlib.sha256(key.encode()).hexdigest()[:32]}.so"
-    if path.exists():
+    if _is_whole(path):
         return path
     try:
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            text, built = Path(folder) / "plan.c", Path(folder) / "plan.so"
-            text.write_text(source, encoding="utf-8")
-            command = [compiler, *FLAGS, str(text), "-o", str(built), "-lm"]
-            done = subprocess.run(
-                command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False
-            )
-            if done.returncode:
-                lines = [line for line in done.stderr.splitlines() if "error" in line] or [f"exit {done.returncode}"]
-                raise Unavailable(f"{compiler} failed: {lines[0][:200]}")
+        with tempfile.TemporaryDirectory(dir=path.parent) as name:
+            folder = Path(name)
+            (folder / "table.h").write_text(table, encoding="utf-8")
+            objects = [str(folder / f"{part}.o") for part in PARTS]
+            commands = [
+                [compiler, *FLAGS, f"-I{folder}", "-c", str(HERE / file), *macros, "-o", made]
+                for (file, *macros), made in zip(PARTS.values(), objects)
+            ]
+            with ThreadPoolExecutor(len(commands)) as pool:
+                list(pool.map(_run, commands))
+            built = folder / "plan.so"
+            _run([compiler, *FLAGS, "-shared", *objects, "-o", str(built), "-lm"])
             os.replace(built, path)
+            _sum_of(path).write_bytes(_digest(path))
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"the library could not be built ({error})") from None
     return path
+
+
+def _is_whole(path: Path) -> bool:
+    """True where the cached library is as it was written. A damaged one could end the process instead of raising an error."""
+    try:
+        return _sum_of(path).read_bytes() == _digest(path)
+    except OSError:
+        return False
+
+
+def _digest(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).hexdigest().encode()
+
+
+def _sum_of(path: Path) -> Path:
+    return path.with_suffix(".sha256")
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "error" in line] or [f"exit {done.returncode}"]
+        raise Unavailable(f"{command[0]} failed: {lines[0][:200]}")
 
 
 def _folder() -> Path:

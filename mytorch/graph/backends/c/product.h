@@ -3,8 +3,6 @@
 
 typedef T N(vector) __attribute__((vector_size(WIDE), aligned(sizeof(T))));
 typedef N(whole) N(places) __attribute__((vector_size(WIDE)));
-#undef LANES
-#undef COLUMNS
 #define LANES ((int64_t)(WIDE / sizeof(T)))
 #define COLUMNS (2 * LANES)
 
@@ -57,7 +55,6 @@ INLINE void N(strip)(const int R, int64_t n, int64_t k, const T *A, int64_t row,
     }
 }
 
-#undef STRIP
 #define STRIP(name, R) HIDDEN void N(name)(int64_t n, int64_t k, const T *A, int64_t row, int64_t step, const T *B, int64_t ldb, \
     int packed, T *C) { N(strip)(R, n, k, A, row, step, B, ldb, packed, C, n); }
 STRIP(one_row, 1) STRIP(full_strip, ROWS)

@@ -1,8 +1,9 @@
-"""The matrix products of the BLAS that NumPy has loaded, found through ctypes: no dependency of our own."""
+"""The BLAS that NumPy has loaded: its matrix products and its kind, found through ctypes, no dependency of our own."""
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +13,10 @@ import numpy as np
 
 # How OpenBLAS names its functions in NumPy's wheels (with a prefix, and a suffix where integers have 64 bits) and elsewhere.
 NAMES = (
-    ("scipy_cblas_{}64_", 64),
-    ("cblas_{}64_", 64),
-    ("scipy_cblas_{}", 32),
-    ("cblas_{}", 32),
+    ("scipy_{}64_", 64),
+    ("{}64_", 64),
+    ("scipy_{}", 32),
+    ("{}", 32),
 )
 
 
@@ -36,13 +37,29 @@ def find() -> Products | None:
             continue
         for name, bits in NAMES:
             try:
-                functions = [getattr(library, name.format(routine)) for routine in ("sgemm", "dgemm")]
+                functions = [getattr(library, name.format(routine)) for routine in ("cblas_sgemm", "cblas_dgemm")]
             except AttributeError:
                 continue
             addresses = [ctypes.cast(function, ctypes.c_void_p).value or 0 for function in functions]
             if all(addresses):
                 return Products(addresses[0], addresses[1], bits)
     return None
+
+
+@functools.lru_cache(maxsize=1)
+def core() -> str:
+    """The kind of processor for which OpenBLAS has chosen its loops, such as ``SkylakeX``; empty for another BLAS."""
+    for path in _libraries():
+        try:
+            library = ctypes.CDLL(path)
+        except OSError:
+            continue
+        for name, _ in NAMES:
+            function = getattr(library, name.format("openblas_get_corename"), None)
+            if function is not None:
+                function.restype = ctypes.c_char_p
+                return (function() or b"").decode()
+    return ""
 
 
 def _libraries() -> Iterator[str]:
