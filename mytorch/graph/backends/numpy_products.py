@@ -79,7 +79,7 @@ def strip(left: Factor, right: Factor) -> int:
 
 def _turned(s: Source, left: Factor, right: Factor, dtype: np.dtype) -> tuple[Factor, Factor]:
     """The factors, one of them copied to lie the other way where only that spares BLAS its copies."""
-    if strip(left, right) or not left.by_rows or right.by_rows:
+    if strip(left, right):
         return left, right
     rows, columns = left.shape[0], right.shape[1]
     choices = []
