@@ -12,7 +12,7 @@ import numpy as np
 from mytorch.graph.binding import ALIGNMENT
 
 # Bytes of a large page, and from how many bytes on large pages are asked for: filling one up takes longer than some small ones.
-LARGE_PAGE, LEAST = 1 << 21, 1 << 22
+LARGE_PAGE, LEAST = 1 << 21, 1 << 20
 
 
 def copies(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
