@@ -40,7 +40,7 @@ def _is_plain(array: np.ndarray) -> bool:
 
 
 def _memory(count: int) -> np.ndarray:
-    """Uninitialised bytes. Many come in large pages where the system has them, which are touched first in a fifth of the time."""
+    """Uninitialised bytes. Many come in large pages where the system has them: a fifth of the time until all are touched."""
     if count >= LEAST and hasattr(mmap, "MADV_HUGEPAGE"):
         size = -(-count // LARGE_PAGE) * LARGE_PAGE
         with contextlib.suppress(OSError):
