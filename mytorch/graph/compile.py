@@ -27,7 +27,7 @@ PROOFS = 2
 MOST_PLANS = 4
 MOST_RECORDINGS = 8
 # From this many bytes of parameters, gradients and state on, the memory that eager steps have left free is given back.
-LARGE = 1 << 22
+LARGE = 1 << 20
 # Sets of shapes and values that a step keeps plans or reasons for.
 MOST_KEYS = 32
 
