@@ -100,7 +100,9 @@ def test_a_compiler_is_asked_once_in_a_process(tmp_path):
         )
         assert said.startswith("numpy (C is not available")
         counts.append(calls.read_text().count("called"))
-    assert counts[0] == counts[1] > 0
+    # Once for each part at the most: those that have not begun when another fails are left out.
+    parts = 3
+    assert 0 < min(counts) <= max(counts) <= parts
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the compiler of this test is a shell script")
