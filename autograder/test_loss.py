@@ -240,7 +240,7 @@ _ALL = [
         _forward("large scores", 0.25, (4,)),
         cases=_two(_pairs(NAME, (4,), scale=500.0, shift=800.0), _one_scale_per_row(_pairs(NAME, (3,)))),
     ),
-    _backward("one sample", 1, _backward_cases(NAME, (1,))),
+    _backward("one sample", 1, _backward_cases(NAME, (1, 1))),
     _backward("batches", 0.75, _backward_cases(NAME, (4, 7, 3))),
     _backward("behind a network", 0.5, _backward_cases(NAME, (1, 4), "network"), story=NETWORK),
     Check(
