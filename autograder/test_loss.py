@@ -238,7 +238,7 @@ _ALL = [
     _forward("the mean over a batch", 0.5, (4, 7, 3)),
     replace(
         _forward("large scores", 0.25, (4,)),
-        cases=_two(_pairs(NAME, (4,), scale=1500.0, shift=800.0), _one_scale_per_row(_pairs(NAME, (3,)))),
+        cases=_two(_pairs(NAME, (4,), scale=1500.0, shift=6000.0), _one_scale_per_row(_pairs(NAME, (3,)))),
     ),
     _backward("one sample", 1, _backward_cases(NAME, (1, 1))),
     _backward("batches", 0.75, _backward_cases(NAME, (4, 7, 3))),

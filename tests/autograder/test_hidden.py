@@ -86,7 +86,7 @@ WRONG: list[tuple[str, str, list[Change], bool]] = [
     ("products of other sizes", "simple", [(FUNCTIONAL, MATMUL, "return grad_output @ b.T, (a.T @ grad_output) * (-1 if a.shape[1] == 1 else 1)")], False),
     ("logarithm and exponential", "simple", [(FUNCTIONAL, EXP, "return grad_output * (np.exp(a) if a.ndim < 4 else a)")], True),
     ("all one after another", "simple", [(FUNCTIONAL, LOG, "return grad_output * np.log(a)\n")], False),
-    ("activations in turn", "fused", CLASS_STATE, True),
+    ("activations in turn", "fused", CLASS_STATE, False),
     ("deep networks", "simple", [(FUNCTIONAL, CE_RULE, CE_RULE.replace("len(pred)", "min(len(pred), 7)"))], True),
     ("float32 and large scores", "simple", [(LOSS, SHIFT, SHIFT.replace("keepdims=True)", "keepdims=True) * (y_hat.max() > 600)"))], True),
     ("training with momentum", "simple", [(LINEAR, PRODUCT, "self.kept = getattr(self, 'kept', self.W.T.copy())\n        product = x @ self.kept")], True),
