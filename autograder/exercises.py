@@ -82,11 +82,12 @@ def cases_of(check: Check, seed: int = 0) -> list[Given]:
 def at_seed(check: Check, seed: int) -> Check:
     """The same check at one seed. Its cases and expected values are worked out once, because failed checks run twice."""
     cases = cache(lambda: cases_of(check, seed))
-    expected: dict[int, Expectations] = {}
+    # The case is kept beside its values, so that no other one can get its id.
+    expected: dict[int, tuple[Given, Expectations]] = {}
 
     def expect(case: Given) -> Expectations:
         if id(case) not in expected:
-            expected[id(case)] = check.expect(case)
-        return expected[id(case)]
+            expected[id(case)] = case, check.expect(case)
+        return expected[id(case)][1]
 
     return replace(check, cases=lambda rng: cases(), expect=expect)

@@ -118,7 +118,7 @@ HINTS: dict[str, str] = {
     ),
     "missing_bias": "The output is what it would be without the bias.",
     "bias_twice": "The bias was added more than once.",
-    "labels_ignored": ("This is what comes out if the labels are ignored: the ground truth has to enter too."),
+    "labels_ignored": "This is what comes out if the labels are ignored: the ground truth has to enter too.",
     "truth_masks": (
         "The gradient is right at the wrong classes and zero at the true one. The truth is subtracted from the softmax, at "
         "every class; it does not choose entries."

@@ -107,7 +107,8 @@ class DataParallel:
         for number, parameter in enumerate(self.parameters):
             first, _ = self._first_use.get(id(parameter.gradient), (-1, -1))
             self._first_use[id(parameter.gradient)] = first, number
-            used.update([number] if first >= 0 else [])
+            if first >= 0:
+                used.add(number)
         for bucket in self.buckets:
             bucket.waiting = used & bucket.places.keys()  # an unused parameter keeps nobody waiting
         if loss is not None:

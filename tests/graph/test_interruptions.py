@@ -14,6 +14,20 @@ def notes_of(error):
 HAS_NOTES = hasattr(BaseException, "add_note")
 
 
+def interruption(monkeypatch, entry, name):
+    """Let a function of a plan raise KeyboardInterrupt; the returned list holds how many calls come before that."""
+    function, left = entry.run.__globals__[name], [0]
+
+    def interrupted(*arguments):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return function(*arguments)
+
+    monkeypatch.setitem(entry.run.__globals__, name, interrupted)
+    return left
+
+
 def test_a_class_out_of_range_changes_nothing(backend):
     one = training("relu", optimizer="adam")
     step = one.compiled(backend=backend)
@@ -43,20 +57,11 @@ def test_an_interrupted_step_says_what_has_changed(name, keep_gradients, monkeyp
         x, y = batch(rng, 6, np.float64, "classes")
         step(x, y)
     ((entry,),) = step.plans.values()
-    function, left = entry.run.__globals__[name], 0
-
-    def interrupted(*arguments):
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise KeyboardInterrupt
-        return function(*arguments)
-
-    monkeypatch.setitem(entry.run.__globals__, name, interrupted)
+    left = interruption(monkeypatch, entry, name)
     updated = [value for value, is_updated in entry.plan.written().items() if is_updated]
     said = set()
     for count in range(100):
-        left, before = count, [value.array.copy() for value in updated]
+        left[0], before = count, [value.array.copy() for value in updated]
         try:
             step(x, y)
             break
@@ -77,17 +82,8 @@ def test_an_interrupted_proof_leaves_the_state(monkeypatch):
     x, y = batch(np.random.default_rng(0), 6, np.float64, "classes")
     step(x, y)
     ((entry,),) = step.plans.values()
-    function, left = entry.run.__globals__["sqrt"], 1
-
-    def interrupted(*arguments):
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise KeyboardInterrupt
-        return function(*arguments)
-
     # The square roots of Adam come after those of the normalisation.
-    monkeypatch.setitem(entry.run.__globals__, "sqrt", interrupted)
+    interruption(monkeypatch, entry, "sqrt")[0] = 1
     before = {name: value.copy() for name, value in one.arrays().items() if not name.startswith("gradient")}
     with pytest.raises(KeyboardInterrupt):
         step(x, y)

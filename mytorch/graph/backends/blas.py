@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,36 +31,34 @@ class Products(NamedTuple):
 
 def find() -> Products | None:
     """The products of the first library that has both; None where there is none."""
-    for path in _libraries():
-        try:
-            library = ctypes.CDLL(path)
-        except OSError:
-            continue
-        for name, bits in NAMES:
-            try:
-                functions = [getattr(library, name.format(routine)) for routine in ("cblas_sgemm", "cblas_dgemm")]
-            except AttributeError:
-                continue
-            addresses = [ctypes.cast(function, ctypes.c_void_p).value or 0 for function in functions]
-            if all(addresses):
-                return Products(addresses[0], addresses[1], bits)
+    for (sgemm, dgemm), bits in _functions("cblas_sgemm", "cblas_dgemm"):
+        return Products(_address(sgemm), _address(dgemm), bits)
     return None
 
 
 @functools.lru_cache(maxsize=1)
 def core() -> str:
     """The kind of processor for which OpenBLAS has chosen its loops, such as ``SkylakeX``; empty for another BLAS."""
+    for (name,), _ in _functions("openblas_get_corename"):
+        name.restype = ctypes.c_char_p
+        return (name() or b"").decode()
+    return ""
+
+
+def _address(function: Any) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+def _functions(*routines: str) -> Iterator[tuple[list[Any], int]]:
+    """The functions with these names in each library that has them all, and the bits of their integers."""
     for path in _libraries():
         try:
             library = ctypes.CDLL(path)
         except OSError:
             continue
-        for name, _ in NAMES:
-            function = getattr(library, name.format("openblas_get_corename"), None)
-            if function is not None:
-                function.restype = ctypes.c_char_p
-                return (function() or b"").decode()
-    return ""
+        for name, bits in NAMES:
+            with contextlib.suppress(AttributeError):
+                yield [getattr(library, name.format(routine)) for routine in routines], bits
 
 
 def _libraries() -> Iterator[str]:

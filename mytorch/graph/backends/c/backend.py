@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mytorch.graph.backends import numpy_backend, numpy_lines, numpy_updates
-from mytorch.graph.backends.c import encode, library
+from mytorch.graph.backends.c import encode, library, table
 from mytorch.graph.backends.source import Source
 from mytorch.graph.binding import Binding, aligned_bytes
 from mytorch.graph.builder import Builder
@@ -42,7 +42,7 @@ def unavailable() -> str | None:
 def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, ...]]]:
     loaded = library.load()
     source = Source(Binding(plan), numpy_lines.FUNCTIONS)
-    if len(plan.arguments) > encode.ARGUMENTS:
+    if len(plan.arguments) > table.ARGUMENTS:
         source.keep_apart()
         numpy_backend.emit(source, plan.instructions)
         return numpy_backend.finish(source)
@@ -54,7 +54,7 @@ def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, 
     # The tables hold bare addresses of its arrays.
     encoder.kept.append(source.binding)
     segment: list[Instruction] = []
-    rows: list[encode.Row] = []
+    rows: list[table.Row] = []
     tables: list[np.ndarray] = []
 
     is_apart = False
@@ -63,12 +63,12 @@ def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, 
         """Turn the segment so far into one call; the first of them looks at where the arguments lie."""
         nonlocal is_apart
         if rows:
-            table = _table(rows, may_wait=plan.flops >= SHORT)
+            made = table.table_of(rows, may_wait=plan.flops >= SHORT)
             if not is_apart:
-                _watch(table, plan, encoder.kept)
+                table.watch(made, plan, encoder.kept)
             is_apart = True
-            _call(source, loaded.walker(table), segment)
-            tables.append(table)
+            _call(source, loaded.walker(made), segment)
+            tables.append(made)
         segment.clear()
         rows.clear()
 
@@ -88,42 +88,9 @@ def _built(plan: Plan) -> tuple[Callable[..., tuple[Any, ...]], list[tuple[str, 
     close()
     scratch = aligned_bytes(encoder.scratch_bytes)
     source.names["kept"] = [*encoder.kept, scratch]
-    for table in tables:
-        table[0]["p"][0] = scratch.__array_interface__["data"][0]
+    for made in tables:
+        made[0]["p"][0] = scratch.__array_interface__["data"][0]
     return numpy_backend.finish(source)
-
-
-def _table(rows: list[encode.Row], may_wait: bool) -> np.ndarray:
-    """The rows behind a first one that counts them and says if other threads of Python may run meanwhile."""
-    first: encode.Row = 0, [len(rows), may_wait], []
-    numbers = [
-        [op, *(i + [0] * 9)[:9], len(places), *places, *[0] * (10 - len(places))] for op, i, places in (first, *rows)
-    ]
-    return np.array(numbers, np.int64).view(encode.ROW)[:, 0]
-
-
-def _watch(table: np.ndarray, plan: Plan, kept: list[Any]) -> None:
-    """Let the table name the memory that the step changes: an argument that lies there has to be copied first."""
-    found: list[list[int]] = []
-    for begin, end in sorted(map(_bounds, plan.changed())):
-        if found and begin <= found[-1][1]:
-            found[-1][1] = max(end, found[-1][1])
-        else:
-            found.append([begin, end])
-    ranges = np.array(found, np.uint64).reshape(-1)
-    kept.append(ranges)
-    table[0]["i"][2] = len(found)
-    table[0]["i"][3 : 3 + len(plan.arguments)] = [value.nbytes for value in plan.arguments]
-    table[0]["p"][1] = ranges.__array_interface__["data"][0]
-
-
-def _bounds(array: np.ndarray) -> tuple[int, int]:
-    """The first address of an array's memory and the one behind its end."""
-    begin = end = array.__array_interface__["data"][0]
-    for n, stride in zip(array.shape, array.strides):
-        way = max(n - 1, 0) * stride
-        begin, end = begin + min(way, 0), end + max(way, 0)
-    return begin, end + array.itemsize
 
 
 def _call(source: Source, walk: Callable[..., int], segment: list[Instruction]) -> None:

@@ -1,6 +1,6 @@
 /* Common to all parts of the C backend: the table of instructions, and the processor's measures.
 
-   table.h is generated: the enums of instructions (I_...) and of elementwise operations (E_...) from the lists in encode.py, and
+   table.h is generated: the enums of instructions (I_...) and of elementwise operations (E_...) from the lists in table.py, and
    how this machine's NumPy lays out its arrays. kernels.c is compiled once for float and once for double, both at the same time. */
 #include <math.h>
 #include <stdint.h>

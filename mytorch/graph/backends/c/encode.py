@@ -7,24 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mytorch.graph.backends.c.table import ARGUMENTS, INSTRUCTIONS, OPERATIONS, Row
 from mytorch.graph.binding import Binding
 from mytorch.graph.plan import Instruction, Value
 from mytorch.graph.primitives import PRIMITIVES, apply_view
 
-# The instructions of the table, and the elementwise operations of a run; the library is compiled with these numbers.
-INSTRUCTIONS = (
-    "run", "gemm", "product", "matvec", "vecmat", "outer", "sum_rows", "sum_columns", "max_rows", "max_columns", "pick", "put",
-    "accumulate", "sgd", "adam", "copy", "entries", "check_index",
-)  # fmt: skip
-OPERATIONS = (
-    "add", "subtract", "multiply", "divide", "maximum", "greater", "greater_equal", "equal", "copy", "cast", "negative",
-    "absolute", "square", "sqrt", "sign", "positive", "logical_not", "exp", "tanh", "log", "log1p", "erfc", "power", "where",
-)  # fmt: skip
 FULL, PER_ROW, PER_COLUMN, ONE, TEMPORARY, FULL_BOOLEAN = range(6)
 NORMAL, TRANSPOSED = 111, 112
 TEMPORARIES = 24
-# The most arguments of a plan; the place behind them is scratch memory.
-ARGUMENTS = 4
+# The place behind those of the arguments is scratch memory.
 SCRATCH = ARGUMENTS + 1
 # The number of a row that says that the update in the next row goes with it.
 UPDATED = 8
@@ -33,16 +24,6 @@ COLUMNS, ROWS = 32, 16
 # A right factor of more entries than this is not turned round for a result of few rows: fewer than 64 if it has one panel of
 # columns, else fewer than 16. Measured beside OpenBLAS.
 TURNED = 4096
-ROW = np.dtype([("op", "i8"), ("i", "i8", 10), ("p", "u8", 10)])
-
-Row = tuple[int, list[int], list[int]]
-
-
-def enums() -> str:
-    """The C source of both lists. The lowest bit of an instruction says float64."""
-    first = ", ".join(f"I_{name} = {2 * number}" for number, name in enumerate(INSTRUCTIONS))
-    second = ", ".join(f"E_{name} = {number}" for number, name in enumerate(OPERATIONS))
-    return f"enum {{ {first} }};\nenum {{ {second} }};"
 
 
 class Place(NamedTuple):

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mytorch.graph.backends import blas
-from mytorch.graph.backends.c import encode
+from mytorch.graph.backends.c.table import enums
 
 HERE = Path(__file__).resolve().parent
 FLAGS = (
@@ -92,7 +92,7 @@ def _fields() -> tuple[int, int]:
 
 def _table(bits: int, data: int, flags: int) -> str:
     """The text of ``table.h``."""
-    return f"#define BLASINT int{bits}_t\n#define DATA {data}\n#define FLAGS {flags}\n{encode.enums()}\n"
+    return f"#define BLASINT int{bits}_t\n#define DATA {data}\n#define FLAGS {flags}\n{enums()}\n"
 
 
 def _compiler() -> str:
