@@ -19,7 +19,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--no-deprecated", action="store_true", help="deprecation warnings in this project's code are errors"
     )
-    parser.addoption("--every", type=int, default=1, metavar="N", help="run one test of N, spread over all files")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,12 +26,6 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--no-deprecated"):
         for kind in ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning"):
             config.addinivalue_line("filterwarnings", f"error::{kind}:{OURS}")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    every = config.getoption("--every")
-    config.hook.pytest_deselected(items=[item for number, item in enumerate(items) if number % every])
-    items[:] = items[::every]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from autograder.grade import Run
 from autograder.staff import handout
 from autograder.staff.isolation.sandbox import Limits, Sandbox
 from autograder.staff.platforms import autolab
@@ -31,6 +32,13 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.touch()
     monkeypatch.setenv("FAKE_LOG", str(path))
     return path
+
+
+@pytest.fixture(scope="module")
+def quick_process() -> Iterator[Run]:
+    """Runs scenarios as ``plain_process`` does, in processes that start sooner."""
+    with Sandbox() as sandbox:
+        yield sandbox.run_scenarios
 
 
 @pytest.fixture(scope="module")

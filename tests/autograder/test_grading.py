@@ -16,7 +16,6 @@ from autograder.exercises import CHECKS, EXERCISES, at_seed, cases_of
 from autograder.grade import Run, run_unit
 from autograder.helpers import Check, Expectations, Expected, Given
 from autograder.isolate import run_scenarios
-from autograder.staff.isolation.sandbox import Sandbox
 from autograder.staff.marks import grading, hidden
 from autograder.staff.marks.grading import Graded, grade_submission, plain_process
 from autograder.staff.record import GRADED, CheckRecord, ExerciseRecord, seeds_for, student_view
@@ -27,13 +26,6 @@ from tests.clocks import patience
 SEEDS = (11, 987_654_321_012)
 RELU = "self.state = np.maximum(x, 0)"
 quick_import = partial(run_scenarios, start_limit=1.5)
-
-
-@pytest.fixture(scope="module")
-def quick_process() -> Iterator[Run]:
-    """Runs scenarios as ``plain_process`` does, in processes that start sooner."""
-    with Sandbox() as sandbox:
-        yield sandbox.run_scenarios
 
 
 @pytest.fixture

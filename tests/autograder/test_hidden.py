@@ -13,7 +13,7 @@ import pytest
 
 from autograder.compare import judge
 from autograder.exercises import CHECKS, cases_of
-from autograder.grade import run_unit
+from autograder.grade import Run, run_unit
 from autograder.helpers import Draw, Kind
 from autograder.staff.marks import hidden, programs
 from autograder.staff.marks.expected import Tape, expected, slope
@@ -100,14 +100,14 @@ def test_every_hidden_check_has_a_wrong_solution() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "style", "changes", "whole"), WRONG, ids=[name for name, *_ in WRONG])
 def test_every_hidden_check_notices_a_wrong_solution(
-    name: str, style: str, changes: list[Change], whole: bool, tmp_path: Path
+    name: str, style: str, changes: list[Change], whole: bool, tmp_path: Path, quick_process: Run
 ) -> None:
     folder = workshop.write(workshop.patch(workshop.fill(STYLES[style]), changes), tmp_path)
     for seed in (1, 2):
         results = [
             r
             for e in hidden.EXERCISES
-            for r in run_unit(folder, e.parts, hidden.checks_of(e.name), seed, limit=patience(0.7))
+            for r in run_unit(folder, e.parts, hidden.checks_of(e.name), seed, 2.0, quick_process)
         ]
         assert name in {r.check.name for r in results if r.status == "failed"}
         # The hidden marks are not lost as a whole for one mistake.

@@ -36,9 +36,9 @@ def test_a_right_solution_gets_all_marks(style: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_same_work_gets_the_same_marks_at_every_seed() -> None:
     """A sample; the program prints them all."""
-    names = [mistake.name for mistake in MISTAKES if not mistake.hints & seeds.ROUGH][3::90]
+    names = [mistake.name for mistake in MISTAKES if not mistake.hints & seeds.ROUGH][3::29]
     rows = [seeds.row(name, 3) for name in names]
-    assert len(rows) >= 3
+    assert len(rows) >= 5
     assert [text for text, fine in rows if not fine] == []
 
 

@@ -225,7 +225,6 @@ def main_in_process(arguments: list[str]) -> int:
     return mlp_runner.main([*map(str, arguments)])
 
 
-@pytest.mark.slow
 def test_an_unknown_backend_gets_one_line_and_exit_code_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
@@ -234,6 +233,7 @@ def test_an_unknown_backend_gets_one_line_and_exit_code_2(
     assert "MYTORCH_BACKEND: There is no backend 'gpu'; choose numpy, c or auto." in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_bad_data_gets_one_line_and_exit_code_2_from_the_program(tmp_path: Path) -> None:
     images, labels = make_images(50)
     write_idx(tmp_path / "été 1", "train", images, labels[:-1])
