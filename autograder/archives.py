@@ -53,7 +53,9 @@ def shown(text: str, limit: int = 80) -> str:
 
     Words that only the grader may say lose their underscore, so that staff who look for one find no planted one.
     """
-    clean = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[: limit + 1])
+    clean = text[: limit + 1]
+    if not clean.isprintable():
+        clean = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in clean)
     clean = CONTROL.sub(lambda found: found[0].replace("_", " "), clean)
     return clean if len(clean) <= limit else clean[: limit - 3] + "..."
 

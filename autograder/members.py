@@ -228,7 +228,8 @@ def _payload(stream: _Stream, size: int) -> bytes:
 def _checksum(header: bytes) -> bool:
     stored = _number(header[148:156])
     blanked = header[:148] + b" " * 8 + header[156:]
-    return stored in (sum(blanked), sum(b - 256 if b > 127 else b for b in blanked))
+    # Some programs of old added up signed bytes.
+    return stored == sum(blanked) or stored == sum(b - 256 if b > 127 else b for b in blanked)
 
 
 def _number(field: bytes) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,26 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
         beside.unlink(missing_ok=True)
 
 
-def as_json(data: Any) -> bytes:
-    """JSON in plain ASCII, with escapes for all other characters. Raises ValueError for NaN and infinity."""
-    return (json.dumps(data, indent=1, allow_nan=False) + "\n").encode()
+def as_json(data: Mapping[str, Any]) -> bytes:
+    """JSON in plain ASCII, with escapes for all other characters. Raises ValueError for NaN and infinity.
+
+    Each entry begins a line, and so does each item of its list. (json indents ten times slower than it writes.)
+    """
+    return "".join(_pieces(data)).encode()
+
+
+def _pieces(data: Mapping[str, Any]) -> Iterator[str]:
+    yield "{"
+    for number, (key, value) in enumerate(data.items()):
+        yield f"{',' if number else ''}\n {_compact(key)}: "
+        if isinstance(value, (list, tuple)) and value:
+            for place, item in enumerate(value):
+                yield ",\n  " if place else "[\n  "
+                yield _compact(item)
+            yield "\n ]"
+        else:
+            yield _compact(value)
+    yield "\n}\n"
+
+
+_compact = partial(json.dumps, allow_nan=False)

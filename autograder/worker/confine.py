@@ -65,6 +65,8 @@ def make_plan(readable: list[str], uid: int, memory: int, without: list[str]) ->
         attempt(lambda: linux.unshare("ipc", "uts"))
         plan.pid_namespace = _in_a_child(lambda: linux.unshare("pid"))
     plan.capabilities = plan.uid is None and (own_user or os.getuid() == 0)
+    if plan.capabilities:
+        linux.bound_capabilities()
     if "landlock" not in without and attempt(linux.landlock_version):
         plan.rules = linux.landlock_ruleset(readable, ["/dev/null"])
     if "seccomp" not in without:

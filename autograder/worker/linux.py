@@ -127,13 +127,17 @@ def no_new_privileges() -> None:
     prctl(PR_SET_NO_NEW_PRIVS, 1)
 
 
-def drop_capabilities() -> None:
-    """Drop all capabilities, and empty the bounding set so that executing a file gives none back."""
+def bound_capabilities() -> None:
+    """Empty the bounding set: a file that this process or a later child executes gives no capability back."""
     for number in range(64):
         try:
             prctl(PR_CAPBSET_DROP, number)
         except OSError:
             break
+
+
+def drop_capabilities() -> None:
+    """Drop all capabilities."""
     prctl(PR_CAP_AMBIENT, 4)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
     nothing = (ctypes.c_uint32 * 6)()

@@ -84,10 +84,14 @@ def lines(data: bytes, most: int = MOST_TOKENS) -> Iterator[Line]:
     depth = 0
     for found in TOKEN.finditer(source):
         kind, text = found.lastgroup, found[0]
-        if kind not in ("space", "line"):
+        if kind == "space":
+            number += text == "\\\n"
+            continue
+        if kind != "line":
             first = first if tokens else number
             tokens.append(text)
-            depth = max(depth + (text in ("(", "[", "{")) - (text in (")", "]", "}")), 0)
+            if kind == "sign":
+                depth = max(depth + (text in "([{") - (text in ")]}"), 0)
         if tokens and ((kind == "line" and depth == 0) or len(tokens) > 2000):
             if len(tokens) > 1 or _string(tokens[0]) == "":
                 line = texts[first - 1]
@@ -96,7 +100,8 @@ def lines(data: bytes, most: int = MOST_TOKENS) -> Iterator[Line]:
             if most <= 0:
                 return
             tokens, depth = [], 0
-        number += text.count("\n")
+        if kind in ("line", "string"):
+            number += text.count("\n")
 
 
 def _string(token: str) -> str:
@@ -112,14 +117,11 @@ def _suspect(code: dict[str, list[Line]]) -> Iterator[tuple[str, str]]:
         for line in found:
             if line.tokens in given:
                 continue
-            place = f"{name}, line {line.number}: {shown(line.text, 90)}"
-            if _looks(line.tokens):
-                kinds[LOOKS].append(place)
-            if _replaces(line.tokens):
-                kinds[REPLACES].append(place)
             is_import = line.tokens[0] in ("from", "import")
-            if len(line.tokens) >= LEAST_TOKENS and line.tokens in checks and not is_import:
-                kinds[COPIES].append(place)
+            copied = len(line.tokens) >= LEAST_TOKENS and line.tokens in checks and not is_import
+            flagged = {LOOKS: _looks(line.tokens), REPLACES: _replaces(line.tokens), COPIES: copied}
+            for kind in (kind for kind, is_so in flagged.items() if is_so):
+                kinds[kind].append(f"{name}, line {line.number}: {shown(line.text, 90)}")
     for kind, places in kinds.items():
         if len(places) >= (LEAST_LINES if kind == COPIES else 1):
             more = f"; and {len(places) - MOST_QUOTED} more" if len(places) > MOST_QUOTED else ""

@@ -19,11 +19,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from autograder.archives import CannotGrade, Contents, shown, write
+from autograder.archives import CannotGrade, Contents, shown
 from autograder.staff.classroom.flags import flags_of
 from autograder.staff.classroom.progress import Progress
 from autograder.staff.classroom.store import Reports, is_record, now
 from autograder.staff.handins import Handin, open_handin
+from autograder.staff.mirror import Mirror
 from autograder.staff.record import GRADED, GRADER_ERROR, UNREADABLE, Record, blank, seeds_for
 
 OWN_ERROR = "An error of the grader itself: this submission has no mark yet, and staff have to look at it."
@@ -97,10 +98,11 @@ class Finished:
     note: str
 
 
-def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader], *, first: bool) -> Finished:
+def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader], place: Mirror, *, first: bool) -> Finished:
     """One round for a submission, unless its record is still valid. Keeps the new record; raises OSError if that fails.
 
-    first: the round of the open exercises. A record is finished in the round of the hidden ones, if they count.
+    place: where the files are put for the grader. first: the round of the open exercises. A record is finished in the round
+    of the hidden ones, if they count.
     """
     name = task.name_of(handin)
     before, refused = task.reports.read(name)
@@ -111,38 +113,36 @@ def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader], *, first
         version=handin.version, started=now(),
     )  # fmt: skip
     failure = ""
-    with tempfile.TemporaryDirectory(dir=task.reports.work) as scratch:
-        folder = Path(scratch)
-        try:
-            opened = open_handin(handin.path)
-            record["digest"] = opened.digest
-            record["seed"], record["hidden_seed"] = seeds_for(task.class_seed, opened.digest)
-            valid = before and before["status"] != GRADER_ERROR and opened.digest and not task.fresh
-            if before and valid and _same(before, record):
-                return Finished(handin, KEPT, before["status"], note)
-            half = task.reports.read_opened(name)
-            half = half if half and _same(half, record) and not (first and task.fresh) else None
-            if half and first:
-                return Finished(handin, OPENED, "", note)
-            if not half and not first:
-                raise RuntimeError("the hand-in was changed while the class was graded; grade the class again")
-            if (contents := _contents(opened.contents, record)) is not None:
-                write(contents.files, folder)
-                record["notes"] = contents.notes
-                learned = _grade(record, folder, grader(), half)
-                record["seconds"] = round(record["seconds"] + time.monotonic() - clock, 3)
-                if first and task.hidden:
-                    task.reports.write_opened(name, {**record, "learned": learned})
-                    return Finished(handin, OPENED, f"open exercises {record['total']:g}", note)
-                record["flags"] = flags_of(record, contents.files)
-        except (Exception, SystemExit) as error:
-            failure = _own_error(record, error)
-        try:
-            task.after(record, name, folder if record["status"] == GRADED else None)
-        except OSError:
-            raise
-        except Exception as error:
-            failure = _own_error(record, error)
+    try:
+        opened = open_handin(handin.path)
+        record["digest"] = opened.digest
+        record["seed"], record["hidden_seed"] = seeds_for(task.class_seed, opened.digest)
+        valid = before and before["status"] != GRADER_ERROR and opened.digest and not task.fresh
+        if before and valid and _same(before, record):
+            return Finished(handin, KEPT, before["status"], note)
+        half = task.reports.read_opened(name)
+        half = half if half and _same(half, record) and not (first and task.fresh) else None
+        if half and first:
+            return Finished(handin, OPENED, "", note)
+        if not half and not first:
+            raise RuntimeError("the hand-in was changed while the class was graded; grade the class again")
+        if (contents := _contents(opened.contents, record)) is not None:
+            place.hold(contents.files)
+            record["notes"] = contents.notes
+            learned = _grade(record, place.place, grader(), half)
+            record["seconds"] = round(record["seconds"] + time.monotonic() - clock, 3)
+            if first and task.hidden:
+                task.reports.write_opened(name, {**record, "learned": learned})
+                return Finished(handin, OPENED, f"open exercises {record['total']:g}", note)
+            record["flags"] = flags_of(record, contents.files)
+    except (Exception, SystemExit) as error:
+        failure = _own_error(record, error)
+    try:
+        task.after(record, name, place.place if record["status"] == GRADED else None)
+    except OSError:
+        raise
+    except Exception as error:
+        failure = _own_error(record, error)
     task.reports.keep_traceback(name, failure)
     task.reports.write(name, record)
     line = f"{record['total']:g} / {record['possible']:g}" if record["status"] == GRADED else record["reason"]
@@ -221,7 +221,9 @@ def _round(
     done: queue.SimpleQueue[Any] = queue.SimpleQueue()
     grade = partial(grade_one, task=task, first=first)
     threads = [
-        threading.Thread(target=_work, args=(waiting, taking, grade, make(), done, stop), daemon=True)
+        threading.Thread(
+            target=_work, args=(task.reports.work, waiting, taking, grade, make(), done, stop), daemon=True
+        )
         for _ in range(min(jobs, len(handins)))
     ]
     failure: BaseException | None = None
@@ -310,19 +312,21 @@ class _Maker:
         return ""
 
 
-def _work(waiting: Iterator[Handin], taking: threading.Lock, grade: Callable[..., Finished], maker: _Maker,
+def _work(work: Path, waiting: Iterator[Handin], taking: threading.Lock, grade: Callable[..., Finished], maker: _Maker,
           done: queue.SimpleQueue[Any], stop: threading.Event) -> None:  # fmt: skip
-    """One job: grades hand-ins until none is left."""
+    """One job: grades hand-ins until none is left. work: a folder for files of the moment."""
     try:
-        while not stop.is_set():
-            with taking:
-                handin = next(waiting, None)
-            if handin is None:
-                break
-            finished = grade(handin, grader=maker.get)
-            done.put(finished)
-            if finished.status == GRADER_ERROR and (trouble := maker.close()):
-                done.put(trouble)
+        with tempfile.TemporaryDirectory(dir=work) as scratch:
+            place = Mirror(Path(scratch) / "submission")
+            while not stop.is_set():
+                with taking:
+                    handin = next(waiting, None)
+                if handin is None:
+                    break
+                finished = grade(handin, grader=maker.get, place=place)
+                done.put(finished)
+                if finished.status == GRADER_ERROR and (trouble := maker.close()):
+                    done.put(trouble)
     except Stopped:
         pass
     except BaseException as error:

@@ -203,10 +203,12 @@ def now() -> str:
 
 
 @cache
-def _kinds(of: type) -> dict[str, Any]:
-    """The types allowed in each field of a TypedDict; an int may stand for a float."""
-    hints = get_type_hints(of)
-    return {key: (int, float) if kind is float else get_origin(kind) or kind for key, kind in hints.items()}
+def _kinds(of: type) -> list[tuple[str, Any, bool]]:
+    """The fields of a TypedDict with the types allowed in each, and True for a TypedDict. An int may stand for a float."""
+    hints = {
+        key: (int, float) if kind is float else get_origin(kind) or kind for key, kind in get_type_hints(of).items()
+    }
+    return [(key, kind, is_typeddict(kind)) for key, kind in hints.items()]
 
 
 def _has(value: Any, of: type) -> bool:
@@ -214,8 +216,7 @@ def _has(value: Any, of: type) -> bool:
     if not isinstance(value, dict):
         return False
     return all(
-        _has(value.get(key), kind) if is_typeddict(kind) else isinstance(value.get(key), kind)
-        for key, kind in _kinds(of).items()
+        _has(value.get(key), kind) if nested else isinstance(value.get(key), kind) for key, kind, nested in _kinds(of)
     )
 
 

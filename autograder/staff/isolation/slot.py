@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.worker.folders import remove
+from autograder.staff.mirror import Mirror
 
 # The packages of a submission that are graded. Its process gets nothing else of it.
 GRADED = ("mytorch", "hw_bonus")
@@ -36,6 +36,7 @@ class Slot:
 
     def __init__(self, place: Path, known: Mapping[bytes, bytes]) -> None:
         self.place, self.known = place, known
+        self._mirror = Mirror(place, mode=0o444)
         self._copied: tuple[Path, dict[str, tuple[int, int]]] | None = None
 
     def fill(self, folder: Path, compiled: Compile | None) -> Path:
@@ -45,40 +46,43 @@ class Slot:
         """
         state = folder, _files(folder)
         if compiled is None or state != self._copied:
+            if compiled is not None and self._copied is not None and state[1].keys() == self._copied[1].keys():
+                self._set_folders(0o755)
+            else:
+                # Other names would leave traces in the folders.
+                self._mirror.forget()
             self._copied = None
-            remove(self.place)
-            self.place.mkdir()
             sources = {name: (folder / name).read_bytes() for name in sorted(state[1])}
-            for name, source in sources.items():
-                _write(self.place / name, source)
-            if compiled is not None:
-                self._compile(sources, compiled)
-            for top, _, _ in os.walk(self.place):
-                os.chmod(top, 0o555)
+            self._mirror.hold(sources if compiled is None else self._with_bytecode(sources, compiled))
+            self._set_folders(0o555)
             self._copied = state
         return self.place
 
-    def _compile(self, sources: dict[str, bytes], compiled: Compile) -> None:
-        """Put bytecode beside the files, where Python looks for it. Without it, each process compiles them."""
-        own = [name for name, source in sources.items() if source not in self.known]
-        found = compiled(self.place, own) if own else {}
-        for name, source in sources.items():
-            code = self.known.get(source) or _plain(found.get(name))
-            if code:
-                _write(
-                    Path(importlib.util.cache_from_source(str(self.place / name), optimization="")), UNCHECKED + code
-                )
+    def _with_bytecode(self, sources: dict[str, bytes], compiled: Compile) -> dict[str, bytes]:
+        """The files, and bytecode where Python looks for it. Without that, each process compiles them."""
+        known = {name: self.known[source] for name, source in sources.items() if source in self.known}
+        files = sources | _cached(known)
+        if own := [name for name in sources if name not in known]:
+            self._mirror.hold(files)
+            found = compiled(self.place, own)
+            files |= _cached({name: _plain(found.get(name)) for name in own})
+        return files
+
+    def _set_folders(self, mode: int) -> None:
+        for top, _, _ in os.walk(self.place):
+            os.chmod(top, mode)
+
+
+def _cached(code: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Bytecode files by their names beside the sources'. Empty code has none."""
+    return {
+        importlib.util.cache_from_source(name, optimization=""): UNCHECKED + data for name, data in code.items() if data
+    }
 
 
 def _plain(code: Any) -> bytes:
     """The bytes that a process sent; empty if it sent something else."""
     return code.tobytes() if isinstance(code, np.ndarray) and code.dtype == np.uint8 else b""
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    path.chmod(0o444)
 
 
 def _files(folder: Path) -> dict[str, tuple[int, int]]:

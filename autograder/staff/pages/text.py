@@ -39,7 +39,7 @@ def visible(text: str) -> str:
     A second pass changes nothing.
     """
     text = COLOURS.sub("", text).replace("\r\n", "\n").translate(_VISIBLE)
-    return _few_marks(text) if any(unicodedata.combining(char) for char in text) else text
+    return text if text.isascii() else _few_marks(text)
 
 
 def _few_marks(text: str) -> str:
