@@ -66,7 +66,11 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
         )
     if entry is None and work.optimizer is not None and updates.kind_of(work.optimizer) != "optimizer":
         side_by_side(work.optimizer)
-    arguments = _apart(arguments, [*variables, *(one for module in modules for one in walk.of_module(module))])
+    watched = [*variables, *(one for module in modules for one in walk.of_module(module))]
+    unseen = next((one.what for one in watched if one.expected is guards.UNSEEN), None)
+    if unseen is not None:
+        return Trial(work.step(arguments), refusal=unseen)
+    arguments = _apart(arguments, watched)
     before = _state(work, variables, modules, arguments, entry)
     drawn = _global_generators()
     attributes = {id(module): dict(vars(module)) for module in modules}
@@ -229,12 +233,36 @@ def _entry(
         more, further = updates.conditions_of(work.optimizer)
         conditions += more
         names.update(further)
+    found += _of_values(found, held, plan, modules, recording)
     conditions.append(guards.expression([g for g in found if (id(g.holder), g.key) not in results], names))
     function = replay.build(
         arguments, run, " and ".join(conditions), names, stale, work.optimizer is not None, len(plan.outputs)
     )
     arrays = [value.array for value in held.values.values() if value.array is not None]
     return Entry(plan, signature, run, writes_of, function, arrays)
+
+
+def _of_values(
+    found: Iterable[guards.Guard], held: capture.Held, plan: Plan, modules: Iterable[Module], recording: Recording
+) -> list[guards.Guard]:
+    """Guards of the entries of small arrays that the function or a module reads, but no instruction of the plan: perhaps a
+    number was made of them. Parameters are left out, as another step may train them; so is all that such a step changes.
+    """
+    trained: set[int] = set()
+    for module in modules:
+        names = {f"{prefix}{name}" for name in module.parameter_names for prefix in ("", "d", "momentum_")}
+        if module not in recording.modules:
+            names.update(module.buffer_names)
+        trained.update(id(vars(module).get(name)) for name in names)
+    arrays = {id(array): (array, what) for array, what, _ in guards.arrays_of(found) if id(array) not in trained}
+    changed = plan.changed()
+    return [
+        guards.Guard(array, guards.BYTES, array.tobytes(), what)
+        for array, what in arrays.values()
+        if array.nbytes <= walk.LARGEST_BUFFER
+        and locate(array) not in held.values
+        and not any(np.may_share_memory(array, other) for other in changed)
+    ]
 
 
 def _compare(
