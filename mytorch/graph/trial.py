@@ -12,7 +12,7 @@ import numpy as np
 
 from mytorch.graph import backends, capture, guards, passes, proof, replay, updates, walk
 from mytorch.graph.copies import copies
-from mytorch.graph.eager import Work, unique
+from mytorch.graph.eager import BEFORE, COMPLETE, UPDATING, Work, unique
 from mytorch.graph.errors import NoPlan
 from mytorch.graph.flat import side_by_side
 from mytorch.graph.plan import Plan
@@ -79,7 +79,7 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
     if unknown:
         # Their state was not saved in time: this step stays eager, the next one makes the plan.
         work.met += unknown
-        return Trial(_finish(work, recording, engines) if work.optimizer is not None else work.step(arguments))
+        return Trial(work.finish(recording.returned) if work.optimizer is not None else work.step(arguments))
     try:
         if _global_generators() != drawn:
             raise NoPlan("it draws from a random generator that all programs share, which no plan repeats")
@@ -94,18 +94,22 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
             raise NoPlan("the list of operations differs between two batches of the same shapes")
         _refuse_changes(work, before, entry)
     except NoPlan as reason:
-        return Trial(_finish(work, recording, engines), refusal=str(reason))
+        return Trial(work.finish(recording.returned), refusal=str(reason))
     entry.function("finish")  # compiled by now, so that hardly anything is left to interrupt behind the update
+    work.progress = UPDATING
     try:
         difference, result = _compare(work, entry, arguments, before, recording, engines)
+        work.progress = COMPLETE
     except BaseException:
         # Interrupted in the middle of an update, perhaps.
         before.restore()
+        work.progress = BEFORE
         raise
     if difference is None:
         # An update of rate 0 shows nothing of gradients that are not kept.
         entry.proofs += work.optimizer is None or work.keep_gradients or work.optimizer.lr != 0
         return Trial(result, entry)
+    work.progress = UPDATING
     before.restore()
     return Trial(work.step(arguments), refusal=f"the plan did not prove itself: {difference}")
 
@@ -160,14 +164,6 @@ def _state(
             elif isinstance(value, walk.GENERATORS):
                 generators.append(value)
     return proof.State([array for array in arrays if id(array) not in zeroed], generators, optimizer)
-
-
-def _finish(work: Work, recording: Recording, engines: Sequence[Any]) -> Any:
-    """The end of an eager step whose gradients are there."""
-    if work.optimizer is None:
-        return recording.returned
-    work.optimizer.step()
-    return work.result(recording.returned)
 
 
 def _outputs(recording: Recording) -> set[int]:
