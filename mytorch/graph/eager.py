@@ -190,7 +190,7 @@ def watched(engines: Iterable[Autograd]) -> Iterator[list[Any]]:
     mine = [engine for engine in engines if "backward" not in vars(engine)]
     try:
         for engine in mine:
-            engine.backward = noting(engine.backward)  # type: ignore[method-assign]
+            engine.backward = noting(engine.backward)  # type: ignore[method-assign, assignment]
         yield starts
     finally:
         for engine in mine:

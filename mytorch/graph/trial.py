@@ -70,6 +70,8 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
     unseen = next((one.what for one in watched if one.expected is guards.UNSEEN), None)
     if unseen is not None:
         return Trial(work.step(arguments), refusal=unseen)
+    if work.optimizer is not None:
+        work.zero(engines)  # before an argument that is a gradient, or a part of one, is copied
     arguments = _apart(arguments, watched)
     before = _state(work, variables, modules, arguments, entry)
     drawn = _global_generators()
