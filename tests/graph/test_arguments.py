@@ -302,14 +302,15 @@ def test_arguments_that_the_step_changes(name, show, keep, backend):
 
 @pytest.mark.parametrize("show", [lambda a: a, lambda a: a[:], lambda a: a.T], ids=["itself", "a view", "transposed"])
 @pytest.mark.parametrize("keep", [True, False])
-@pytest.mark.parametrize("begin", [0, 4])
-def test_a_gradient_given_as_data_is_zero(begin, show, keep, backend):
+@pytest.mark.parametrize(("begin", "kind"), [(0, nn.Linear), (4, nn.Linear), (0, type("Own", (nn.Linear,), {}))])
+def test_a_gradient_given_as_data_is_zero(begin, kind, show, keep, backend):
     """The step zeroes it before it reads its arguments; from the first call on, and after plans were made for other data."""
     width = 5
 
     def make():
         engine = Autograd()
-        net, loss = nn.Sequential(linear(engine, width, width), linear(engine, width, width, 1)), nn.MSELoss(engine)
+        net = nn.Sequential(linear(engine, width, width), kind(width, width, engine, rng=1))
+        loss = nn.MSELoss(engine)
         return net, Scene(engine, lambda x, y: loss(y, net(x)), optim.SGD(net.parameters(), 0.1))
 
     (net, one), (same, other) = make(), make()
