@@ -224,6 +224,8 @@ def plan_of(
     capture = Capture(recording, arguments, held)
     returned = recording.returned if isinstance(recording.returned, tuple) else (recording.returned,)
     outputs = [capture.result(array) for array in returned]
+    zeroed: tuple[np.ndarray, ...] = ()
     if update is not None:
         updates.emit(capture.builder, held, update, capture.gradients(outputs[0]))
-    return Plan(capture.builder.instructions, capture.arguments, outputs), capture.signature
+        zeroed = tuple(parameter.gradient for parameter in update.optimizer.parameters)
+    return Plan(capture.builder.instructions, capture.arguments, outputs, zeroed=zeroed), capture.signature

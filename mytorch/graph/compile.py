@@ -15,7 +15,7 @@ from mytorch import optim
 from mytorch.graph import backends
 from mytorch.graph import passes as _passes
 from mytorch.graph.copies import give_back
-from mytorch.graph.eager import Work
+from mytorch.graph.eager import BEFORE, COMPLETE, UPDATING, Work
 from mytorch.graph.plan import Plan
 from mytorch.graph.registry import RULES
 from mytorch.graph.replay import MISSED
@@ -68,7 +68,12 @@ class Step:
                     raise
                 if result is not MISSED:
                     return result
-            return self._find(arguments)
+            self.work.progress = BEFORE
+            try:
+                return self._find(arguments)
+            except BaseException as error:
+                add_note(error, self.work.progress)
+                raise
 
     def _in_order(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
         """All arguments by position. Raises TypeError for those that the function does not take so."""
@@ -101,6 +106,7 @@ class Step:
                 # Where steps have to be counted, every call comes this way.
                 self._last, serve = entry, entry.function("serve")
                 self._serve = None if self.check_every else serve
+                self.work.progress = UPDATING
                 try:
                     return serve(tuple(map(_plain, arguments)))
                 except BaseException as error:
@@ -185,14 +191,20 @@ def explain(entry: Entry | None, error: BaseException) -> None:
         trace = trace.tb_next
     changed = sorted({name for names in entry.writes_of[:line] for name in names})
     if is_complete:
-        text = "The step was complete; only its result is lost."
+        text = COMPLETE
     elif changed and not getattr(error, "nothing_changed", False):
         text = (
             f"The step was interrupted in its update; changed by then, the last perhaps in part: {', '.join(changed)}."
         )
     else:
-        text = "The step was interrupted before its update: no parameter has changed."
-    if hasattr(error, "add_note"):
+        text = BEFORE
+    add_note(error, text)
+
+
+def add_note(error: BaseException, text: str) -> None:
+    """Tell an exception how far the step has come, unless it knows; from Python 3.11 on."""
+    is_known = any(str(note).startswith("The step was") for note in getattr(error, "__notes__", ()))
+    if hasattr(error, "add_note") and not is_known:
         error.add_note(text)
 
 

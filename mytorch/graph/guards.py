@@ -11,8 +11,11 @@ import numpy as np
 
 # Attributes in which the modules of mytorch.nn leave results.
 RESULTS = ("state", "loss_val")
-# Expected where a dict has no such key; and the key of a guard of a list or dict itself.
-ABSENT, ITSELF = object(), object()
+# Expected where a dict has no such key; the key of a guard of a list or dict itself; and those of a guard of the value in a
+# ContextVar, and of the bytes of an array or buffer.
+ABSENT, ITSELF, IN_CONTEXT, BYTES = object(), object(), object(), object()
+# Expected of what changes, or may change, where no guard can look.
+UNSEEN = object()
 MAPPINGS = (dict, types.MappingProxyType)
 
 
@@ -22,7 +25,9 @@ class Guard(NamedTuple):
     entries: ``expected`` lists the entries of a container, and the container found there still holds the same objects. With
     the key ITSELF that container is the holder; of a dict the keys and the values count.
     attribute: ``holder.key is expected``. With ``expected`` ABSENT the holder, a dict, has no such key.
-    A random generator is entered under the key ITSELF and tests nothing: a proof looks at its position.
+    A random generator is entered under the key ITSELF and tests nothing: a proof looks at its position. The key IN_CONTEXT
+    stands for the value of a ContextVar, ABSENT where none is set; BYTES for what an array or a buffer holds, compared with ==.
+    With ``expected`` UNSEEN no plan is possible, because of ``what``.
     """
 
     holder: Any
@@ -50,7 +55,7 @@ def expression(guards: Iterable[Guard], names: dict[str, Any]) -> str:
 
     It raises AttributeError, KeyError, TypeError or ValueError where a variable is gone or of another kind.
     """
-    names["same_entries"] = same_entries
+    names.update(same_entries=same_entries, ABSENT=ABSENT)
     tests = []
     for number, one in enumerate({(id(g.holder), g.key, g.attribute): g for g in guards}.values()):
         if one.holder is one.expected:
@@ -61,11 +66,17 @@ def expression(guards: Iterable[Guard], names: dict[str, Any]) -> str:
         if one.key is ITSELF:
             is_dict = isinstance(one.holder, MAPPINGS)
             found, is_list = f"[*{h}, *{h}.values()]" if is_dict else h, is_dict or isinstance(one.holder, list)
+        elif one.key is BYTES:
+            found = f"{h}.tobytes()" if isinstance(one.holder, np.ndarray) else f"bytes({h})"
+        elif one.key is IN_CONTEXT:
+            found = f"{h}.get(ABSENT)"
         elif one.attribute:
             found = f"{h}.{one.key}"
         else:
             found = f"{h}.cell_contents" if one.key is None else f"{h}[{k}]"
-        if one.expected is ABSENT:
+        if one.key is BYTES:
+            tests.append(f"{found} == {e}")
+        elif one.expected is ABSENT and one.key is not IN_CONTEXT:
             tests.append(f"{k} not in {h}")
         elif not one.entries:
             tests.append(f"{found} is {e}")

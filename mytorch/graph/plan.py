@@ -128,6 +128,7 @@ class Plan:
     transposed: two-dimensional buffers that lie in memory column by column (see ``passes.layout``).
     homes: the held value in whose memory a buffer is written, so that nothing has to be copied there.
     offsets: where the other buffers begin in the arena, of ``arena_bytes`` bytes; empty before memory is planned.
+    zeroed: the gradients that an eager step fills with zeros before it reads its arguments.
     """
 
     instructions: list[Instruction]
@@ -137,6 +138,7 @@ class Plan:
     homes: dict[Value, Value] = field(default_factory=dict)
     offsets: dict[Value, int] = field(default_factory=dict)
     arena_bytes: int = 0
+    zeroed: tuple[np.ndarray, ...] = ()
     passes: PassReports = field(default_factory=PassReports)
     backend: str = ""
 
@@ -157,8 +159,8 @@ class Plan:
         return found
 
     def changed(self) -> list[np.ndarray]:
-        """The arrays of the held values that a step changes."""
-        return [value.array for value in self.written() if value.array is not None]
+        """The arrays that a step changes: those of held values, and gradients."""
+        return [*(value.array for value in self.written() if value.array is not None), *self.zeroed]
 
     @property
     def buffer_bytes(self) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 
 from mytorch.graph import backends, capture, guards, passes, proof, replay, updates, walk
 from mytorch.graph.copies import copies
-from mytorch.graph.eager import Work, unique
+from mytorch.graph.eager import BEFORE, COMPLETE, UPDATING, Work, unique
 from mytorch.graph.errors import NoPlan
 from mytorch.graph.flat import side_by_side
 from mytorch.graph.plan import Plan
@@ -66,7 +66,13 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
         )
     if entry is None and work.optimizer is not None and updates.kind_of(work.optimizer) != "optimizer":
         side_by_side(work.optimizer)
-    arguments = _apart(arguments, [*variables, *(one for module in modules for one in walk.of_module(module))])
+    watched = [*variables, *(one for module in modules for one in walk.of_module(module))]
+    unseen = next((one.what for one in watched if one.expected is guards.UNSEEN), None)
+    if unseen is not None:
+        return Trial(work.step(arguments), refusal=unseen)
+    if work.optimizer is not None:
+        work.zero(engines)  # before an argument that is a gradient, or a part of one, is copied
+    arguments = _apart(arguments, watched)
     before = _state(work, variables, modules, arguments, entry)
     drawn = _global_generators()
     attributes = {id(module): dict(vars(module)) for module in modules}
@@ -75,7 +81,7 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
     if unknown:
         # Their state was not saved in time: this step stays eager, the next one makes the plan.
         work.met += unknown
-        return Trial(_finish(work, recording, engines) if work.optimizer is not None else work.step(arguments))
+        return Trial(work.finish(recording.returned) if work.optimizer is not None else work.step(arguments))
     try:
         if _global_generators() != drawn:
             raise NoPlan("it draws from a random generator that all programs share, which no plan repeats")
@@ -90,18 +96,22 @@ def attempt(work: Work, options: Options, arguments: Sequence[Any], entry: Entry
             raise NoPlan("the list of operations differs between two batches of the same shapes")
         _refuse_changes(work, before, entry)
     except NoPlan as reason:
-        return Trial(_finish(work, recording, engines), refusal=str(reason))
+        return Trial(work.finish(recording.returned), refusal=str(reason))
     entry.function("finish")  # compiled by now, so that hardly anything is left to interrupt behind the update
+    work.progress = UPDATING
     try:
         difference, result = _compare(work, entry, arguments, before, recording, engines)
+        work.progress = COMPLETE
     except BaseException:
         # Interrupted in the middle of an update, perhaps.
         before.restore()
+        work.progress = BEFORE
         raise
     if difference is None:
         # An update of rate 0 shows nothing of gradients that are not kept.
         entry.proofs += work.optimizer is None or work.keep_gradients or work.optimizer.lr != 0
         return Trial(result, entry)
+    work.progress = UPDATING
     before.restore()
     return Trial(work.step(arguments), refusal=f"the plan did not prove itself: {difference}")
 
@@ -156,14 +166,6 @@ def _state(
             elif isinstance(value, walk.GENERATORS):
                 generators.append(value)
     return proof.State([array for array in arrays if id(array) not in zeroed], generators, optimizer)
-
-
-def _finish(work: Work, recording: Recording, engines: Sequence[Any]) -> Any:
-    """The end of an eager step whose gradients are there."""
-    if work.optimizer is None:
-        return recording.returned
-    work.optimizer.step()
-    return work.result(recording.returned)
 
 
 def _outputs(recording: Recording) -> set[int]:
@@ -229,12 +231,36 @@ def _entry(
         more, further = updates.conditions_of(work.optimizer)
         conditions += more
         names.update(further)
+    found += _of_values(found, held, plan, modules, recording)
     conditions.append(guards.expression([g for g in found if (id(g.holder), g.key) not in results], names))
     function = replay.build(
         arguments, run, " and ".join(conditions), names, stale, work.optimizer is not None, len(plan.outputs)
     )
     arrays = [value.array for value in held.values.values() if value.array is not None]
     return Entry(plan, signature, run, writes_of, function, arrays)
+
+
+def _of_values(
+    found: Iterable[guards.Guard], held: capture.Held, plan: Plan, modules: Iterable[Module], recording: Recording
+) -> list[guards.Guard]:
+    """Guards of the entries of small arrays that the function or a module reads, but no instruction of the plan: perhaps a
+    number was made of them. Parameters are left out, as another step may train them; so is all that such a step changes.
+    """
+    trained: set[int] = set()
+    for module in modules:
+        names = {f"{prefix}{name}" for name in module.parameter_names for prefix in ("", "d", "momentum_")}
+        if module not in recording.modules:
+            names.update(module.buffer_names)
+        trained.update(id(vars(module).get(name)) for name in names)
+    arrays = {id(array): (array, what) for array, what, _ in guards.arrays_of(found) if id(array) not in trained}
+    changed = plan.changed()
+    return [
+        guards.Guard(array, guards.BYTES, array.tobytes(), what)
+        for array, what in arrays.values()
+        if array.nbytes <= walk.LARGEST_BUFFER
+        and locate(array) not in held.values
+        and not any(np.may_share_memory(array, other) for other in changed)
+    ]
 
 
 def _compare(

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import random
 import sys
 import types
-import weakref
 from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator
-from functools import cached_property, partial, partialmethod
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from mytorch.autograd_engine import Autograd
-from mytorch.graph.guards import ABSENT, ITSELF, MAPPINGS, RESULTS, Guard, guard
+from mytorch.graph import foreign
+from mytorch.graph.guards import ABSENT, BYTES, IN_CONTEXT, ITSELF, MAPPINGS, RESULTS, UNSEEN, Guard, guard
 from mytorch.nn.modules.module import Module
 
 # Attributes that the layers of mytorch.nn read in forward, besides their arrays. Of other modules every attribute is guarded.
@@ -27,10 +29,14 @@ READ = {
     "Sequential": ("layers",),
 }  # fmt: skip
 # Objects that hold nothing, or whose values are read anew at each call.
-PLAIN = (np.ndarray, Autograd, str, bytes, int, float, type(None))
+PLAIN = (np.ndarray, Autograd, bytes, int, float, type(None))
 # Containers of which each entry is compared, and random generators, whose positions a proof compares.
 CONTAINERS = (list, set, frozenset, deque, bytearray, array)
 GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
+# Buffers of more bytes are not compared at every call.
+LARGEST_BUFFER = 1 << 10
+# Functions and attributes that read every attribute of an object; so does getattr, where the name is put together.
+ALL_ATTRIBUTES = {"vars", "__dict__", "asdict", "astuple"}
 # Methods that Python calls by itself, but not in the middle of a step. __eq__ of a dataclass would name all of its fields.
 ASIDE = {
     "__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__", "__class_getitem__", "__del__", "__repr__",
@@ -93,6 +99,9 @@ class Walk:
 
     def look_into(self, value: Any) -> None:
         """Add guards of what a value holds."""
+        if isinstance(value, str):  # perhaps the name in a getattr
+            self._name(value)
+            return
         if id(value) in self._seen or isinstance(value, PLAIN):
             return
         self._seen[id(value)] = value
@@ -109,11 +118,20 @@ class Walk:
             self.guards.append(Guard(value, ITSELF, value, "a random generator"))
         elif isinstance(value, Module):
             self._module(value)
+        elif isinstance(value, contextvars.ContextVar):
+            self._hold(Guard(value, IN_CONTEXT, value.get(ABSENT), value.name))
+            with contextlib.suppress(LookupError):
+                self.look_into(value.get())  # its default, where none is set
         elif hasattr(type(value), "__next__") and not self._is_ours(type(value).__module__):
-            # An iterator gives something else each time: a guard that never holds.
-            self.guards.append(Guard({}, "next", value, type(value).__name__))
+            self._unseen(value, "gives something else each time")
+        elif foreign.is_buffer(value):
+            self._buffer(value)
+        elif foreign.is_closed(value):
+            self._unseen(value, "may change where no guard can look")
         else:
-            for inner in _wrapped(value):
+            if isinstance(value, types.MethodType):
+                self.names.add(value.__name__)
+            for inner in foreign.wrapped(value):
                 self.look_into(inner)
             self._object(value)
 
@@ -121,6 +139,21 @@ class Walk:
         self.guards.append(one)
         for item in one.expected if one.entries else [one.expected]:
             self.look_into(item)
+
+    def _unseen(self, value: Any, why: str) -> None:
+        self.guards.append(Guard(value, ITSELF, UNSEEN, f"the function reads a {type(value).__name__}, which {why}"))
+
+    def _buffer(self, value: Any) -> None:
+        """An object that shows memory: a number or array of ctypes, a memoryview, a mapped file."""
+        shown = memoryview(value)
+        if isinstance(shown.obj, np.ndarray) or shown.nbytes <= LARGEST_BUFFER:
+            self.guards.append(Guard(value, BYTES, bytes(value), type(value).__name__))
+        else:
+            self._unseen(value, f"holds {shown.nbytes} bytes that may change; pass an array of them as an argument")
+
+    def _name(self, text: str) -> None:
+        """A name that stands in a string, or several with dots between them."""
+        self.names.update(part for part in text.split(".") if part.isidentifier())
 
     def _container(self, value: Any) -> None:
         entries = [*value, *value.values()] if isinstance(value, MAPPINGS) else list(value)
@@ -146,10 +179,12 @@ class Walk:
             if isinstance(one, types.CodeType):
                 self.names.update(one.co_names)
                 waiting += one.co_consts
+                if "getattr" in one.co_names and foreign.joins_text(one):
+                    self.names.update(ALL_ATTRIBUTES)
             elif isinstance(one, tuple):
                 waiting += one
-            elif isinstance(one, str) and one.isidentifier():  # perhaps the name in a getattr
-                self.names.add(one)
+            elif isinstance(one, str):  # perhaps the name in a getattr
+                self._name(one)
         for name in ("__defaults__", "__kwdefaults__"):
             value = getattr(function, name)
             if value is not None:
@@ -176,6 +211,7 @@ class Walk:
                     self._hold(Guard(vars(owner), name, vars(owner)[name], f"{owner.__name__}.{name}"))
                 elif not is_found:
                     self.guards.append(Guard(vars(owner), name, ABSENT, f"{owner.__name__}.{name}"))
+        self.look_into(type(kind))
 
     def _object(self, value: Any) -> None:
         kind, attributes = type(value), getattr(value, "__dict__", {})
@@ -184,6 +220,10 @@ class Walk:
             self._implicit(kind)
         elif kind.__module__ == "collections":  # UserDict, ChainMap and the like
             self.names.update(attributes)
+        else:
+            self._foreign(kind)
+        if self.names & ALL_ATTRIBUTES and self._is_ours(kind.__module__):
+            self.names.update(attributes)
         self._named(attributes, kind.__name__)
         for owner in kind.__mro__:
             for name in self.names & vars(owner).keys():
@@ -191,6 +231,17 @@ class Walk:
                 if is_slot and hasattr(value, name):
                     self._hold(guard(value, name, getattr(value, name), f"{kind.__name__}.{name}", attribute=True))
         self._of_class(value)
+
+    def _foreign(self, kind: type) -> None:
+        """Add the names in those methods of an installed class that the code calls; they lead to its objects' attributes."""
+        for owner in kind.__mro__:
+            if owner.__module__.split(".")[0] in ("builtins", "numpy", "mytorch"):
+                continue
+            for name, value in vars(owner).items():
+                if name in self.names or (name[:2] == name[-2:] == "__" and name not in ASIDE):
+                    function = value.fget if isinstance(value, property) else value
+                    if isinstance(function, types.FunctionType):
+                        self.names.update(function.__code__.co_names)
 
     def _implicit(self, kind: type) -> None:
         """Add the names of the methods that operators, indexing and the like call."""
@@ -234,26 +285,6 @@ class Walk:
             return True
         path = getattr(sys.modules.get(root), "__file__", None) or ""
         return "site-packages" not in path and "dist-packages" not in path
-
-
-def _wrapped(value: Any) -> Iterator[Any]:
-    """The functions and objects that a callable object or a descriptor passes its calls on to."""
-    if isinstance(value, (partial, partialmethod)):
-        yield from (value.func, *value.args, *value.keywords.values())
-    elif isinstance(value, types.MethodType):
-        yield from (value.__self__, value.__func__)
-    elif isinstance(value, (types.BuiltinMethodType, types.MethodWrapperType)):
-        yield value.__self__
-    elif isinstance(value, (staticmethod, classmethod)):
-        yield value.__func__
-    elif isinstance(value, property):
-        yield value.fget
-    elif isinstance(value, cached_property):
-        yield value.func
-    elif isinstance(value, weakref.ref):
-        yield value()
-    else:
-        yield getattr(value, "__dict__", {}).get("__wrapped__")
 
 
 def _is_known(module: Module) -> bool:

@@ -300,6 +300,32 @@ def test_arguments_that_the_step_changes(name, show, keep, backend):
         np.testing.assert_allclose(mine.value, theirs.value, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("show", [lambda a: a, lambda a: a[:], lambda a: a.T], ids=["itself", "a view", "transposed"])
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize(("begin", "kind"), [(0, nn.Linear), (4, nn.Linear), (0, type("Own", (nn.Linear,), {}))])
+def test_a_gradient_given_as_data_is_zero(begin, kind, show, keep, backend):
+    """The step zeroes it before it reads its arguments; from the first call on, and after plans were made for other data."""
+    width = 5
+
+    def make():
+        engine = Autograd()
+        net = nn.Sequential(linear(engine, width, width), kind(width, width, engine, rng=1))
+        loss = nn.MSELoss(engine)
+        return net, Scene(engine, lambda x, y: loss(y, net(x)), optim.SGD(net.parameters(), 0.1))
+
+    (net, one), (same, other) = make(), make()
+    step = mytorch.compile(one.function, one.optimizer, keep_gradients=keep, backend=backend)
+    rng = np.random.default_rng(0)
+    for number in range(8):
+        y = rng.standard_normal((width, width))
+        given = [show(each[1].dW) if number >= begin else y + 1 for each in (net, same)]
+        assert step(given[0], y) == pytest.approx(other.eager(given[1], y), rel=1e-11)
+    # A view of a gradient at the first call stays eager, with a reason.
+    assert step.plan is not None or (begin == 0 and show(net[1].dW) is not net[1].dW and step.reason)
+    for mine, theirs in zip(one.optimizer.parameters, other.optimizer.parameters):
+        np.testing.assert_allclose(mine.value, theirs.value, rtol=1e-9, atol=1e-12)
+
+
 def test_arguments_by_keyword():
     engine = Autograd()
     net, loss = linear(engine), nn.SoftmaxCrossEntropy(engine)

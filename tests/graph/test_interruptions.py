@@ -1,9 +1,14 @@
 """Interrupted steps: what has changed by then, and what the exception says about it."""
 
+import sys
+
 import numpy as np
 import pytest
 
+from mytorch.graph import trial
 from tests.graph.nets import batch, training
+
+compile_module = sys.modules["mytorch.graph.compile"]
 
 
 def notes_of(error):
@@ -111,3 +116,46 @@ def test_an_interruption_behind_the_update(monkeypatch):
         step(x, y)
     assert "The step was complete" in notes_of(caught.value)
     assert (before != one.net[0].W).any()
+
+
+class Late(float):
+    """A loss whose last reading is interrupted."""
+
+    def item(self):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.skipif(not HAS_NOTES, reason="this Python adds no notes to exceptions")
+@pytest.mark.parametrize("calls", [0, 1])
+def test_an_interruption_behind_a_proof(calls, monkeypatch):
+    one = training("relu")
+    step = one.compiled(backend="numpy")
+    x, y = batch(np.random.default_rng(0), 6, np.float64, "classes")
+    for _ in range(calls):
+        step(x, y)
+    compare, before = trial._compare, one.net[0].W.copy()
+    monkeypatch.setattr(trial, "_compare", lambda *given: (compare(*given)[0], (Late(1.0),)))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        step(x, y)
+    assert "The step was complete" in notes_of(caught.value)
+    assert (before != one.net[0].W).any()
+
+
+@pytest.mark.skipif(not HAS_NOTES, reason="this Python adds no notes to exceptions")
+@pytest.mark.parametrize(
+    ("method", "words"), [("zero_grad", "no parameter has changed"), ("_update", "may have changed")]
+)
+def test_an_interrupted_eager_step_says_how_far_it_came(method, words, monkeypatch):
+    one = training("relu", optimizer="adam")
+    step = one.compiled(backend="numpy")
+    x, y = batch(np.random.default_rng(0), 6, np.float64, "classes")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(one.optimizer), method, interrupted)
+    step.refusals[compile_module._key((x, y))] = "a test"
+    with pytest.raises(KeyboardInterrupt) as caught:
+        step(x, y)
+    assert notes_of(caught.value).count("The step was") == 1
+    assert words in notes_of(caught.value)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,14 @@ import numpy as np
 from mytorch.graph.binding import Binding, aligned_bytes
 from mytorch.graph.plan import Instruction, Value
 from mytorch.utils import owner
+
+
+def apart(zeroed: Sequence[np.ndarray], array: np.ndarray) -> np.ndarray:
+    """A copy of an argument that may lie where the step changes something; gradients are zeroed first, as by an eager step."""
+    for gradient in zeroed:
+        if np.may_share_memory(array, gradient):
+            gradient.fill(0)
+    return np.array(array, order="C")
 
 
 class Source:
@@ -27,6 +36,7 @@ class Source:
         self._bound: dict[int, str] = {}
         self._scratch: dict[tuple[np.dtype, int], np.ndarray] = {}
         self.counted = False
+        self.names["apart"] = functools.partial(apart, binding.plan.zeroed)
         # Entries of a single sample, as variables that hold an int.
         self.indices: dict[Value, str] = {}
 
@@ -47,7 +57,7 @@ class Source:
                 self.line(f"base = {a}.base")
                 self.line(
                     f"if id({a}) in owners if base is None else type(base) is not ndarray or id(base) in owners: "
-                    f"{a} = array({a}, order='C')"
+                    f"{a} = apart({a})"
                 )
 
     def bind(self, value: Any, prefix: str = "c") -> str:

@@ -100,7 +100,7 @@ def _call(source: Source, walk: Callable[..., int], segment: list[Instruction]) 
     source.writing = numpy_backend.names_of(segment)
     source.line(f"code = {name}({', '.join(given)})")
     # Arguments that do not lie in rows, or lie where the step changes something, are copied first.
-    copies = ", ".join(f"array({one}, order='C')" for one in given)
+    copies = ", ".join(f"apart({one})" for one in given)
     if given:
         source.line(f"if code == {LIES_OTHERWISE}: {', '.join(given)}, = {copies},; code = {name}({', '.join(given)})")
     checks = [(source(i.inputs[0]), source.bind(i.attrs)) for i in segment if i.op == "check_index"]
@@ -109,7 +109,7 @@ def _call(source: Source, walk: Callable[..., int], segment: list[Instruction]) 
         counted = next((source.bind(i.attrs["optimizer"]) for i in segment if i.op in UPDATES), "None")
         source.line(f"if code != {DONE}: refuse(({pairs},), {counted})")
     source.writing = ()
-    source.names.update(array=np.array, refuse=refuse)
+    source.names["refuse"] = refuse
 
 
 def refuse(checks: tuple[tuple[np.ndarray, dict[str, Any]], ...], optimizer: Any) -> None:
