@@ -119,7 +119,7 @@ class Encoder:
         (dtype,) = floats
         operands = dict.fromkeys(v for part in parts for v in part.inputs if v not in inner)
         kinds = {value: self._kind(value, shape, transposed, dtype) for value in operands}
-        # In scratch memory: operands that do not lie like the run's results, inner values, and results on their way to booleans.
+        # In scratch memory: operands that lie otherwise than the results, inner values, and results on their way to booleans.
         made = [part.output for part in parts if part.output in inner]
         temporaries = {v: number for number, v in enumerate([*(v for v in operands if kinds[v] != FULL), *made])}
         self.scratch_bytes = max(self.scratch_bytes, (len(temporaries) + 1) * PIECE * dtype.itemsize)
