@@ -9,10 +9,7 @@ import hashlib
 import os
 import platform
 import shutil
-import subprocess
-import tempfile
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -120,11 +117,28 @@ def _compiler() -> str:
 
 def _built(table: str) -> Path:
     compiler = _compiler()
-    sources = [file.read_text(encoding="utf-8") for file in sorted(HERE.glob("*.[ch]"))]
+    sources = [
+        (HERE / name).read_text(encoding="utf-8") for name in sorted(os.listdir(HERE)) if name.endswith((".c", ".h"))
+    ]
     key = "\0".join([table, *sources, repr(PARTS), compiler, str(os.stat(compiler).st_mtime_ns), *FLAGS, _processor()])
     path = _folder() / f"mytorch-{hashlib.sha256(key.encode()).hexdigest()[:32]}.so"
-    if _is_whole(path):
-        return path
+    if not _is_whole(path):
+        _build(path, table, compiler)
+    return path
+
+
+def _build(path: Path, table: str, compiler: str) -> None:
+    # Only here, as these take longer to import than a library that is there takes to load.
+    import subprocess
+    import tempfile
+    from concurrent.futures import ThreadPoolExecutor
+
+    def run(command: list[str]) -> None:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False)
+        if done.returncode:
+            lines = [line for line in done.stderr.splitlines() if "error" in line] or [f"exit {done.returncode}"]
+            raise Unavailable(f"{command[0]} failed: {lines[0][:200]}")
+
     try:
         with tempfile.TemporaryDirectory(dir=path.parent) as name:
             folder = Path(name)
@@ -135,14 +149,13 @@ def _built(table: str) -> Path:
                 for (file, *macros), made in zip(PARTS.values(), objects)
             ]
             with ThreadPoolExecutor(len(commands)) as pool:
-                list(pool.map(_run, commands))
+                list(pool.map(run, commands))
             built = folder / "plan.so"
-            _run([compiler, *FLAGS, "-shared", *objects, "-o", str(built), "-lm"])
+            run([compiler, *FLAGS, "-shared", *objects, "-o", str(built), "-lm"])
             os.replace(built, path)
             _sum_of(path).write_bytes(_digest(path))
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"the library could not be built ({error})") from None
-    return path
 
 
 def _is_whole(path: Path) -> bool:
@@ -161,17 +174,9 @@ def _sum_of(path: Path) -> Path:
     return path.with_suffix(".sha256")
 
 
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False)
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "error" in line] or [f"exit {done.returncode}"]
-        raise Unavailable(f"{command[0]} failed: {lines[0][:200]}")
-
-
 def _folder() -> Path:
     """A folder of this user's own; a library that others could write would be theirs to run."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    for parent in (base, os.path.join(tempfile.gettempdir(), f"mytorch-{getattr(os, 'getuid', int)()}")):
+    for parent in _parents():
         folder = Path(parent) / "mytorch"
         with contextlib.suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -181,6 +186,13 @@ def _folder() -> Path:
             if os.access(folder, os.W_OK):
                 return folder
     raise Unavailable("no private folder for the library can be written")
+
+
+def _parents() -> Iterator[str]:
+    yield os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    import tempfile  # writes a file to find the folder for such
+
+    yield os.path.join(tempfile.gettempdir(), f"mytorch-{getattr(os, 'getuid', int)()}")
 
 
 def _processor() -> str:
