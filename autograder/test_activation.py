@@ -154,7 +154,9 @@ def _backward_cases(activation: str, batches: tuple[int, ...], where: str) -> An
             x = normal(rng, n, 2 if n == 7 else 3)
             # Both signs at every seed: with positive numbers alone, a ReLU without its mask would pass.
             x[0, :2] = np.abs(x[0, :2]) * [1, -1]
-            given = {"activation": activation, "x": x, "g": normal(rng, *x.shape), "where": where}
+            # At the end of a network gradients are above 1 in size at every seed, so that clipping them shows for everyone.
+            g = (8 if where == "last" else 1) * normal(rng, *x.shape)
+            given = {"activation": activation, "x": x, "g": g, "where": where}
             if where == "second step":
                 given["before"] = normal(rng, *x.shape)
             result.append(given)

@@ -105,9 +105,9 @@ class Worker:
 
 
 @contextmanager
-def worker(name: str) -> Iterator[Worker]:
-    """Worker process that ends with its block: ``with worker("numpy") as one:``."""
-    one = Worker(name, one_core())
+def worker(name: str, pinned: bool = True) -> Iterator[Worker]:
+    """Worker process that ends with its block: ``with worker("numpy") as one:``. pinned: to the core that all workers share."""
+    one = Worker(name, one_core() if pinned else None)
     try:
         yield one
     finally:

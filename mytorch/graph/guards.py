@@ -50,6 +50,19 @@ def same_entries(found: Any, expected: list[Any]) -> bool:
     return len(found) == len(expected) and all(map(operator.is_, found, expected))
 
 
+def distinct(guards: Iterable[Guard]) -> list[Guard]:
+    """Each guard once, without those that test nothing."""
+    found = {(id(one.holder), one.key, one.attribute): one for one in guards}
+    return [one for one in found.values() if one.holder is not one.expected]
+
+
+def is_direct(one: Guard) -> bool:
+    """True for a guard of one entry of a plain dict or of an object's class, which needs no Python to be tested."""
+    if one.attribute:
+        return one.key == "__class__" and one.expected is type(one.holder)
+    return type(one.holder) is dict and type(one.key) is str and not one.entries
+
+
 def expression(guards: Iterable[Guard], names: dict[str, Any]) -> str:
     """A Python expression that is true while all guards hold; what it names is entered into ``names``.
 
@@ -57,10 +70,8 @@ def expression(guards: Iterable[Guard], names: dict[str, Any]) -> str:
     """
     names.update(same_entries=same_entries, ABSENT=ABSENT)
     tests = []
-    for number, one in enumerate({(id(g.holder), g.key, g.attribute): g for g in guards}.values()):
-        if one.holder is one.expected:
-            continue
-        h, e, k = f"h{number}", f"e{number}", repr(one.key)
+    for one in guards:
+        h, e, k = f"h{len(names)}", f"e{len(names)}", repr(one.key)
         names[h], names[e] = one.holder, one.expected
         is_list = True
         if one.key is ITSELF:

@@ -232,10 +232,13 @@ def _entry(
         conditions += more
         names.update(further)
     found += _of_values(found, held, plan, modules, recording)
-    conditions.append(guards.expression([g for g in found if (id(g.holder), g.key) not in results], names))
-    function = replay.build(
-        arguments, run, " and ".join(conditions), names, stale, work.optimizer is not None, len(plan.outputs)
+    assumptions = replay.Assumptions(
+        conditions,
+        guards.distinct(g for g in found if (id(g.holder), g.key) not in results),
+        names,
+        backends.matcher(plan),
     )
+    function = replay.build(arguments, run, assumptions, stale, work.optimizer is not None, len(plan.outputs))
     arrays = [value.array for value in held.values.values() if value.array is not None]
     return Entry(plan, signature, run, writes_of, function, arrays)
 

@@ -12,6 +12,8 @@ import pytest
 
 import mytorch.graph.backends as backends
 from mytorch.graph.builder import Builder
+from mytorch.graph.guards import ABSENT, Guard, is_direct
+from mytorch.graph.passes.fusion import fusion
 from mytorch.graph.plan import Plan, Value
 from tests.graph.nets import batch, training
 from tests.graph.test_equal import check
@@ -164,11 +166,18 @@ def as_it_lies(array, by_columns):
     return np.asfortranarray(array) if by_columns else array
 
 
+@pytest.fixture(params=["BLAS where it copies nothing", "the library"])
+def products(request, monkeypatch):
+    """Products of small matrices, which BLAS mostly takes, also by the library itself."""
+    if request.param == "the library":
+        monkeypatch.setattr("mytorch.graph.backends.c.encode.reads_in_place", lambda *factors: False)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
     "shape", [(2, 2, 2), (7, 5, 3), (16, 32, 17), (19, 37, 50), (33, 66, 21), (10, 9, 600), (40, 700, 130)]
 )
-def test_products(c, shape, dtype):
+def test_products(c, products, shape, dtype):
     rng = np.random.default_rng(0)
     m, n, k = shape
     for turned in itertools.product([False, True], repeat=3):
@@ -248,7 +257,7 @@ def test_elementwise_functions_over_their_whole_range(c, name, dtype):
 
 @pytest.mark.parametrize("sizes", [(1, 1, 1), (7, 3, 1), (48, 8, 1), (300, 70, 1), (50, 9, 257), (300, 70, 33)])
 @pytest.mark.parametrize("optimizer", ["momentum", "nesterov"])
-def test_gradient_and_update(c, sizes, optimizer):
+def test_gradient_and_update(c, products, sizes, optimizer):
     """Weights of every shape, for single rows and for more."""
     from mytorch import Autograd, nn
     from tests.graph import nets
@@ -268,6 +277,52 @@ def test_gradient_and_update(c, sizes, optimizer):
         assert step(x, y) == pytest.approx(other.eager(x, y), rel=1e-11)
     assert step.plan is not None, step.reason
     assert nets.largest_difference(one, other) <= 1e-12
+
+
+def test_an_entry_that_a_run_makes_and_reads(c):
+    """The output of a run over a single entry is read anew by the run's next operation, not as it was before."""
+    p = Builder()
+    x = Value((1, 1), np.dtype(np.float64), "argument", index=0)
+    y = p.exp(x)
+    plan = Plan(p.instructions, [x], [y, p.add(y, 1.0)])
+    run, _ = c.build(fusion(plan))
+    for number in (0.0, 1.0):
+        first, second = run(np.full((1, 1), number))
+        assert (first.item(), second.item()) == pytest.approx((np.exp(number), np.exp(number) + 1), rel=1e-15)
+
+
+class Other:
+    """A class for an object to change to."""
+
+
+CHANGES = {
+    "another array": lambda held, given: held.update(W=held["W"].copy()),
+    "no such key": lambda held, given: held.pop("W"),
+    "a new key": lambda held, given: held.update(forward=None),
+    "another class": lambda held, given: setattr(held["object"], "__class__", Other),
+    "another dtype": lambda held, given: given.append(given.pop().astype(np.int32)),
+    "another shape": lambda held, given: given.append(given.pop().T),
+    "one axis less": lambda held, given: given.append(given.pop()[:, 0]),
+    "a list": lambda held, given: given.append(given.pop().tolist()),
+    "a subclass": lambda held, given: given.append(given.pop().view(np.recarray)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_library_finds_what_has_changed(c, change):
+    held = {"W": np.zeros(1), "object": type("Own", (), {})()}
+    direct = [
+        Guard(held, "W", held["W"], "W"),
+        Guard(held, "forward", ABSENT, "forward"),
+        Guard(held["object"], "__class__", type(held["object"]), "class", attribute=True),
+    ]
+    assert all(map(is_direct, direct))
+    given = [np.zeros(4), np.zeros((2, 3), np.int64)]
+    matches = c.matcher(given, direct)
+    assert matches(*given)
+    assert matches(*[array.copy() for array in given])
+    CHANGES[change](held, given)
+    assert not matches(*given)
 
 
 def test_the_names_of_backends():

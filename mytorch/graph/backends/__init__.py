@@ -38,3 +38,12 @@ def build(plan: Plan, name: str) -> tuple[Plan, Callable[..., tuple[Any, ...]], 
             except c.Unavailable as reason:
                 shown = f"numpy (C is not available: {reason})"
     return replace(plan, backend=shown), *numpy_backend.build(plan)
+
+
+def matcher(plan: Plan) -> Callable[..., Callable[..., int]] | None:
+    """Makes the function that tells if a plan in C still holds (``backends.c.matcher``); None for NumPy's backend."""
+    if plan.backend != "c":
+        return None
+    from mytorch.graph.backends import c
+
+    return c.matcher

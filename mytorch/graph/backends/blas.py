@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,13 +62,19 @@ def _functions(*routines: str) -> Iterator[tuple[list[Any], int]]:
 
 def _libraries() -> Iterator[str]:
     """The BLAS libraries in this process, then those that NumPy brings along."""
-    if sys.platform == "linux":
-        try:
-            lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            lines = []
-        paths = {line[line.index("/") :] for line in lines if "/" in line and "blas" in line.rsplit("/", 1)[-1].lower()}
-        yield from sorted(paths)
+    yield from _loaded()
     root = Path(np.__file__).resolve().parent
     for folder, pattern in ((root.parent / "numpy.libs", "*openblas*"), (root / ".dylibs", "*openblas*")):
         yield from map(str, sorted(folder.glob(pattern)))
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded() -> list[str]:
+    """The libraries in this process whose names say BLAS, where the system lists them."""
+    try:
+        lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    return sorted(
+        {line[line.index("/") :] for line in lines if "/" in line and "blas" in line.rsplit("/", 1)[-1].lower()}
+    )

@@ -60,6 +60,11 @@ def multiply(s: Source, i: Instruction) -> None:
         s.line(f"dot({_part(s, left.text, piece)}, {right.text}, {_part(s, out, piece)})")
 
 
+def reads_in_place(left: Factor, right: Factor) -> bool:
+    """True where this process's BLAS multiplies two matrices without copying them first."""
+    return blas.core() in CORES and strip(left, right) == left.shape[0]
+
+
 def strip(left: Factor, right: Factor) -> int:
     """The rows of the left factor that BLAS multiplies at a time without copying; 0 where it copies or that does not pay."""
     (rows, terms), columns = left.shape, right.shape[1]

@@ -2,5 +2,6 @@
 
 from mytorch.graph.backends.c.backend import build, self_test
 from mytorch.graph.backends.c.library import Unavailable
+from mytorch.graph.backends.c.matcher import matcher
 
-__all__ = ["Unavailable", "build", "self_test"]
+__all__ = ["Unavailable", "build", "matcher", "self_test"]

@@ -23,7 +23,7 @@ typedef struct {
 
 enum { ROW_MAJOR = 101, NORMAL = 111, TRANSPOSED = 112 };
 /* Entries of a piece: what a run of elementwise operations keeps in the first cache. */
-enum { PIECE = 256, TEMPORARIES = 24 };
+enum { PIECE = 512 };
 /* How an operand of an elementwise operation is reached. */
 enum { FULL, PER_ROW, PER_COLUMN, ONE, TEMPORARY, FULL_BOOLEAN };
 

@@ -8,22 +8,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mytorch.graph.backends.c.table import ARGUMENTS, INSTRUCTIONS, OPERATIONS, Row
+from mytorch.graph.backends.numpy_products import Factor, reads_in_place
 from mytorch.graph.binding import Binding
 from mytorch.graph.plan import Instruction, Value
 from mytorch.graph.primitives import PRIMITIVES, apply_view
 
 FULL, PER_ROW, PER_COLUMN, ONE, TEMPORARY, FULL_BOOLEAN = range(6)
 NORMAL, TRANSPOSED = 111, 112
-TEMPORARIES = 24
 # The place behind those of the arguments is scratch memory.
 SCRATCH = ARGUMENTS + 1
 # The number of a row that says that the update in the next row goes with it.
 UPDATED = 8
 # The library's widest panel of columns and its highest strip of rows.
 COLUMNS, ROWS = 32, 16
-# A right factor of more entries than this is not turned round for a result of few rows: fewer than 64 if it has one panel of
-# columns, else fewer than 16. Measured beside OpenBLAS.
-TURNED = 4096
+# Entries of a piece of an elementwise run.
+PIECE = 512
 
 
 class Place(NamedTuple):
@@ -115,29 +114,30 @@ class Encoder:
         shape = space.shape[::-1] if transposed else space.shape
         inner = instruction.inner
         floats = {v.dtype for part in parts for v in (*part.inputs, *part.outputs) if v.dtype.kind == "f"}
-        if len(floats) != 1 or len(inner) >= TEMPORARIES:
+        if len(floats) != 1:
             raise NotEncoded
         (dtype,) = floats
-        # The last temporary holds results on their way to booleans.
-        temporaries = {value: number for number, value in enumerate(p.output for p in parts if p.output in inner)}
-        operands = {v for part in parts for v in part.inputs if v not in inner}
+        operands = dict.fromkeys(v for part in parts for v in part.inputs if v not in inner)
         kinds = {value: self._kind(value, shape, transposed, dtype) for value in operands}
+        # In scratch memory: operands that lie otherwise than the results, inner values, and results on their way to booleans.
+        made = [part.output for part in parts if part.output in inner]
+        temporaries = {v: number for number, v in enumerate([*(v for v in operands if kinds[v] != FULL), *made])}
+        self.scratch_bytes = max(self.scratch_bytes, (len(temporaries) + 1) * PIECE * dtype.itemsize)
         flat = all(kind in (FULL, ONE, FULL_BOOLEAN) for kind in kinds.values())
         rows, columns = (1, space.size) if flat else _plane(shape)
-        found: list[Row] = [(_code("run", dtype), [rows, columns, len(parts)], [])]
+        found: list[Row] = [(_code("run", dtype), [rows, columns, len(parts)], [SCRATCH])]
         for part in parts:
             numbers, places = [0] * 10, [0] * 10
             numbers[0] = len(part.inputs)
             for k, value in enumerate(part.inputs):
-                if value in inner:
-                    numbers[1 + k], numbers[5 + k] = TEMPORARY, temporaries[value]
-                else:
-                    numbers[1 + k], places[k] = kinds[value], self._operand(value, dtype)
+                numbers[1 + k], numbers[5 + k] = kinds.get(value, TEMPORARY), temporaries.get(value, 0)
+                if value not in inner:
+                    places[k] = self._operand(value, dtype)
             output = part.output
             if output in inner:
                 numbers[4], numbers[8] = TEMPORARY, temporaries[output]
             elif output.dtype == bool:
-                numbers[4], numbers[8], places[3] = FULL_BOOLEAN, TEMPORARIES - 1, self.place(output).address
+                numbers[4], numbers[8], places[3] = FULL_BOOLEAN, len(temporaries), self.place(output).address
             else:
                 if output.dtype != dtype:
                     raise NotEncoded
@@ -156,7 +156,7 @@ class Encoder:
 
     def _kind(self, value: Value, shape: tuple[int, ...], transposed: bool, dtype: np.dtype) -> int:
         """The strides of an operand while a run goes over a space of this shape, as it lies in memory."""
-        if value.number is not None or (value.size == 1 and value.dtype == dtype):
+        if value.number is not None:
             return ONE
         array = self.place(value).array
         array = array.T if transposed else array
@@ -167,7 +167,9 @@ class Encoder:
         if value.dtype != dtype:
             raise NotEncoded
         if array.shape == shape and array.flags.c_contiguous:
-            return FULL
+            return FULL  # also of a single entry, which an earlier operation of the run may have made
+        if value.size == 1:
+            return ONE
         if len(shape) != 2 or not (array.flags.c_contiguous or array.flags.f_contiguous):
             raise NotEncoded
         if transposed and array.ndim == 1:
@@ -264,9 +266,10 @@ def _matmul(e: Encoder, i: Instruction) -> list[Row]:
     (ta, lda), (tb, ldb) = _oriented(a), _oriented(b)
     if not out.by_rows:
         raise NotEncoded
-    few = 64 if n <= COLUMNS else 16
     strips, panels = (count * k * dtype.itemsize for count in (ROWS, -(-n // COLUMNS) * COLUMNS))
-    if max(strips, panels) <= e.largest and (b.by_rows or m >= few or k * n <= TURNED):
+    # What BLAS reads as it lies it multiplies faster; where it would copy the factors, the library is faster.
+    left, right = (Factor("", place.array.shape, place.by_rows) for place in (a, b))
+    if max(strips, panels) <= e.largest and not reads_in_place(left, right):
         e.scratch_bytes = max(e.scratch_bytes, strips + panels)
         strides = [stride // dtype.itemsize for place in (a, b) for stride in place.array.strides]
         return [(_code("product", dtype), [m, n, k, *strides], [a.address, b.address, out.address, SCRATCH])]

@@ -62,9 +62,13 @@ HIDDEN void N(sum_rows)(int64_t rows, int64_t columns, const T *a, T *restrict y
 
 HIDDEN void N(sum_columns)(int64_t rows, int64_t columns, const T *a, T *restrict y) {
     for (int64_t k = 0; k < columns; k++) y[k] = 0;
-    for (int64_t r = 0; r < rows; r++)
+    int64_t r = 0;
+    for (; r + 4 <= rows; r += 4, a += 4 * columns)
 #pragma omp simd
-        for (int64_t k = 0; k < columns; k++) y[k] += a[r * columns + k];
+        for (int64_t k = 0; k < columns; k++) y[k] += (a[k] + a[columns + k]) + (a[2 * columns + k] + a[3 * columns + k]);
+    for (; r < rows; r++, a += columns)
+#pragma omp simd
+        for (int64_t k = 0; k < columns; k++) y[k] += a[k];
 }
 
 #define LARGER(a, b) ((a) > (b) || (a) != (a) ? (a) : (b))
@@ -118,47 +122,48 @@ HIDDEN void N(apply)(int64_t op, int64_t n, const T *a, const T *b, const T *c, 
     }
 }
 
-/* A run of operations over (rows, columns), piece by piece. */
-HIDDEN void N(run)(const ins *t, int64_t rows, int64_t columns, int64_t count, char *const *arguments) {
-    T temporaries[TEMPORARIES][PIECE] __attribute__((aligned(64)));
-    T spread[3][PIECE] __attribute__((aligned(64)));
+/* A run of operations over (rows, columns), piece by piece. scratch: PIECE entries for each temporary; an operand that lies
+   otherwise than the results is spread out in one of its own. */
+HIDDEN void N(run)(const ins *t, int64_t rows, int64_t columns, int64_t count, T *scratch, char *const *arguments) {
     /* Short rows are taken several at a time. */
-    const int64_t together = columns <= PIECE / 2 ? PIECE / columns : 1;
+    int64_t together = columns <= PIECE / 2 ? PIECE / columns : 1;
+    together = together < rows ? together : rows;
+    const int64_t whole = columns < PIECE ? together * columns : PIECE;
+    const ins *first = t + 1, *end = first + count;
+    /* What all pieces have in common is spread out once. */
+    for (const ins *e = first; e < end; e++)
+        for (int k = 0; k < e->i[0]; k++) {
+            const T *p = (T *)PLACE(e->p[k]);
+            T *s = scratch + e->i[5 + k] * PIECE;
+            if (e->i[1 + k] == ONE)
+                for (int64_t j = 0; j < whole; j++) s[j] = *p;
+            else if (e->i[1 + k] == PER_COLUMN && together > 1)
+                for (int64_t h = 0; h < together; h++) memcpy(s + h * columns, p, columns * sizeof(T));
+        }
     for (int64_t r = 0; r < rows; r += together)
         for (int64_t begin = 0; begin < columns; begin += PIECE) {
             const int64_t height = rows - r < together ? rows - r : together;
             const int64_t width = columns - begin < PIECE ? columns - begin : PIECE, n = height * width, here = r * columns + begin;
-            for (int64_t o = 0; o < count; o++) {
-                const ins *e = t + 1 + o;
+            for (const ins *e = first; e < end; e++) {
                 const T *operand[3] = {0, 0, 0};
                 for (int k = 0; k < e->i[0]; k++) {
                     char *p = PLACE(e->p[k]);
-                    T *s = spread[k];
+                    T *s = scratch + e->i[5 + k] * PIECE;
+                    operand[k] = s;
                     switch (e->i[1 + k]) {
-                    case FULL: operand[k] = (T *)p + here; continue;
-                    case TEMPORARY: operand[k] = temporaries[e->i[5 + k]]; continue;
-                    case PER_COLUMN:
-                        if (height == 1) { operand[k] = (T *)p + begin; continue; }
-                        for (int64_t h = 0; h < height; h++)
-                            for (int64_t j = 0; j < width; j++) s[h * width + j] = ((T *)p)[begin + j];
-                        break;
+                    case FULL: operand[k] = (T *)p + here; break;
+                    case PER_COLUMN: if (together == 1) operand[k] = (T *)p + begin; break;
                     case PER_ROW:
                         for (int64_t h = 0; h < height; h++) {
                             const T one = ((T *)p)[r + h];
                             for (int64_t j = 0; j < width; j++) s[h * width + j] = one;
                         }
                         break;
-                    case ONE: {
-                        const T one = *(T *)p;
-                        for (int64_t j = 0; j < n; j++) s[j] = one;
-                        break;
-                    }
                     case FULL_BOOLEAN:
                         for (int64_t j = 0; j < n; j++) s[j] = ((uint8_t *)p)[here + j];
                     }
-                    operand[k] = s;
                 }
-                T *y = e->i[4] == FULL ? (T *)e->p[3] + here : temporaries[e->i[8]];
+                T *y = e->i[4] == FULL ? (T *)e->p[3] + here : scratch + e->i[8] * PIECE;
                 N(apply)(e->op, n, operand[0], operand[1], operand[2], y);
                 if (e->i[4] == FULL_BOOLEAN)
                     for (int64_t j = 0; j < n; j++) ((uint8_t *)e->p[3])[here + j] = y[j] != 0;
@@ -248,7 +253,7 @@ HIDDEN void N(outer)(int64_t rows, int64_t columns, const T *a, const T *b, T *r
 
 void N(step)(const ins *t, int64_t op, const int64_t *i, char *const *p, char *const *arguments) {
     switch (op) {
-    case I_run: N(run)(t, i[0], i[1], i[2], arguments); break;
+    case I_run: N(run)(t, i[0], i[1], i[2], (T *)p[0], arguments); break;
     case I_gemm: N(gemm)(ROW_MAJOR, i[0], i[1], i[2], i[3], i[4], 1, (T *)p[0], i[5], (T *)p[1], i[6], 0, (T *)p[2], i[7]); break;
     case I_matvec: N(matvec)(i[0], i[1], (T *)p[0], (T *)p[1], (T *)p[2]); break;
     case I_vecmat: N(vecmat)(i[0], i[1], (T *)p[0], (T *)p[1], (T *)p[2]); break;

@@ -9,10 +9,7 @@ import hashlib
 import os
 import platform
 import shutil
-import subprocess
-import tempfile
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +30,8 @@ PARTS = {
     "double": ("kernels.c", "-DT=double", "-DN(name)=name##_double", "-DM(name)=name"),
 }
 SECONDS = 120
+# Bytes that all of Python's objects begin with.
+HEAD = object.__basicsize__
 
 
 class Unavailable(Exception):
@@ -40,11 +39,12 @@ class Unavailable(Exception):
 
 
 class Library(NamedTuple):
-    """walker: makes of a table the function that walks it. largest: the bytes of the largest right factor that the library
-    multiplies itself.
+    """walker: makes of a table the function that walks it. matcher: makes of a table the function that tells if a plan still
+    holds. largest: the bytes of the largest right factor that the library multiplies itself.
     """
 
     walker: Callable[[np.ndarray], Callable[..., int]]
+    matcher: Callable[[np.ndarray], Callable[..., int]]
     largest: int
 
 
@@ -54,45 +54,57 @@ def load() -> Library:
     products = blas.find()
     if products is None:
         raise Unavailable("NumPy's BLAS has no sgemm and dgemm that can be found")
-    data, flags = _fields()
-    path = _built(_table(products.bits, data, flags))
+    _check_fields()
+    path = _built(_table(products.bits))
     try:
         library = ctypes.PyDLL(str(path))
         python = ctypes.pythonapi
-        needed = (python.PyLong_FromLong, python.PyEval_SaveThread, python.PyEval_RestoreThread)
+        needed = (python.PyLong_FromLong, python.PyEval_SaveThread, python.PyEval_RestoreThread, python.PyDict_GetItem)
         addresses = [ctypes.cast(function, ctypes.c_void_p).value for function in needed]
-        library.mytorch_init((ctypes.c_void_p * 5)(products.sgemm, products.dgemm, *addresses))
-        method = ctypes.addressof(ctypes.c_char.in_dll(library, "mytorch_method"))
+        library.mytorch_init((ctypes.c_void_p * 6)(products.sgemm, products.dgemm, *addresses))
+        walk, matches = (
+            ctypes.addressof(ctypes.c_char.in_dll(library, name)) for name in ("mytorch_walk", "mytorch_matches")
+        )
         library.mytorch_largest.restype = ctypes.c_int64
         new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
             ("PyCFunction_NewEx", python)
         )
     except (OSError, AttributeError, ValueError) as error:
         raise Unavailable(f"the library in {path} cannot be loaded ({error})") from None
-    return Library(lambda table: new(method, table, None), library.mytorch_largest())
+    return Library(
+        lambda table: new(walk, table, None), lambda table: new(matches, table, None), library.mytorch_largest()
+    )
 
 
-def _fields() -> tuple[int, int]:
-    """The offsets in an array object of its data's address and its flags, checked on two arrays that differ in both."""
+class _Fields(ctypes.Structure):
+    """The fields of an array object that the library reads, as in walk.c."""
+
+    _fields_ = (
+        ("data", ctypes.c_void_p), ("ndim", ctypes.c_int), ("shape", ctypes.POINTER(ctypes.c_int64)),
+        ("strides", ctypes.c_void_p), ("base", ctypes.c_void_p), ("dtype", ctypes.c_void_p), ("flags", ctypes.c_int),
+    )  # fmt: skip
+
+
+def _check_fields() -> None:
+    """Raise Unavailable where array objects look otherwise than the library takes them to."""
     rows = np.zeros((2, 3))
-    columns = rows.T
-    header = object.__basicsize__
-    data, flags = header, header + 48
-    for array in (rows, columns, rows[1:]):
-        found = ctypes.c_void_p.from_address(id(array) + data).value
-        bits = ctypes.c_int.from_address(id(array) + flags).value
+    for array in (rows, rows.T, rows[1:], np.zeros(5, np.float32)):
+        found = _Fields.from_address(id(array) + HEAD)
         if (
-            found != array.__array_interface__["data"][0]
-            or bool(bits & 1) != array.flags.c_contiguous
-            or not bits & 0x100
+            ctypes.c_void_p.from_address(id(array) + HEAD - ctypes.sizeof(ctypes.c_void_p)).value != id(np.ndarray)
+            or found.data != array.__array_interface__["data"][0]
+            or found.ndim != array.ndim
+            or tuple(found.shape[: array.ndim]) != array.shape
+            or found.dtype != id(array.dtype)
+            or bool(found.flags & 1) != array.flags.c_contiguous
+            or not found.flags & 0x100
         ):
             raise Unavailable("arrays of this NumPy are laid out in an unknown way")
-    return data, flags
 
 
-def _table(bits: int, data: int, flags: int) -> str:
+def _table(bits: int) -> str:
     """The text of ``table.h``."""
-    return f"#define BLASINT int{bits}_t\n#define DATA {data}\n#define FLAGS {flags}\n{enums()}\n"
+    return f"#define BLASINT int{bits}_t\n#define HEAD {HEAD}\n{enums()}\n"
 
 
 def _compiler() -> str:
@@ -105,11 +117,28 @@ def _compiler() -> str:
 
 def _built(table: str) -> Path:
     compiler = _compiler()
-    sources = [file.read_text(encoding="utf-8") for file in sorted(HERE.glob("*.[ch]"))]
+    sources = [
+        (HERE / name).read_text(encoding="utf-8") for name in sorted(os.listdir(HERE)) if name.endswith((".c", ".h"))
+    ]
     key = "\0".join([table, *sources, repr(PARTS), compiler, str(os.stat(compiler).st_mtime_ns), *FLAGS, _processor()])
     path = _folder() / f"mytorch-{hashlib.sha256(key.encode()).hexdigest()[:32]}.so"
-    if _is_whole(path):
-        return path
+    if not _is_whole(path):
+        _build(path, table, compiler)
+    return path
+
+
+def _build(path: Path, table: str, compiler: str) -> None:
+    # Only here, as these take longer to import than a library that is there takes to load.
+    import subprocess
+    import tempfile
+    from concurrent.futures import ThreadPoolExecutor
+
+    def run(command: list[str]) -> None:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False)
+        if done.returncode:
+            lines = [line for line in done.stderr.splitlines() if "error" in line] or [f"exit {done.returncode}"]
+            raise Unavailable(f"{command[0]} failed: {lines[0][:200]}")
+
     try:
         with tempfile.TemporaryDirectory(dir=path.parent) as name:
             folder = Path(name)
@@ -120,14 +149,13 @@ def _built(table: str) -> Path:
                 for (file, *macros), made in zip(PARTS.values(), objects)
             ]
             with ThreadPoolExecutor(len(commands)) as pool:
-                list(pool.map(_run, commands))
+                list(pool.map(run, commands))
             built = folder / "plan.so"
-            _run([compiler, *FLAGS, "-shared", *objects, "-o", str(built), "-lm"])
+            run([compiler, *FLAGS, "-shared", *objects, "-o", str(built), "-lm"])
             os.replace(built, path)
             _sum_of(path).write_bytes(_digest(path))
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"the library could not be built ({error})") from None
-    return path
 
 
 def _is_whole(path: Path) -> bool:
@@ -146,17 +174,9 @@ def _sum_of(path: Path) -> Path:
     return path.with_suffix(".sha256")
 
 
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False)
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "error" in line] or [f"exit {done.returncode}"]
-        raise Unavailable(f"{command[0]} failed: {lines[0][:200]}")
-
-
 def _folder() -> Path:
     """A folder of this user's own; a library that others could write would be theirs to run."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    for parent in (base, os.path.join(tempfile.gettempdir(), f"mytorch-{getattr(os, 'getuid', int)()}")):
+    for parent in _parents():
         folder = Path(parent) / "mytorch"
         with contextlib.suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -166,6 +186,13 @@ def _folder() -> Path:
             if os.access(folder, os.W_OK):
                 return folder
     raise Unavailable("no private folder for the library can be written")
+
+
+def _parents() -> Iterator[str]:
+    yield os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    import tempfile  # writes a file to find the folder for such
+
+    yield os.path.join(tempfile.gettempdir(), f"mytorch-{getattr(os, 'getuid', int)()}")
 
 
 def _processor() -> str:

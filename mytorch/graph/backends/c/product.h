@@ -57,7 +57,7 @@ INLINE void N(strip)(const int R, int64_t n, int64_t k, const T *A, int64_t row,
 
 #define STRIP(name, R) HIDDEN void N(name)(int64_t n, int64_t k, const T *A, int64_t row, int64_t step, const T *B, int64_t ldb, \
     int packed, T *C) { N(strip)(R, n, k, A, row, step, B, ldb, packed, C, n); }
-STRIP(one_row, 1) STRIP(full_strip, ROWS)
+STRIP(one_row, 1) STRIP(two_rows, 2) STRIP(full_strip, ROWS)
 
 /* A block of LANES rows, `row` apart, with rows and columns exchanged. */
 #if defined(__AVX512F__) && !defined(__clang__)
@@ -129,13 +129,15 @@ HIDDEN void N(product)(int64_t m, int64_t n, int64_t k, const T *A, int64_t a_ro
         if (a_row == 1) {
             /* The rows of A run across memory: two strips are copied at once, a whole line of the cache. */
             const int64_t at = i % (2 * ROWS), most = m - i < 2 * ROWS ? m - i : 2 * ROWS;
-            if (at == 0)
+            if (at == 0 && most == 2 * ROWS)
+                for (int64_t p = 0; p < k; p++) memcpy(both + p * 2 * ROWS, a + p * a_step, 2 * ROWS * sizeof(T));
+            else if (at == 0)
                 for (int64_t p = 0; p < k; p++)
                     for (int64_t r = 0; r < most; r++) both[p * 2 * ROWS + r] = a[p * a_step + r];
             a = both + at, step = 2 * ROWS;
         }
-        height = m - i >= ROWS ? ROWS : 1;
-        (height == ROWS ? N(full_strip) : N(one_row))(n, k, a, row, step, B, b_row, packed, C + i * n);
+        height = m - i >= ROWS ? ROWS : m - i >= 2 ? 2 : 1;
+        (height == ROWS ? N(full_strip) : height == 2 ? N(two_rows) : N(one_row))(n, k, a, row, step, B, b_row, packed, C + i * n);
         if (update) N(update)(update, i * n, height * n);
     }
 }

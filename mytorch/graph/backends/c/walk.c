@@ -1,9 +1,21 @@
-/* The C backend: one function that walks a table of instructions. */
+/* The C backend: a function that walks a table of instructions, and one that tells if a plan still holds. */
 #include "common.h"
 
 /* Functions of Python's stable interface, given by address, so that none of its headers is needed. */
-static void *(*as_int)(long), *(*let_others_run)(void);
+static void *(*as_int)(long), *(*let_others_run)(void), *(*entry_of)(char *, char *);
 static void (*go_on)(void *);
+
+/* An array object behind the head that all objects have; table.py says the same and checks it. The head ends with the type. */
+typedef struct {
+    char *data;
+    int ndim;
+    int64_t *shape, *strides;
+    char *base, *dtype;
+    int flags;
+} array;
+
+#define ARRAY(object) ((const array *)((object) + HEAD))
+#define TYPE(object) (*(void **)((object) + HEAD - sizeof(void *)))
 
 EXPORTED void mytorch_init(void *const *given) {
     start_float(given[0]);
@@ -11,6 +23,7 @@ EXPORTED void mytorch_init(void *const *given) {
     as_int = (void *(*)(long))given[2];
     let_others_run = (void *(*)(void))given[3];
     go_on = (void (*)(void *))given[4];
+    entry_of = (void *(*)(char *, char *))given[5];
 }
 
 EXPORTED int64_t mytorch_largest(void) { return LARGEST; }
@@ -46,19 +59,21 @@ static int64_t walk(const ins *table, int64_t count, char *const *arguments) {
     return -1;
 }
 
-/* A function that Python calls without a detour (METH_FASTCALL). self is the array that holds the table, whose first row has the
-   numbers of arguments and of rows and says if others may run meanwhile. The arguments are array objects. DATA and FLAGS are
-   the offsets of these fields in such an object; 0x101 says that the entries lie in rows, one after the other, and aligned.
-   The first row also names the ranges of memory that the step changes, and the bytes of each argument.
+/* Functions that Python calls without a detour (METH_FASTCALL). self is the array that holds a table, the others are arrays too. */
+
+/* Walk a table, whose first row has the numbers of arguments and of rows and says if others may run meanwhile. The flags 0x101
+   say that the entries lie in rows, one after the other, and aligned. The first row also names the ranges of memory that the step
+   changes, and the bytes of each argument.
    Returns -1, -2 for an argument that lies otherwise or in such a range, or the number of the instruction whose check has
    failed. */
 static void *call(char *self, char *const *objects, int64_t given) {
-    const ins *table = *(ins **)(self + DATA);
+    const ins *table = (const ins *)ARRAY(self)->data;
     char *arguments[5];
     arguments[4] = table->p[0];
     for (int k = 0; k < given; k++) {
-        if ((*(int *)(objects[k] + FLAGS) & 0x101) != 0x101) return as_int(-2);
-        char *begin = arguments[k] = *(char **)(objects[k] + DATA);
+        const array *a = ARRAY(objects[k]);
+        if ((a->flags & 0x101) != 0x101) return as_int(-2);
+        char *begin = arguments[k] = a->data;
         char *const *range = (char *const *)table->p[1];
         for (int64_t r = 0; r < table->i[2]; r++, range += 2)
             if (begin < range[1] && range[0] < begin + table->i[3 + k]) return as_int(-2);
@@ -69,6 +84,25 @@ static void *call(char *self, char *const *objects, int64_t given) {
     return as_int((long)code);
 }
 
+/* For an argument its dtype, number of axes and shape; for the entry of a dict the dict, the key and the value, 0 for none; for
+   the class of an object the object, 0 and the class. */
+typedef struct { char *holder, *key, *expected; } guard;
+
+/* 1 where the arguments are arrays of the dtypes and shapes in the first rows, and the entries and classes in the other
+   rows are the very objects that they were, else 0. */
+static void *matches(char *self, char *const *objects, int64_t given) {
+    const guard *row = (const guard *)ARRAY(self)->data;
+    for (int k = 0; k < given; k++, row++) {
+        if (TYPE(objects[k]) != TYPE(self)) return as_int(0);
+        const array *a = ARRAY(objects[k]);
+        if (a->dtype != row->holder || a->ndim != (int64_t)row->key || memcmp(a->shape, row->expected, a->ndim * sizeof(int64_t)))
+            return as_int(0);
+    }
+    for (; row->holder; row++)
+        if ((row->key ? entry_of(row->holder, row->key) : TYPE(row->holder)) != row->expected) return as_int(0);
+    return as_int(1);
+}
+
 /* As Python's PyMethodDef. */
-EXPORTED struct { const char *name; void *(*function)(char *, char *const *, int64_t); int flags; const char *doc; } mytorch_method = {
-    "walk", call, 0x80, 0};
+typedef struct { const char *name; void *(*function)(char *, char *const *, int64_t); int flags; const char *doc; } method;
+EXPORTED method mytorch_walk = {"walk", call, 0x80, 0}, mytorch_matches = {"matches", matches, 0x80, 0};
