@@ -66,31 +66,31 @@ class Builder:
         return self._constants.setdefault(("ones", shape, np.dtype(dtype)), value)
 
     def _values(self, operands: Sequence[Operand]) -> list[Value]:
-        dtypes = [operand.dtype for operand in operands if isinstance(operand, Value)]
-        dtype = np.result_type(*dtypes)
+        found = [operand for operand in operands if isinstance(operand, Value)]
+        if len(found) == len(operands):
+            return found
+        dtype = np.result_type(*(value.dtype for value in found)) if len(found) > 1 else found[0].dtype
         if dtype.kind != "f" and any(isinstance(operand, float) for operand in operands):
             dtype = np.dtype(np.float64)
         return [o if isinstance(o, Value) else self.constant(o, dtype) for o in operands]
 
     def _ufunc(self, op: str, *operands: Operand) -> Value:
-        values = self._values(operands)
+        values, infer = self._values(operands), PRIMITIVES[op].infer
+        if all(value.number is None for value in values):
+            return self.emit(op, values)
+        shape, dtype = infer({}, *values)
         if all(value.number is not None for value in values):
-            shape, dtype = PRIMITIVES[op].infer({}, *values)
             with np.errstate(all="ignore"):
                 return self.constant(getattr(np, op)(*(v.dtype.type(v.number) for v in values)), dtype, shape)
         if op in ("multiply", "divide"):
-            shape, dtype = PRIMITIVES[op].infer({}, *values)
             first, second = values
             if second.number == 1 and first.shape == shape and first.dtype == dtype:
                 return first
             if op == "multiply" and first.number == 1 and second.shape == shape and second.dtype == dtype:
                 return second
         # A repeated number is read as one entry wherever that gives the same shape.
-        shape, _ = PRIMITIVES[op].infer({}, *values)
         slim = [self.constant(v.number, v.dtype) if v.number is not None and v.shape else v for v in values]
-        if PRIMITIVES[op].infer({}, *slim)[0] == shape:
-            values = slim
-        return self.emit(op, values)
+        return self.emit(op, slim if infer({}, *slim)[0] == shape else values)
 
     # Element by element
 

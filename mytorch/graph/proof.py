@@ -95,16 +95,15 @@ class Gap(NamedTuple):
             return cls(name, kind, 0.0, 0.0 if np.array_equal(found, expected) else np.inf)
         largest = distance = 0.0
         scratch = np.empty(min(expected.size, PIECE), expected.dtype)
-        with np.errstate(all="ignore"):
-            for a, b in _pieces(found, expected):
-                apart = np.subtract(a, b, scratch[: a.size])
-                # Euclidean norms take half the time: they bound the largest distance from above, the largest entry from below.
-                most, least = math.sqrt(np.dot(apart, apart)), math.sqrt(np.dot(b, b) / b.size)
-                if not most <= tolerance[kind] * least < math.inf:
-                    most, least = _exact(a, b)
-                # In this order NaN stays.
-                distance = most if not most <= distance else distance
-                largest = max(largest, least)
+        for a, b in _pieces(found, expected):
+            apart = np.subtract(a, b, scratch[: a.size])
+            # Euclidean norms take half the time: they bound the largest distance from above, the largest entry from below.
+            most, least = math.sqrt(np.dot(apart, apart)), math.sqrt(np.dot(b, b) / b.size)
+            if not most <= tolerance[kind] * least < math.inf:
+                most, least = _exact(a, b)
+            # In this order NaN stays.
+            distance = most if not most <= distance else distance
+            largest = max(largest, least)
         return cls(name, kind, largest, distance)
 
 

@@ -306,12 +306,13 @@ def _compare(
             return f"output {number} has shape {array.shape} in the plan and {other.shape} in the eager step", outputs
     tolerance = proof.tolerance_of(entry.plan)
     pairs = [(f"output {number}", array, other) for number, (array, other) in enumerate(zip(outputs, expected))]
-    difference = proof.first_difference([proof.Gap.between(*pair, tolerance) for pair in pairs], tolerance)
-    if difference is None:
-        gaps = [proof.Gap.between(value.name, np.asarray(value.array), eager, tolerance) for value, eager in stored]
-        difference = proof.first_difference(gaps, tolerance, together=True)
-    if difference is None and updated:
-        tolerance = proof.UPDATE_TOLERANCE if work.keep_gradients else proof.LOOSE_TOLERANCE
-        gaps = list(proof.update_gaps(optimizer, before, updated, gradients, tolerance))
-        difference = proof.first_difference(gaps, tolerance, together=True)
+    with np.errstate(all="ignore"):
+        difference = proof.first_difference([proof.Gap.between(*pair, tolerance) for pair in pairs], tolerance)
+        if difference is None:
+            gaps = [proof.Gap.between(value.name, np.asarray(value.array), eager, tolerance) for value, eager in stored]
+            difference = proof.first_difference(gaps, tolerance, together=True)
+        if difference is None and updated:
+            tolerance = proof.UPDATE_TOLERANCE if work.keep_gradients else proof.LOOSE_TOLERANCE
+            gaps = list(proof.update_gaps(optimizer, before, updated, gradients, tolerance))
+            difference = proof.first_difference(gaps, tolerance, together=True)
     return difference, outputs

@@ -77,7 +77,7 @@ def _touched(plan: Plan) -> dict[int, list[tuple[int, Instruction, np.ndarray]]]
             continue
         for value in (*instruction.inputs, *instruction.writes):
             array = roots.get(value, value).array
-            if array is not None:
+            if array is not None and value.number is None:
                 found.setdefault(id(owner(array)), []).append((number, instruction, array))
     return found
 
@@ -99,6 +99,7 @@ def _join_elementwise(plan: Plan) -> Plan:
     last.update((value, len(plan.instructions)) for value in plan.outputs)
     instructions: list[Instruction] = []
     group: list[tuple[int, Instruction]] = []
+    made: set[Value] = set()
     views: list[Instruction] = []
 
     def close() -> None:
@@ -108,32 +109,31 @@ def _join_elementwise(plan: Plan) -> Plan:
         elif group:
             instructions.append(_fused([one for _, one in group], last, group[-1][0]))
         group.clear()
+        made.clear()
         views.clear()
 
     for number, instruction in enumerate(plan.instructions):
-        made = {value for _, one in group for value in one.outputs}
         if instruction.op == "view" and instruction.inputs[0] not in made:
             views.append(instruction)
             continue
-        if not _is_elementwise(instruction) or (group and not _fits(instruction, group[0][1], plan)):
+        is_elementwise = PRIMITIVES[instruction.op].elementwise
+        if not is_elementwise or (group and not _fits(instruction, group[0][1], plan)):
             close()
-        if _is_elementwise(instruction):
+        if is_elementwise:
             group.append((number, instruction))
+            made.update(instruction.outputs)
         else:
             instructions.append(instruction)
     close()
     return replace(plan, instructions=instructions)
 
 
-def _is_elementwise(instruction: Instruction) -> bool:
-    return PRIMITIVES[instruction.op].elementwise
-
-
 def _fits(instruction: Instruction, first: Instruction, plan: Plan) -> bool:
     """True where an instruction goes over the same entries, in the same order and precision, as the group it follows."""
     output, space = instruction.output, first.output
-    same = output.shape == space.shape and (output in plan.transposed) == (space in plan.transposed)
-    return same and len(_precisions(instruction) | _precisions(first)) <= 1
+    if output.shape != space.shape or (output in plan.transposed) != (space in plan.transposed):
+        return False
+    return len(_precisions(instruction) | _precisions(first)) <= 1
 
 
 def _precisions(instruction: Instruction) -> set[str]:

@@ -31,6 +31,8 @@ def memory(plan: Plan) -> Plan:
     arena = _Arena()
     offsets: dict[Value, int] = {}
     for number, instruction in enumerate(kept):
+        if instruction.op == "view":
+            continue
         dying = {v for v in (roots.get(u, u) for u in instruction.inputs) if v in offsets and last.get(v, -1) == number}
         inner = instruction.inner
         parts = instruction.parts or (instruction,)
