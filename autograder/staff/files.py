@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,15 +31,15 @@ def replace_file(path: Path, data: bytes, *, durable: bool = True) -> None:
         beside.unlink(missing_ok=True)
 
 
-def as_json(data: Mapping[str, Any]) -> bytes:
+def as_json(data: Any) -> bytes:
     """JSON in plain ASCII, with escapes for all other characters. Raises ValueError for NaN and infinity.
 
-    Each entry begins a line, and so does each item of its list. (json indents ten times slower than it writes.)
+    Each entry of a dict begins a line, and so does each item of its list. (json indents ten times slower than it writes.)
     """
-    return "".join(_pieces(data)).encode()
+    return "".join(_pieces(data) if isinstance(data, dict) else [_compact(data), "\n"]).encode()
 
 
-def _pieces(data: Mapping[str, Any]) -> Iterator[str]:
+def _pieces(data: dict[str, Any]) -> Iterator[str]:
     yield "{"
     for number, (key, value) in enumerate(data.items()):
         yield f"{',' if number else ''}\n {_compact(key)}: "

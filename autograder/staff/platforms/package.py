@@ -19,7 +19,15 @@ from autograder.staff.platforms.service.wheels import fits
 ROOT = Path(__file__).resolve().parents[3]
 # A package takes autograder/*.py without NOT_NEEDED, the folders, and of staff/ the named files.
 NOT_NEEDED = ("runner.py", "conftest.py", "debugger.py")
-STAFF = ("__init__.py", "record.py", "files.py", "handins.py", "platforms/__init__.py", "platforms/formats.py")
+STAFF = (
+    "__init__.py",
+    "record.py",
+    "files.py",
+    "handins.py",
+    "mirror.py",
+    "platforms/__init__.py",
+    "platforms/formats.py",
+)
 FOLDERS = ("worker", "staff/isolation", "staff/marks", "staff/platforms/service")
 SEED_FILE = "class_seed.txt"
 Files = dict[str, bytes]
