@@ -72,13 +72,14 @@ def resident(pid: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")), 0.0)
 
 
-def grade(folder: Path, reports: Path, jobs: int, count: int) -> tuple[float, list[tuple[int, float]]]:
+def grade(folder: Path, reports: Path, jobs: int | None) -> tuple[float, list[tuple[int, float]]]:
     """Seconds that the command takes, and pairs (submissions done, its memory in MiB) meanwhile."""
     command = [sys.executable, "-m", "autograder.staff", "grade", str(folder), "--out", str(reports)]
+    command += [] if jobs is None else ["--jobs", str(jobs)]
     began = time.monotonic()
     memory = []
     with (reports.parent / "log.txt").open("wb") as log:
-        process = subprocess.Popen([*command, "--jobs", str(jobs)], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
         while process.poll() is None:
             time.sleep(0.25)
             memory.append((len(list((reports / "records").glob("*.json"))), resident(process.pid)))
@@ -93,7 +94,7 @@ def grade(folder: Path, reports: Path, jobs: int, count: int) -> tuple[float, li
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.class_grading", description=__doc__)
     parser.add_argument("--submissions", type=int, default=500, metavar="N")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N")
+    parser.add_argument("--jobs", type=int, metavar="N", help="submissions at a time (default: as many as grade takes)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mytorch-class-") as scratch:
         folder, reports = Path(scratch) / "class", Path(scratch) / "reports"
@@ -102,9 +103,9 @@ def main() -> int:
         for number, (name, files) in enumerate(submissions(options.submissions)):
             names[f"student{number:04}"] = name
             write_tar(files, folder / f"student{number:04}_1_handin.tar")
-        seconds, memory = grade(folder, reports, options.jobs, len(names))
+        seconds, memory = grade(folder, reports, options.jobs)
         records = [json.loads(path.read_bytes()) for path in sorted((reports / "records").glob("*.json"))]
-        again, _ = grade(folder, reports, options.jobs, len(names))
+        again, _ = grade(folder, reports, options.jobs)
         with (reports / "gradebook.csv").open(encoding="utf-8-sig", newline="") as stream:
             rows = sum(1 for _ in csv.reader(stream)) - 1
     return report(options.submissions, seconds, again, memory, records, names, rows)

@@ -106,8 +106,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         metavar="N",
         type=_jobs,
-        default=os.cpu_count() or 1,
-        help="submissions at a time (default: processors)",
+        # A submission that sleeps, or whose process is just ending, leaves a processor to the others.
+        default=(os.cpu_count() or 1) + 1,
+        help="submissions at a time (default: one more than processors)",
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
