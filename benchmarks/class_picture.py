@@ -38,7 +38,7 @@ def main() -> int:
         folder.mkdir()
         for number, (_, files) in enumerate(submissions(STUDENTS)):
             write_tar(files, folder / f"student{number:04}_1_handin.tar")
-        grade(folder, reports, jobs=2, count=STUDENTS)
+        grade(folder, reports, jobs=2)
         screenshot(reports / "class.html", options.out.resolve(), browser)
     print(options.out)
     return 0
