@@ -35,6 +35,8 @@ TIME_LIMIT = 2.0
 # Files below autograder/ that decide marks. A change in another file grades nobody anew.
 MARKING = ("*.py", "worker/**/*.py", "staff/record.py", "staff/marks/*.py", "staff/isolation/*.py")
 
+STOPPED = "Stopped. What is graded is kept; run the same command again to go on."
+
 
 def fingerprint(**options: object) -> str:
     """Hash of everything that a mark depends on, except the submission and the seeds."""
@@ -194,7 +196,7 @@ def run(options: argparse.Namespace, make_grader: MakeGrader | None = None, most
             f"Grading stopped: {error}. What is graded is kept; run the same command again to go on.", file=sys.stderr
         )
     except KeyboardInterrupt:
-        print("\nStopped. Run the same command again to go on.", file=sys.stderr)
+        print(f"\n{STOPPED}", file=sys.stderr)
     finally:
         signal.signal(signal.SIGTERM, before)
     return 2
@@ -343,7 +345,7 @@ def summary(outcome: Outcome, total: int, reports: Reports, part: str = "") -> i
             f"Their tracebacks are in {reports.records}. Put it right and run the same command again.", file=sys.stderr
         )
     if outcome.stopped:
-        print("Stopped. What is graded is kept; run the same command again to go on.", file=sys.stderr)
+        print(STOPPED, file=sys.stderr)
         return 2
     if part:
         print("Once all parts are graded, the command merge writes gradebook and class page.")
