@@ -33,7 +33,7 @@ from autograder.staff.record import GRADER_ERROR, class_seed
 
 TIME_LIMIT = 2.0
 # Files below autograder/ that decide marks. A change in another file grades nobody anew.
-MARKING = ("*.py", "worker/**/*.py", "staff/record.py", "staff/marks/*.py", "staff/isolation/*.py")
+MARKING = ("*.py", "worker/**/*.py", "staff/record.py", "staff/mirror.py", "staff/marks/*.py", "staff/isolation/*.py")
 
 STOPPED = "Stopped. What is graded is kept; run the same command again to go on."
 
