@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from autograder.staff.classroom import marking
 from autograder.staff.classroom.store import Reports, is_record
 from tests.autograder.class_tools import grade, hand_in, process, records, rows
 from tests.clocks import patience
@@ -65,6 +66,26 @@ def test_ctrl_c_ends_it_cleanly(submissions: Path, tmp_path: Path) -> None:
         assert not (out / ".work").exists()
         assert grade(submissions, out) == 0
         assert len(records(out)) == 21
+
+
+def test_ctrl_c_between_the_rounds(
+    submissions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    between = marking._round
+
+    def interrupted(handins: Any, first: bool, *others: Any) -> Any:
+        if not first:
+            raise KeyboardInterrupt
+        return between(handins, first, *others)
+
+    out = tmp_path / "reports"
+    with monkeypatch.context() as patch:
+        patch.setattr(marking, "_round", interrupted)
+        assert grade(submissions, out) == 2
+    assert "run the same command again" in capsys.readouterr().err
+    assert not (out / "gradebook.csv").exists()
+    assert grade(submissions, out) == 0
+    assert len(records(out)) == 21
 
 
 @pytest.mark.slow

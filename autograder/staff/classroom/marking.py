@@ -204,18 +204,38 @@ def grade_class(handins: Iterable[Handin], task: Task, make_grader: MakeGrader, 
     outcome = Outcome()
     remaining = list(handins)
     made = threading.Event()
-    for first in (True, False) if task.hidden else (True,):
-        remaining = _round(remaining, first, task, partial(_Maker, make_grader, made), jobs, progress, stop, outcome)
+    started: list[threading.Thread] = []
+    make = partial(_Maker, make_grader, made)
+    try:
+        for first in (True, False) if task.hidden else (True,):
+            remaining = _round(remaining, first, task, make, jobs, progress, stop, outcome, started)
+            if stop.is_set():
+                break
+    except KeyboardInterrupt:
+        # Not while a job's report was awaited, but where jobs start or a round ends.
         if stop.is_set():
-            break
+            raise
+        _stop(outcome, progress, stop)
+        for thread in started:
+            if thread.ident is not None:
+                thread.join()
     return outcome
+
+
+def _stop(outcome: Outcome, progress: Progress, stop: threading.Event) -> None:
+    stop.set()
+    outcome.stopped = True
+    progress.say("Stopping: what is being graded is put aside. Once more Ctrl-C stops at once.")
 
 
 def _round(
     handins: list[Handin], first: bool, task: Task, make: Callable[[], _Maker], jobs: int, progress: Progress,
-    stop: threading.Event, outcome: Outcome,
+    stop: threading.Event, outcome: Outcome, started: list[threading.Thread],
 ) -> list[Handin]:  # fmt: skip
-    """Grade hand-ins in several jobs; returns those that another round has to finish, in their order."""
+    """Grade hand-ins in several jobs; returns those that another round has to finish, in their order.
+
+    started: collects the jobs' threads.
+    """
     waiting = iter(handins)
     taking = threading.Lock()
     done: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -230,6 +250,7 @@ def _round(
     opened: set[Handin] = set()
     running = len(threads)
     for thread in threads:
+        started.append(thread)
         thread.start()
     while running:
         try:
@@ -252,9 +273,7 @@ def _round(
         except KeyboardInterrupt:
             if stop.is_set():
                 raise
-            stop.set()
-            outcome.stopped = True
-            progress.say("Stopping: what is being graded is put aside. Once more Ctrl-C stops at once.")
+            _stop(outcome, progress, stop)
     if failure:
         raise failure
     return [handin for handin in handins if handin in opened]
