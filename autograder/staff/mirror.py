@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from autograder.archives import write
 from autograder.worker.folders import remove
 
 
@@ -14,33 +15,29 @@ class Mirror:
     """A folder that holds given files and nothing else. What two sets of files have in common is written once.
 
     Most files of a submission are the handout's, and to make and remove dozens of files takes longer than to grade some checks.
-    place: the folder. Nobody else may change it. mode: of its files.
+    folder: nobody else may change it. mode: of its files.
     """
 
-    def __init__(self, place: Path, mode: int = 0o644) -> None:
-        self.place, self.mode = place, mode
+    def __init__(self, folder: Path, mode: int = 0o644) -> None:
+        self.folder, self.mode = folder, mode
         self._held: dict[str, bytes] | None = None
 
     def hold(self, files: Mapping[str, bytes]) -> None:
         """Make the folder hold these files, by names as mytorch/utils.py. Raises OSError; the next call then begins anew."""
         before, self._held = self._held, None
         if before is None:
-            remove(self.place)
-            self.place.mkdir()
+            remove(self.folder)
+            self.folder.mkdir()
             before = {}
-        for name in before.keys() - files.keys():
-            self._path(name).unlink()
-            self._drop_empty(self._path(name).parent)
-        for name, data in files.items():
-            if before.get(name) != data:
-                path = self._path(name)
-                if name in before:
-                    path.unlink()
-                else:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                with open(path, "xb") as file:
-                    file.write(data)
-                    os.chmod(path, self.mode)
+        changed = {name: data for name, data in files.items() if before.get(name) != data}
+        for name in before:
+            if name in changed or name not in files:
+                self._path(name).unlink()
+            if name not in files:
+                self._drop_empty(self._path(name).parent)
+        write(changed, self.folder)
+        for name in changed:
+            self._path(name).chmod(self.mode)
         self._held = dict(files)
 
     def forget(self) -> None:
@@ -48,10 +45,10 @@ class Mirror:
         self._held = None
 
     def _path(self, name: str) -> Path:
-        return self.place.joinpath(*name.split("/"))
+        return self.folder.joinpath(*name.split("/"))
 
     def _drop_empty(self, folder: Path) -> None:
         with contextlib.suppress(OSError):
-            while folder != self.place:
+            while folder != self.folder:
                 os.rmdir(folder)
                 folder = folder.parent

@@ -83,6 +83,24 @@ def test_nothing_of_another_submission_stays(slot: Slot, tmp_path: Path) -> None
     assert {path.name for path in copy.rglob("*") if path.is_dir()} == {"mytorch", "__pycache__"}
 
 
+@pytest.mark.parametrize("own", [OWN, b"x = 2\n"], ids=["the same code", "other code"])
+def test_bytecode_of_another_submission_is_gone_before_anything_runs(slot: Slot, tmp_path: Path, own: bytes) -> None:
+    seen = []
+
+    class Looking(Compiler):
+        def __call__(self, copy: Path, names: list[str]) -> Mapping[str, Any]:
+            seen.append((cached(copy, "given").exists(), cached(copy, "own").exists()))
+            return super().__call__(copy, names)
+
+    slot.fill(submission(tmp_path / "one", given=GIVEN, own=OWN), Looking())
+    copy = slot.fill(submission(tmp_path / "two", given=GIVEN, own=own), Looking())
+    assert seen == [(True, False)] * 2
+    assert (copy / "mytorch" / "own.py").read_bytes() == own
+    assert marshal.loads(cached(copy, "own").read_bytes()[16:]) == compile(
+        own, str(copy / "mytorch" / "own.py"), "exec"
+    )
+
+
 def test_the_same_submission_is_copied_once_unless_its_processes_could_change_the_copy(
     slot: Slot, tmp_path: Path
 ) -> None:

@@ -35,7 +35,7 @@ TIME_LIMIT = 2.0
 # Files below autograder/ that decide marks. A change in another file grades nobody anew.
 MARKING = ("*.py", "worker/**/*.py", "staff/record.py", "staff/mirror.py", "staff/marks/*.py", "staff/isolation/*.py")
 
-STOPPED = "Stopped. What is graded is kept; run the same command again to go on."
+GO_ON = "What is graded is kept; run the same command again to go on."
 
 
 def fingerprint(**options: object) -> str:
@@ -192,11 +192,9 @@ def run(options: argparse.Namespace, make_grader: MakeGrader | None = None, most
     except NoGrader as error:
         print(f"Nothing can be graded, because no sandbox can be made ({error}).", file=sys.stderr)
     except OSError as error:
-        print(
-            f"Grading stopped: {error}. What is graded is kept; run the same command again to go on.", file=sys.stderr
-        )
+        print(f"Grading stopped: {error}. {GO_ON}", file=sys.stderr)
     except KeyboardInterrupt:
-        print(f"\n{STOPPED}", file=sys.stderr)
+        print(f"\nStopped. {GO_ON}", file=sys.stderr)
     finally:
         signal.signal(signal.SIGTERM, before)
     return 2
@@ -345,7 +343,7 @@ def summary(outcome: Outcome, total: int, reports: Reports, part: str = "") -> i
             f"Their tracebacks are in {reports.records}. Put it right and run the same command again.", file=sys.stderr
         )
     if outcome.stopped:
-        print(STOPPED, file=sys.stderr)
+        print(f"Stopped. {GO_ON}", file=sys.stderr)
         return 2
     if part:
         print("Once all parts are graded, the command merge writes gradebook and class page.")

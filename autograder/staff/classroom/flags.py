@@ -85,7 +85,7 @@ def lines(data: bytes, most: int = MOST_TOKENS) -> Iterator[Line]:
     for found in TOKEN.finditer(source):
         kind, text = found.lastgroup, found[0]
         if kind == "space":
-            number += text == "\\\n"
+            number += text.count("\n")
             continue
         if kind != "line":
             first = first if tokens else number
@@ -100,8 +100,7 @@ def lines(data: bytes, most: int = MOST_TOKENS) -> Iterator[Line]:
             if most <= 0:
                 return
             tokens, depth = [], 0
-        if kind in ("line", "string"):
-            number += text.count("\n")
+        number += text.count("\n")
 
 
 def _string(token: str) -> str:

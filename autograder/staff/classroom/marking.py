@@ -98,10 +98,10 @@ class Finished:
     note: str
 
 
-def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader], place: Mirror, *, first: bool) -> Finished:
+def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader], mirror: Mirror, *, first: bool) -> Finished:
     """One round for a submission, unless its record is still valid. Keeps the new record; raises OSError if that fails.
 
-    place: where the files are put for the grader. first: the round of the open exercises. A record is finished in the round
+    mirror: where the files are put for the grader. first: the round of the open exercises. A record is finished in the round
     of the hidden ones, if they count.
     """
     name = task.name_of(handin)
@@ -127,9 +127,9 @@ def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader], place: M
         if not half and not first:
             raise RuntimeError("the hand-in was changed while the class was graded; grade the class again")
         if (contents := _contents(opened.contents, record)) is not None:
-            place.hold(contents.files)
+            mirror.hold(contents.files)
             record["notes"] = contents.notes
-            learned = _grade(record, place.place, grader(), half)
+            learned = _grade(record, mirror.folder, grader(), half)
             record["seconds"] = round(record["seconds"] + time.monotonic() - clock, 3)
             if first and task.hidden:
                 task.reports.write_opened(name, {**record, "learned": learned})
@@ -138,7 +138,7 @@ def grade_one(handin: Handin, task: Task, grader: Callable[[], Grader], place: M
     except (Exception, SystemExit) as error:
         failure = _own_error(record, error)
     try:
-        task.after(record, name, place.place if record["status"] == GRADED else None)
+        task.after(record, name, mirror.folder if record["status"] == GRADED else None)
     except OSError:
         raise
     except Exception as error:
@@ -336,13 +336,13 @@ def _work(work: Path, waiting: Iterator[Handin], taking: threading.Lock, grade: 
     """One job: grades hand-ins until none is left. work: a folder for files of the moment."""
     try:
         with tempfile.TemporaryDirectory(dir=work) as scratch:
-            place = Mirror(Path(scratch) / "submission")
+            mirror = Mirror(Path(scratch) / "submission")
             while not stop.is_set():
                 with taking:
                     handin = next(waiting, None)
                 if handin is None:
                     break
-                finished = grade(handin, grader=maker.get, place=place)
+                finished = grade(handin, grader=maker.get, mirror=mirror)
                 done.put(finished)
                 if finished.status == GRADER_ERROR and (trouble := maker.close()):
                     done.put(trouble)

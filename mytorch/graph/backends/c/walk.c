@@ -5,7 +5,7 @@
 static void *(*as_int)(long), *(*let_others_run)(void), *(*entry_of)(char *, char *);
 static void (*go_on)(void *);
 
-/* An array object behind the head that all objects have; table.py says the same and checks it. The head ends with the type. */
+/* An array object behind the head that all objects have; library.py says the same and checks it. The head ends with the type. */
 typedef struct {
     char *data;
     int ndim;
